@@ -1,0 +1,6 @@
+//! Spine: a notification spine.
+//!
+//! `ARCHITECTURE.md` draws the rooms of this crate and says of each what it does not know.
+
+pub mod language;
+pub mod model;

@@ -1,0 +1,3 @@
+//! The `spine` binary.
+
+fn main() {}

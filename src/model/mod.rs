@@ -1,0 +1,21 @@
+//! The words of the domain.
+//!
+//! **Knows** ids, channels, confirmations, outcomes, reasons, money, durations, instants, times of
+//! day and windows. **Does not know** any behaviour that spans more than one of these words, any
+//! I/O, any clock and any source of randomness: an instant is always handed in.
+
+mod id;
+mod money;
+mod scope;
+mod span;
+mod time;
+mod words;
+
+pub use id::{Id, IdError, IdKind, kinds};
+pub use money::{Currency, Money, MoneyError};
+pub use scope::{Environment, ScopeId};
+pub use span::{Span, SpanError};
+pub use time::{Days, Instant, TimeOfDay, Window, Zone, ZoneTable};
+pub use words::{
+    Channel, Confirmation, ContactField, Outcome, Priority, Reason, StageState, Status, UnknownWord,
+};
