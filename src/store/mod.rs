@@ -1,0 +1,33 @@
+//! Rows, one write path, and queries.
+//!
+//! **Knows** which rows there are, that a [`Change`] is written whole or not at all, how a scope's
+//! rows are kept apart from every other scope's, and how personal data is sealed.
+//! **Does not know** policies, providers, HTTP and what the bytes in its rows mean: an instance, a
+//! journal body and an answer are bytes with a version to it. It has no clock: an instant is
+//! always handed in.
+//!
+//! The way in is [`Store`]: it opens a [`Registry`] and, for each scope, a [`Scope`]. All writing
+//! goes through [`ScopeRows::commit`]; concurrent changes share one transaction.
+
+mod change;
+mod error;
+mod page;
+mod registry;
+pub mod rows;
+mod scope;
+pub mod seal;
+
+pub use change::{
+    Applied, Change, Committed, ConsentChange, ContactChange, EndpointChange, KeepAnswer, MessageChange,
+    MessageStep, ProviderChange, Put, UsageDelta, VersionChange,
+};
+pub use error::StoreError;
+pub use page::{Listed, Page, PageStart, Positioned};
+pub use registry::{
+    KeyRow, NewScope, Registry, RegistryAudit, RegistryChange, RegistryCommitted, ScopeRow, TenantRow,
+};
+pub use scope::{Answer, ScopeRows, Store};
+
+/// The place of a row in its table, given in the commit that wrote it. Strictly rising within a
+/// table, so that one who reads on from a position misses no row.
+pub type Position = i64;
