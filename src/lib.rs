@@ -4,4 +4,5 @@
 
 pub mod language;
 pub mod model;
+pub mod providers;
 pub mod store;

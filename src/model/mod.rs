@@ -4,6 +4,8 @@
 //! day and windows. **Does not know** any behaviour that spans more than one of these words, any
 //! I/O, any clock and any source of randomness: an instant is always handed in.
 
+mod clock;
+mod fault;
 mod id;
 mod money;
 mod scope;
@@ -11,6 +13,8 @@ mod span;
 mod time;
 mod words;
 
+pub use clock::Clock;
+pub use fault::Fault;
 pub use id::{Id, IdError, IdKind, kinds};
 pub use money::{Currency, Money, MoneyError};
 pub use scope::{Environment, ScopeId};
