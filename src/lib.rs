@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` draws the rooms of this crate and says of each what it does not know.
 
+pub mod api;
 pub mod language;
 pub mod model;
 pub mod providers;

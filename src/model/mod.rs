@@ -6,15 +6,18 @@
 
 mod clock;
 mod fault;
+mod canonical;
 mod id;
 mod money;
 mod scope;
+pub mod shapes;
 mod span;
 mod time;
 mod words;
 
 pub use clock::Clock;
 pub use fault::Fault;
+pub use canonical::{canonical, write_canonical};
 pub use id::{Id, IdError, IdKind, kinds};
 pub use money::{Currency, Money, MoneyError};
 pub use scope::{Environment, ScopeId};
