@@ -4,9 +4,9 @@
 //! day and windows. **Does not know** any behaviour that spans more than one of these words, any
 //! I/O, any clock and any source of randomness: an instant is always handed in.
 
+mod canonical;
 mod clock;
 mod fault;
-mod canonical;
 mod id;
 mod money;
 mod scope;
@@ -15,9 +15,9 @@ mod span;
 mod time;
 mod words;
 
+pub use canonical::{canonical, write_canonical};
 pub use clock::Clock;
 pub use fault::Fault;
-pub use canonical::{canonical, write_canonical};
 pub use id::{Id, IdError, IdKind, kinds};
 pub use money::{Currency, Money, MoneyError};
 pub use scope::{Environment, ScopeId};

@@ -22,6 +22,12 @@ pub struct Fault {
     pub message: String,
 }
 
+impl From<crate::model::Fault> for Fault {
+    fn from(fault: crate::model::Fault) -> Fault {
+        Fault::at(fault.pointer, fault.message)
+    }
+}
+
 impl Fault {
     /// A fault of the body at a JSON pointer.
     pub fn at(pointer: impl Into<String>, message: impl Into<String>) -> Fault {
@@ -214,11 +220,11 @@ pub struct Problem {
     /// The faults, where there are any to name.
     pub errors: Vec<Fault>,
     /// A linter's findings, for [`Code::PolicyInvalid`] alone.
-    pub findings: Option<Value>,
+    pub findings: Option<Box<Value>>,
     /// Seconds after which it may go better.
     pub retry_after_s: Option<u64>,
     /// The methods that the path takes, for [`Code::MethodNotAllowed`].
-    pub allow: Option<String>,
+    pub allow: Option<Box<str>>,
 }
 
 impl From<Code> for Problem {
@@ -281,7 +287,7 @@ impl Problem {
             detail: self.detail.clone(),
             request_id: request_id.to_owned(),
             errors: self.errors.clone(),
-            findings: self.findings.clone(),
+            findings: self.findings.as_deref().cloned(),
         }
     }
 
@@ -308,7 +314,7 @@ impl Problem {
             }
         };
         put(header::RETRY_AFTER, self.retry_after_s.map(|s| s.to_string()));
-        put(header::ALLOW, self.allow.clone());
+        put(header::ALLOW, self.allow.as_deref().map(str::to_owned));
     }
 }
 
