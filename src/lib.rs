@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` draws the rooms of this crate and says of each what it does not know.
 
 pub mod api;
+pub mod engine;
 pub mod language;
 pub mod model;
 pub mod providers;
