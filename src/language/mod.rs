@@ -3,9 +3,18 @@
 //! **Knows** the grammar, the tree with its spans, types, diagnostics and outcome scripts.
 //! **Does not know** what runs a policy, any clock, any I/O.
 
+mod compile;
 pub mod condition;
 mod diagnostic;
+mod grammar;
+pub mod limits;
 pub mod policy;
+mod source;
+mod words;
 
+pub use compile::{
+    BARE_NAME, Compiled, KnownProvider, Library, NoLibrary, Parsed, Used, compile, compile_version, parse,
+};
 pub use diagnostic::{Diagnostic, Edit, Severity};
 pub use policy::Policy;
+pub use source::line_column;

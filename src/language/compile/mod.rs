@@ -1,0 +1,213 @@
+//! From a source to its policies and to everything that is wrong with it, in one pass.
+
+mod condition;
+mod headers;
+mod operand;
+mod route;
+mod stage;
+mod strategy;
+mod unit;
+mod value;
+
+use crate::model::{Channel, Currency};
+
+use super::diagnostic::{Diagnostic, Edit, Severity};
+use super::policy::{Policy, TextRange};
+use super::source::Scan;
+use super::{limits, words};
+
+use unit::{Session, Unit};
+
+/// What the compiler may ask about the world around a source. A policy of the same source wins over
+/// the library's.
+pub trait Library {
+    /// The policy that `use REFERENCE` names: a name, for its newest version, or `name@version`.
+    fn policy(&self, reference: &str) -> Option<Used>;
+
+    /// The one currency of the scope, where it is known.
+    fn currency(&self) -> Option<Currency> {
+        None
+    }
+
+    /// The scope's providers, where they are known. The compiler takes every name; the linter asks.
+    fn providers(&self) -> Option<Vec<KnownProvider>> {
+        None
+    }
+}
+
+/// Knows nothing: no other policy, no currency, no providers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLibrary;
+
+impl Library for NoLibrary {
+    fn policy(&self, _: &str) -> Option<Used> {
+        None
+    }
+}
+
+/// A policy of the library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// `name@version`, or the bare name where versions are not known.
+    pub name_at_version: String,
+    /// The source that holds it.
+    pub source: String,
+    /// Its name in that source; for a bare strategy the name that it was given.
+    pub policy_name: String,
+    /// [`Policy::uses`] of this version, as they were found when it was published: a `use` in its
+    /// source means these versions for ever. Empty where versions are not known.
+    pub uses: Vec<String>,
+}
+
+/// A provider of the scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownProvider {
+    /// Its name.
+    pub name: String,
+    /// What it serves.
+    pub channels: Vec<Channel>,
+}
+
+/// What came of a source.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Compiled {
+    /// The policies without a fault, in the order of the text.
+    pub policies: Vec<Policy>,
+    /// What is wrong, in the order of the text; at most [`limits::FINDINGS_MAX`].
+    pub diagnostics: Vec<Diagnostic>,
+    /// Whether the source is a bare strategy.
+    pub bare: bool,
+    /// Policies that the source holds, those with faults included.
+    pub found: usize,
+}
+
+impl Compiled {
+    /// Whether nothing in the source has a fault.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        !self.diagnostics.iter().any(|d| d.severity == Severity::Error)
+    }
+}
+
+/// The names in a source, without a check of anything else.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parsed {
+    /// The named policies, in the order of the text.
+    pub names: Vec<String>,
+    /// Whether the source is a bare strategy.
+    pub bare: bool,
+}
+
+/// The name of a bare strategy to which the caller gives none.
+pub const BARE_NAME: &str = "inline";
+
+/// Compiles a source. A bare strategy gets the name `bare_name`, or [`BARE_NAME`].
+#[must_use]
+pub fn compile(source: &str, bare_name: Option<&str>, library: &dyn Library) -> Compiled {
+    compile_pinned(source, bare_name, &[], library)
+}
+
+/// Compiles a version that was published, by the versions that its `use`s meant then.
+#[must_use]
+pub fn compile_version(version: &Used, library: &dyn Library) -> Compiled {
+    compile_pinned(&version.source, Some(&version.policy_name), &version.uses, library)
+}
+
+fn compile_pinned(source: &str, bare_name: Option<&str>, pins: &[String], library: &dyn Library) -> Compiled {
+    let mut session = Session::new(library);
+    match Unit::read(source, bare_name, pins) {
+        Ok(mut unit) => {
+            let policies = unit.compile_all(&mut session);
+            let mut diagnostics = unit.into_diagnostics();
+            diagnostics.sort_by_key(|d| (d.at.start, d.at.end));
+            let (bare, found) = (policies.bare, policies.found);
+            cut(&mut diagnostics);
+            Compiled { policies: policies.clean, diagnostics, bare, found }
+        }
+        Err(fault) => Compiled { diagnostics: vec![fault], ..Compiled::default() },
+    }
+}
+
+/// The names in a source; empty where it is too large, too deep or no text of the language.
+#[must_use]
+pub fn parse(source: &str) -> Parsed {
+    Unit::read(source, None, &[]).map(|unit| unit.names()).unwrap_or_default()
+}
+
+fn cut(diagnostics: &mut Vec<Diagnostic>) {
+    if diagnostics.len() > limits::FINDINGS_MAX {
+        diagnostics.truncate(limits::FINDINGS_MAX);
+        if let Some(last) = diagnostics.last_mut() {
+            *last = Diagnostic {
+                rule: "too-many-findings",
+                severity: Severity::Error,
+                at: last.at.clone(),
+                message: format!(
+                    "from here on there are more findings than the {} that are told",
+                    limits::FINDINGS_MAX
+                ),
+                help: Some("mend those above and check again".to_owned()),
+                fix: Vec::new(),
+            };
+        }
+    }
+}
+
+/// Where faults are gathered.
+struct Faults<'s> {
+    source: &'s str,
+    scan: Scan,
+    found: Vec<Diagnostic>,
+}
+
+impl<'s> Faults<'s> {
+    fn tell(&mut self, rule: &'static str, at: TextRange, message: String, help: impl Into<String>) {
+        self.tell_fix(rule, at, message, help, Vec::new());
+    }
+
+    fn tell_fix(
+        &mut self,
+        rule: &'static str,
+        at: TextRange,
+        message: String,
+        help: impl Into<String>,
+        fix: Vec<Edit>,
+    ) {
+        let help = Some(help.into()).filter(|h| !h.is_empty());
+        let at = self.scan.tight(self.source, at);
+        self.found.push(Diagnostic { rule, severity: Severity::Error, at, message, help, fix });
+    }
+
+    /// A fault that is mended by writing `text` in its place.
+    fn tell_replace(&mut self, rule: &'static str, at: TextRange, message: String, text: &str) {
+        let at = self.scan.tight(self.source, at);
+        let fix = vec![Edit { at: at.clone(), text: text.to_owned() }];
+        self.tell_fix(rule, at, message, format!("write `{text}`"), fix);
+    }
+
+    fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    fn text(&self, at: &TextRange) -> &'s str {
+        self.source.get(at.clone()).unwrap_or_default()
+    }
+
+    /// A node without the blanks and comments behind it.
+    fn range(&self, pair: &Node<'_>) -> TextRange {
+        let span = pair.as_span();
+        self.scan.tight(self.source, span.start()..span.end())
+    }
+
+    fn quoted(&self, pair: &Node<'_>) -> String {
+        words::quoted(&self.scan.folded(self.source, &self.range(pair)))
+    }
+}
+
+use super::grammar::Rule;
+type Node<'i> = pest::iterators::Pair<'i, Rule>;
+
+/// The first child of a kind.
+fn child<'i>(node: &Node<'i>, rule: Rule) -> Option<Node<'i>> {
+    node.clone().into_inner().find(|n| n.as_rule() == rule)
+}

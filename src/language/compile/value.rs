@@ -1,0 +1,495 @@
+//! Durations, times of day, days, zones, windows, counts, money and texts.
+
+use crate::model::{Currency, Days, Money, Span, TimeOfDay, Window, Zone, ZoneTable};
+
+use super::super::words::{listed, near, quoted};
+use super::super::{limits, policy::TextRange};
+use super::{Edit, Faults, Node, Rule, child};
+
+/// What the parts of a modifier or header are called in messages about them.
+#[derive(Clone, Copy)]
+pub(super) struct What(pub(super) &'static str, pub(super) &'static str);
+
+impl Faults<'_> {
+    /// A duration that must be there. `what` names the word before it and an example of the whole.
+    pub(super) fn duration(
+        &mut self,
+        owner: &Node<'_>,
+        amount: Option<Node<'_>>,
+        what: What,
+    ) -> Option<Span> {
+        let Some(amount) = amount else {
+            let at = self.range(owner);
+            self.tell("missing-duration", at, format!("the duration after `{}` is missing", what.0), what.1);
+            return None;
+        };
+        let at = self.range(&amount);
+        let atom = child(&amount, Rule::atom)?;
+        let (text, unit) = (atom.as_str(), child(&amount, Rule::unit));
+        if let Some(unit) = unit {
+            let joined = format!("{text}{}", short_unit(self.text(&self.range(&unit))));
+            if joined.parse::<Span>().is_ok() {
+                let message = format!("{} is not written as durations are", self.quoted(&amount));
+                self.tell_replace("bad-duration", at, message, &joined);
+                return None;
+            }
+        }
+        self.span_of(text, at)
+    }
+
+    /// A duration that must be longer than nothing.
+    pub(super) fn lasting(&mut self, owner: &Node<'_>, amount: Option<Node<'_>>, what: What) -> Option<Span> {
+        let at = amount.as_ref().map(|a| self.range(a));
+        let span = self.duration(owner, amount, what)?;
+        if span == Span::ZERO {
+            let message = format!("a duration of nothing makes no sense after `{}`", what.0);
+            self.tell("zero-duration", at.unwrap_or_else(|| self.range(owner)), message, what.1);
+            return None;
+        }
+        Some(span)
+    }
+
+    pub(super) fn span_of(&mut self, text: &str, at: TextRange) -> Option<Span> {
+        match text.parse::<Span>() {
+            Ok(span) => Some(span),
+            Err(crate::model::SpanError::Unit { unit, .. }) => {
+                let mended = text.replacen(&unit, short_unit(&unit), 1);
+                let message = format!("{} in {} is not a unit of time", quoted(&unit), quoted(text));
+                if mended != text && mended.parse::<Span>().is_ok() {
+                    self.tell_replace("bad-duration", at, message, &mended);
+                } else {
+                    self.tell("bad-duration", at, message, "the units are `ms`, `s`, `m`, `h` and `d`");
+                }
+                None
+            }
+            Err(crate::model::SpanError::Long(_)) => {
+                let message = format!("{} is too long", quoted(text));
+                self.tell("duration-too-long", at, message, format!("write at most `{}`", Span::MAX));
+                None
+            }
+            Err(crate::model::SpanError::Order(_)) => {
+                let message = format!("the units in {} are not in their order", quoted(text));
+                self.tell(
+                    "bad-duration",
+                    at,
+                    message,
+                    "write them from large to small, each once, as in `1d2h30m`",
+                );
+                None
+            }
+            Err(crate::model::SpanError::Shape(_)) => {
+                let number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+                let help = if number {
+                    format!("say the unit: `{text}s`, `{text}m` or `{text}h`", text = clip(text))
+                } else {
+                    "write for example `30s`, `5m`, `1h30m` or `2d`".to_owned()
+                };
+                self.tell("bad-duration", at, format!("{} is not a duration", quoted(text)), help);
+                None
+            }
+        }
+    }
+
+    pub(super) fn time_of(&mut self, text: &str, at: TextRange) -> Option<TimeOfDay> {
+        let time = text.parse().ok();
+        if time.is_none() {
+            let message = format!("{} is not a time of day", quoted(text));
+            self.tell("bad-time", at, message, "write hours and minutes, `00:00` to `23:59`");
+        }
+        time
+    }
+
+    fn clock(&mut self, node: &Node<'_>) -> Option<TimeOfDay> {
+        let at = self.range(node);
+        self.time_of(self.text(&at), at)
+    }
+
+    /// The `FROM to TO [on days] in ZONE` of `quiet`, with `and` for `to` in `between`.
+    pub(super) fn window(&mut self, owner: &Node<'_>, word: &str, joined_by: &str) -> Option<Window> {
+        let node = child(owner, Rule::window)?;
+        let example = format!("write `{word} 21:00 {joined_by} 08:00 in Europe/Berlin`");
+        let (mut times, mut joined) = (Vec::new(), None);
+        for part in node.clone().into_inner() {
+            match part.as_rule() {
+                Rule::clock_time => times.push(part),
+                Rule::to_word => joined = Some(part),
+                _ => {}
+            }
+        }
+        let before = self.count();
+        let parsed: Vec<Option<TimeOfDay>> = times.iter().map(|t| self.clock(t)).collect();
+        let (days, zone) = self.days_and_zone(&node, word, &example);
+        if self.count() > before {
+            return None;
+        }
+        let at = self.range(if times.is_empty() { owner } else { &node });
+        let [Some(from), Some(to)] = parsed[..] else {
+            self.tell("missing-time", at, format!("`{word}` takes two times of day"), example);
+            return None;
+        };
+        match joined {
+            Some(part) if self.text(&self.range(&part)) == joined_by => {}
+            Some(part) => {
+                let message = format!("the times of `{word}` are joined by `{joined_by}`");
+                self.tell_replace("bad-window", self.range(&part), message, joined_by);
+                return None;
+            }
+            None => {
+                self.tell("bad-window", at, format!("there is no `{joined_by}` between the times"), example);
+                return None;
+            }
+        }
+        if from == to {
+            let message = format!("the window of `{word}` ends when it begins, at `{from}`");
+            self.tell("empty-window", at, message, "the second time must differ from the first");
+            return None;
+        }
+        Some(Window { from, to, days, zone: zone? })
+    }
+
+    /// `[on days] in ZONE`; the zone must be there.
+    pub(super) fn days_and_zone(
+        &mut self,
+        node: &Node<'_>,
+        word: &str,
+        example: &str,
+    ) -> (Days, Option<Zone>) {
+        let (mut days, mut zone) = (None, None);
+        for part in node.clone().into_inner() {
+            match part.as_rule() {
+                Rule::on_days if days.is_none() => days = Some(self.days(&part)),
+                Rule::in_zone if zone.is_none() => zone = Some(self.zone(&part, example)),
+                Rule::on_days | Rule::in_zone => {
+                    let message = format!("{} stands after one of its kind", self.quoted(&part));
+                    self.tell("repeated-part", self.range(&part), message, "leave one of them out");
+                }
+                _ => {}
+            }
+        }
+        if zone.is_none() {
+            let message = format!("`{word}` does not say in which zone its times are meant");
+            let at = self.range(node);
+            let help = "add `in` and a zone: `in contact.timezone`, `in Europe/Berlin` or `in UTC`";
+            let owner_is_empty = at.is_empty();
+            if owner_is_empty {
+                // Nothing at all stands behind the word: the caller tells that the times are missing.
+                return (days.unwrap_or(Days::ALL), None);
+            }
+            self.tell("missing-zone", at, message, help);
+        }
+        (days.unwrap_or(Days::ALL), zone.flatten())
+    }
+
+    fn days(&mut self, node: &Node<'_>) -> Days {
+        let (mut days, mut any) = (Days::none(), false);
+        let shape = "write `weekdays`, `weekends`, or days as in `mon, wed, fri`";
+        for day in node.clone().into_inner() {
+            any = true;
+            let at = self.range(&day);
+            let word = self.text(&at);
+            match word {
+                "weekdays" => days = union(days, Days::WEEKDAYS),
+                "weekends" => days = union(days, Days::WEEKENDS),
+                _ => match Days::WORDS.iter().position(|w| *w == word) {
+                    Some(index) => days = days.with(index),
+                    None => {
+                        let meant = day_meant(word);
+                        let message = format!("unknown day {}{}", quoted(word), did_you_mean(meant));
+                        match meant {
+                            Some(meant) => self.tell_replace("unknown-day", at, message, meant),
+                            None => self.tell("unknown-day", at, message, shape),
+                        }
+                    }
+                },
+            }
+        }
+        if !any {
+            self.tell("unknown-day", self.range(node), "the days after `on` are missing".to_owned(), shape);
+        }
+        // `mon and fri` reads well, but days are joined by commas.
+        let text = self.scan.folded(self.source, &self.range(node));
+        if let Some(word) = [" and ", " or "].into_iter().find(|w| text.contains(w)) {
+            let message = format!("days are joined by commas, not by `{}`", word.trim());
+            self.tell(
+                "unknown-day",
+                self.range(node),
+                message,
+                format!("write `{}`", text.replace(word, ", ")),
+            );
+        }
+        days
+    }
+
+    fn zone(&mut self, node: &Node<'_>, example: &str) -> Option<Zone> {
+        let (mut names, mut has_else) = (Vec::new(), false);
+        for part in node.clone().into_inner() {
+            match part.as_rule() {
+                Rule::else_word => has_else = true,
+                _ => names.push(part),
+            }
+        }
+        let Some(first) = names.first() else {
+            self.tell("missing-zone", self.range(node), "the zone after `in` is missing".to_owned(), example);
+            return None;
+        };
+        let first_at = self.range(first);
+        let contact = self.text(&first_at) == "contact.timezone";
+        if has_else && !contact {
+            let message = "`else` goes with `contact.timezone` only".to_owned();
+            self.tell(
+                "unknown-zone",
+                self.range(node),
+                message,
+                "leave the `else` out, or write `in contact.timezone else …`",
+            );
+            return None;
+        }
+        if has_else && names.len() < 2 {
+            let help = "write for example `contact.timezone else Europe/Berlin`";
+            self.tell("missing-zone", self.range(node), "the zone after `else` is missing".to_owned(), help);
+            return None;
+        }
+        if !contact {
+            return self.zone_name(first_at).map(Zone::Named);
+        }
+        match names.get(1) {
+            Some(other) => {
+                let name = self.zone_name(self.range(other))?;
+                Some(Zone::Contact { otherwise: Some(name) })
+            }
+            None => Some(Zone::Contact { otherwise: None }),
+        }
+    }
+
+    fn zone_name(&mut self, at: TextRange) -> Option<String> {
+        let name = self.text(&at);
+        if ZoneTable.get(name).is_some() {
+            return Some(name.to_owned());
+        }
+        let meant = zone_meant(name);
+        let message = format!("unknown zone {}{}", quoted(name), did_you_mean(meant));
+        match meant {
+            Some(meant) => self.tell_replace("unknown-zone", at, message, meant),
+            None => {
+                let help = "write an IANA name like `Europe/Berlin`, or `contact.timezone`";
+                self.tell("unknown-zone", at, message, help);
+            }
+        }
+        None
+    }
+
+    /// The N of `retry`, `repeat` and `limit`.
+    pub(super) fn count_of(&mut self, node: &Node<'_>, word: &str, range: (u32, u32)) -> Option<u32> {
+        let Some(atom) = child(node, Rule::atom) else { return None };
+        let (text, at) = (atom.as_str(), self.range(&atom));
+        let number = text.parse::<u32>().ok().filter(|n| (range.0..=range.1).contains(n));
+        if number.is_some() {
+            return number;
+        }
+        let digits = text.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit());
+        let help = format!("write a whole number from {} to {}", range.0, range.1);
+        let message = match (digits, number_word(text)) {
+            (true, _) => format!("{} is out of the range of `{word}`", quoted(text)),
+            (_, Some(n)) => {
+                self.tell_replace("bad-number", at, format!("{} is not written in digits", quoted(text)), n);
+                return None;
+            }
+            _ => format!("{} is not a whole number", quoted(text)),
+        };
+        self.tell("bad-number", at, message, help);
+        None
+    }
+
+    /// `0.25 EUR`.
+    pub(super) fn money(&mut self, node: &Node<'_>) -> Option<Money> {
+        let at = self.range(node);
+        let (mut number, mut currency) = (None, None);
+        for part in node.clone().into_inner() {
+            match part.as_rule() {
+                Rule::number => number = Some(part.as_str().to_owned()),
+                _ => currency = Some(part.as_str().to_owned()),
+            }
+        }
+        let (number, currency) = (number?, currency?);
+        let meant = match currency.as_str() {
+            "€" => "EUR".to_owned(),
+            "$" => "USD".to_owned(),
+            "£" => "GBP".to_owned(),
+            word => word.to_uppercase(),
+        };
+        if meant != currency {
+            let message = format!("{} is not written as money is", self.quoted(node));
+            self.tell_replace("bad-money", at, message, &format!("{number} {meant}"));
+            return None;
+        }
+        let micros = match Money::parse_amount(&number) {
+            Ok(micros) => micros,
+            Err(error) => {
+                self.tell("bad-money", at, error.to_string(), "write for example `0.25 EUR`");
+                return None;
+            }
+        };
+        meant.parse::<Currency>().ok().map(|currency| Money { micros, currency })
+    }
+
+    /// What stands between double quotes, `\"` and `\\` read as `"` and `\`.
+    pub(super) fn string(&mut self, node: &Node<'_>) -> Option<String> {
+        let at = self.range(node);
+        let parts: Vec<_> = node.clone().into_inner().collect();
+        if let Some(odd) = parts.iter().find(|p| p.as_rule() == Rule::odd_string) {
+            let inner: String = odd.as_str().chars().skip(1).collect();
+            let inner = inner.strip_suffix(['\'', '”']).unwrap_or(&inner).replace('"', "\\\"");
+            let message = format!("{} does not stand in straight double quotes", self.quoted(node));
+            self.tell_replace("bad-text", at, message, &format!("\"{inner}\""));
+            return None;
+        }
+        let text = parts.iter().find(|p| p.as_rule() == Rule::text)?.as_str();
+        if parts.iter().any(|p| p.as_rule() == Rule::unclosed) {
+            let message = format!("the text {} has no closing quote on its line", self.quoted(node));
+            self.tell("unclosed-text", at, message, "end it with `\"`");
+            return None;
+        }
+        if text.len() > limits::STRING_BYTES_MAX {
+            let message = format!("a text of {} bytes is too long", text.len());
+            self.tell(
+                "text-too-long",
+                at,
+                message,
+                format!("write at most {} bytes", limits::STRING_BYTES_MAX),
+            );
+            return None;
+        }
+        Some(unescaped(text))
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    let (mut out, mut escape) = (String::with_capacity(text.len()), false);
+    for c in text.chars() {
+        if c == '\\' && !escape {
+            escape = true;
+            continue;
+        }
+        escape = false;
+        out.push(c);
+    }
+    out
+}
+
+/// `; did you mean …?`, or nothing.
+pub(super) fn did_you_mean(word: Option<&str>) -> String {
+    word.map(|w| format!("; did you mean `{w}`?")).unwrap_or_default()
+}
+
+pub(super) fn replace(at: TextRange, text: &str) -> Vec<Edit> {
+    vec![Edit { at, text: text.to_owned() }]
+}
+
+fn clip(text: &str) -> &str {
+    text.get(..12).unwrap_or(text)
+}
+
+fn union(a: Days, b: Days) -> Days {
+    (0..7).filter(|i| b.has(*i)).fold(a, Days::with)
+}
+
+fn short_unit(word: &str) -> &str {
+    match word.to_lowercase().as_str() {
+        "milliseconds" | "millisecond" | "millis" | "msec" => "ms",
+        "seconds" | "second" | "secs" | "sec" => "s",
+        "minutes" | "minute" | "mins" | "min" => "m",
+        "hours" | "hour" | "hrs" | "hr" => "h",
+        "days" | "day" => "d",
+        _ => word,
+    }
+}
+
+fn number_word(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "once" | "one" => "1",
+        "twice" | "two" => "2",
+        "thrice" | "three" => "3",
+        "four" => "4",
+        "five" => "5",
+        "ten" => "10",
+        _ => return None,
+    })
+}
+
+fn day_meant(word: &str) -> Option<&'static str> {
+    let lower = word.to_lowercase();
+    match lower.as_str() {
+        "weekday" | "workdays" | "mon-fri" => return Some("weekdays"),
+        "weekend" | "sat-sun" => return Some("weekends"),
+        _ => {}
+    }
+    let long = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    if let Some(meant) = near(&lower, long).and_then(|l| long.iter().position(|w| *w == l)) {
+        return Days::WORDS.get(meant).copied();
+    }
+    near(&lower, Days::WORDS.into_iter().chain(["weekdays", "weekends"]))
+}
+
+/// The zones that people write most; any other name of the table is taken, these are suggested.
+const COMMON_ZONES: [&str; 40] = [
+    "UTC",
+    "Europe/Berlin",
+    "Europe/Vienna",
+    "Europe/Zurich",
+    "Europe/London",
+    "Europe/Paris",
+    "Europe/Madrid",
+    "Europe/Rome",
+    "Europe/Amsterdam",
+    "Europe/Brussels",
+    "Europe/Lisbon",
+    "Europe/Dublin",
+    "Europe/Prague",
+    "Europe/Warsaw",
+    "Europe/Stockholm",
+    "Europe/Oslo",
+    "Europe/Copenhagen",
+    "Europe/Helsinki",
+    "Europe/Athens",
+    "Europe/Istanbul",
+    "Europe/Kyiv",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Toronto",
+    "America/Sao_Paulo",
+    "America/Mexico_City",
+    "America/Bogota",
+    "Asia/Kolkata",
+    "Asia/Dubai",
+    "Asia/Tokyo",
+    "Asia/Shanghai",
+    "Asia/Singapore",
+    "Asia/Hong_Kong",
+    "Asia/Seoul",
+    "Asia/Jakarta",
+    "Australia/Sydney",
+    "Africa/Cairo",
+    "Africa/Johannesburg",
+];
+
+fn zone_meant(name: &str) -> Option<&'static str> {
+    let city = |zone: &&&str| zone.rsplit('/').next().is_some_and(|c| c.eq_ignore_ascii_case(name));
+    match name.to_lowercase().as_str() {
+        "contact" | "timezone" | "contact.zone" | "contact.time_zone" | "contact.tz" => {
+            Some("contact.timezone")
+        }
+        "gmt" | "z" => Some("UTC"),
+        _ => COMMON_ZONES
+            .iter()
+            .find(city)
+            .copied()
+            .or_else(|| near(name, COMMON_ZONES.into_iter().chain(["contact.timezone"]))),
+    }
+}
+
+/// The words of a closed list, for a help.
+pub(super) fn one_of(words: &[&str]) -> String {
+    format!("write {}", listed(words.iter().copied(), "or"))
+}

@@ -1,0 +1,140 @@
+//! A source as text: its comments and brackets before it is read, its lines and columns after.
+
+use std::ops::Range;
+
+use super::limits::BRACKETS_DEPTH_MAX;
+use super::policy::TextRange;
+
+/// What one linear look at a source finds, before the grammar reads it.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// The comments, in order.
+    comments: Vec<Range<usize>>,
+    /// The first bracket that is nested deeper than [`BRACKETS_DEPTH_MAX`].
+    pub(crate) too_deep: Option<usize>,
+}
+
+impl Scan {
+    pub(crate) fn of(source: &str) -> Scan {
+        let bytes = source.as_bytes();
+        let (mut scan, mut depth, mut i) = (Scan::default(), 0_usize, 0_usize);
+        while i < bytes.len() {
+            match bytes[i] {
+                b'#' => {
+                    let end = line_end(bytes, i);
+                    scan.comments.push(i..end);
+                    i = end;
+                }
+                b'"' => i = string_end(bytes, i),
+                b'\'' => i = closed_before_line_end(source, i, "'"),
+                0xE2 if source[i..].starts_with('“') => i = closed_before_line_end(source, i, "”"),
+                b'(' | b'[' | b'{' => {
+                    depth += 1;
+                    if depth > BRACKETS_DEPTH_MAX && scan.too_deep.is_none() {
+                        scan.too_deep = Some(i);
+                    }
+                    i += 1;
+                }
+                b')' | b']' | b'}' => {
+                    depth = depth.saturating_sub(1);
+                    i += 1;
+                }
+                _ => i += 1,
+            }
+        }
+        scan
+    }
+
+    /// `range` without the blanks and comments at its end.
+    pub(crate) fn tight(&self, source: &str, range: Range<usize>) -> TextRange {
+        let mut end = range.end;
+        loop {
+            let text = source.get(range.start..end).unwrap_or_default();
+            end = range.start + text.trim_end_matches(is_blank).len();
+            match self.comments.binary_search_by(|c| c.end.cmp(&end)) {
+                Ok(found) if self.comments[found].start >= range.start && end > range.start => {
+                    end = self.comments[found].start;
+                }
+                _ => return range.start..end,
+            }
+        }
+    }
+
+    /// The text of `range` on one line, without comments, its white space folded.
+    pub(crate) fn folded(&self, source: &str, range: &TextRange) -> String {
+        let mut out = String::new();
+        let mut at = range.start;
+        let first = self.comments.partition_point(|c| c.end <= range.start);
+        let inside = self.comments[first..].iter().take_while(|c| c.start < range.end);
+        for (start, end) in inside.map(|c| (c.start, c.end)).chain([(range.end, range.end)]) {
+            for word in source.get(at..start).unwrap_or_default().split(is_blank).filter(|w| !w.is_empty()) {
+                if !out.is_empty() {
+                    out.push(' ');
+                }
+                out.push_str(word);
+            }
+            at = end;
+        }
+        out
+    }
+}
+
+/// What separates words.
+pub(crate) fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\n' | '\t' | '\r' | '\u{A0}' | '\u{FEFF}')
+}
+
+fn line_end(bytes: &[u8], from: usize) -> usize {
+    bytes[from..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |n| from + n)
+}
+
+/// Behind a string that begins at `from`, with `\` before any character but the end of the line.
+fn string_end(bytes: &[u8], from: usize) -> usize {
+    let mut i = from + 1;
+    while i < bytes.len() {
+        match bytes[i] {
+            b'"' => return i + 1,
+            b'\n' => return i,
+            b'\\' if bytes.get(i + 1).is_some_and(|b| *b != b'\n') => i += 2,
+            _ => i += 1,
+        }
+    }
+    bytes.len()
+}
+
+/// Behind a text that `close` ends on the same line; else behind its first character.
+fn closed_before_line_end(source: &str, from: usize, close: &str) -> usize {
+    let open = source[from..].chars().next().map_or(1, char::len_utf8);
+    let rest = &source[from + open..line_end(source.as_bytes(), from)];
+    rest.find(close).map_or(from + open, |n| from + open + n + close.len())
+}
+
+/// The line and the column of a byte, both from 1; columns count characters.
+#[must_use]
+pub fn line_column(source: &str, byte: usize) -> (usize, usize) {
+    let before = source.get(..byte.min(source.len())).unwrap_or(source);
+    let line_start = before.rfind('\n').map_or(0, |n| n + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_from_one() {
+        assert_eq!(line_column("", 0), (1, 1));
+        assert_eq!(line_column("añb\nc", 3), (1, 3));
+        assert_eq!(line_column("añb\nc", 5), (2, 1));
+        assert_eq!(line_column("ab", 99), (1, 3));
+    }
+
+    #[test]
+    fn a_range_is_cut_to_its_words_and_a_text_is_folded() {
+        let source = "sms # one\n  # two\n then \"#\"   # three\n";
+        let scan = Scan::of(source);
+        let range = scan.tight(source, 0..source.len());
+        assert_eq!(&source[range.clone()], "sms # one\n  # two\n then \"#\"");
+        assert_eq!(scan.folded(source, &range), "sms then \"#\"");
+    }
+}

@@ -1,0 +1,86 @@
+//! Words for people: what was probably meant, and how the user's own text is quoted.
+
+/// The longest text that is quoted whole, in characters.
+const QUOTED_CHARS_MAX: usize = 40;
+
+/// The user's text in backticks, on one line, cut where it is long.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::from("`");
+    let mut chars = text.trim().chars();
+    for c in chars.by_ref().take(QUOTED_CHARS_MAX) {
+        out.push(if c.is_control() || c == '`' { ' ' } else { c });
+    }
+    if chars.next().is_some() {
+        out.push('…');
+    }
+    out.push('`');
+    out
+}
+
+/// `` `a`, `b` and `c` ``.
+pub(crate) fn listed<'a>(words: impl IntoIterator<Item = &'a str>, last: &str) -> String {
+    let words: Vec<String> = words.into_iter().map(|w| format!("`{w}`")).collect();
+    match words.split_last() {
+        None => String::new(),
+        Some((only, [])) => only.clone(),
+        Some((end, rest)) => format!("{} {last} {end}", rest.join(", ")),
+    }
+}
+
+/// The known word that `word` was probably meant to be: equal but for case, or within a small
+/// distance for its length.
+pub(crate) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = word.chars().count();
+    if length == 0 || length > super::limits::NAME_CHARS_MAX {
+        return None;
+    }
+    let word = word.to_lowercase();
+    let allowed = match length {
+        0..=3 => 1,
+        4..=7 => 2,
+        _ => 3,
+    };
+    known
+        .into_iter()
+        .map(|k| (strsim::osa_distance(&word, &k.to_lowercase()), k))
+        .filter(|(distance, k)| *distance <= allowed && *distance < k.chars().count().min(length))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, k)| k)
+}
+
+/// What everyday words stand for in a policy.
+pub(crate) fn synonym(word: &str) -> Option<&'static str> {
+    Some(match word.to_lowercase().as_str() {
+        "text" | "txt" | "texts" => "sms",
+        "phone" | "call" | "telephone" | "ring" => "voice",
+        "mail" | "e-mail" | "mails" => "email",
+        "wa" => "whatsapp",
+        "notification" | "app" | "apn" | "fcm" => "push",
+        "hook" | "http" | "url" => "webhook",
+        "delay" | "pause" | "sleep" | "hold" => "wait",
+        "include" | "import" | "run" => "use",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_word_is_near() {
+        let channels = ["sms", "whatsapp", "email", "push", "voice"];
+        assert_eq!(near("watsapp", channels), Some("whatsapp"));
+        assert_eq!(near("SMS", channels), Some("sms"));
+        assert_eq!(near("mss", channels), Some("sms"));
+        assert_eq!(near("nonexistent", channels), None);
+        assert_eq!(near("x", channels), None);
+        assert_eq!(near(&"x".repeat(100_000), channels), None);
+    }
+
+    #[test]
+    fn a_quoted_text_stays_on_one_line_and_short() {
+        assert_eq!(quoted("a\nb"), "`a b`");
+        assert_eq!(quoted(&"x".repeat(100)).chars().count(), QUOTED_CHARS_MAX + 3);
+    }
+}
