@@ -518,7 +518,7 @@ impl<'s> Walk<'_, 's> {
             }
             literals.push(literal);
         }
-        all.then(|| (left, Operand::Literal(Literal::List(literals))))
+        all.then_some((left, Operand::Literal(Literal::List(literals))))
     }
 
     fn typed_has(

@@ -280,7 +280,7 @@ impl Faults<'_> {
 
     /// The N of `retry`, `repeat` and `limit`.
     pub(super) fn count_of(&mut self, node: &Node<'_>, word: &str, range: (u32, u32)) -> Option<u32> {
-        let Some(atom) = child(node, Rule::atom) else { return None };
+        let atom = child(node, Rule::atom)?;
         let (text, at) = (atom.as_str(), self.range(&atom));
         let number = text.parse::<u32>().ok().filter(|n| (range.0..=range.1).contains(n));
         if number.is_some() {
