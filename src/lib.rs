@@ -8,3 +8,4 @@ pub mod language;
 pub mod model;
 pub mod providers;
 pub mod store;
+pub mod webhooks;

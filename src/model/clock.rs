@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{Instant, ScopeId};
+use super::{Id, IdKind, Instant, ScopeId};
 
 /// The two times of a scope. Handed in, so that a test can hold both still.
 pub trait Clock: Send + Sync + 'static {
@@ -15,4 +15,18 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Ends once `scope_now(scope)` has come to `at`, by time passing or by an advance.
     fn until(&self, scope: ScopeId, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// Where new ids come from. Handed in, so that a test can hold them still.
+pub trait Ids: Send + Sync + 'static {
+    /// The next number; rises strictly within a process, and holds real time in its upper 48 bits.
+    fn next(&self) -> u128;
+}
+
+impl dyn Ids {
+    /// A fresh id.
+    #[must_use]
+    pub fn mint<K: IdKind>(&self) -> Id<K> {
+        Id::from_u128(self.next())
+    }
 }

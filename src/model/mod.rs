@@ -16,7 +16,7 @@ mod time;
 mod words;
 
 pub use canonical::{canonical, write_canonical};
-pub use clock::Clock;
+pub use clock::{Clock, Ids};
 pub use fault::Fault;
 pub use id::{Id, IdError, IdKind, kinds};
 pub use money::{Currency, Money, MoneyError};

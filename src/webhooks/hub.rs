@@ -1,0 +1,258 @@
+//! The workers of all scopes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::endpoint::{Endpoint, EndpointError};
+use super::rests::{Rest, Rests};
+use super::send::send;
+use super::settle;
+use super::start::Start;
+use super::worker::{self, STORE_PAUSE};
+use super::{DisabledBy, Outside, Settings, pending};
+use crate::model::shapes::{Delivery, Event, EventType};
+use crate::model::{Id, Instant, ScopeId, kinds};
+use crate::store::seal::Scope;
+use crate::store::{Change, Page, PageStart, StoreError};
+
+/// How many endpoints are read at once.
+const PAGE_ROWS: u32 = 100;
+
+/// Events on their way out, of every scope that is open.
+pub struct Webhooks {
+    outside: Outside,
+    settings: Settings,
+    scopes: Mutex<HashMap<ScopeId, Running>>,
+}
+
+/// One scope's workers.
+struct Running {
+    poke: watch::Sender<u64>,
+    stop: CancellationToken,
+    rests: Arc<Rests>,
+    supervisor: JoinHandle<()>,
+}
+
+/// Whether a scope's file may be closed, as far as webhooks go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resting {
+    /// Something is under way.
+    No,
+    /// Nothing to do before this instant on the scope's clock; never, without one.
+    Until(Option<Instant>),
+}
+
+impl std::fmt::Debug for Webhooks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Webhooks").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Webhooks {
+    /// None open yet.
+    #[must_use]
+    pub fn new(outside: Outside, settings: Settings) -> Webhooks {
+        Webhooks { outside, settings, scopes: Mutex::default() }
+    }
+
+    /// Starts the workers of a scope; nothing where they run. To be called within the runtime, when
+    /// a scope is opened. Holds the scope until [`Webhooks::close`].
+    pub fn open(&self, scope: &Arc<Scope>) {
+        let mut scopes = self.scopes();
+        if scopes.get(&scope.id()).is_some_and(|running| !running.supervisor.is_finished()) {
+            return;
+        }
+        let (poke, poked) = watch::channel(0);
+        let (stop, rests) = (CancellationToken::new(), Arc::new(Rests::default()));
+        let supervisor = tokio::spawn(supervise(Supervised {
+            outside: self.outside.clone(),
+            settings: self.settings,
+            scope: Arc::clone(scope),
+            poked,
+            stop: stop.clone(),
+            rests: Arc::clone(&rests),
+        }));
+        scopes.insert(scope.id(), Running { poke, stop, rests, supervisor });
+    }
+
+    /// Tells the workers of a scope that endpoints or deliveries were changed, durably: an endpoint
+    /// was made, set or deleted, or a dead letter replayed.
+    pub fn poke(&self, scope: ScopeId) {
+        if let Some(running) = self.scopes().get(&scope) {
+            running.poke.send_modify(|times| *times = times.wrapping_add(1));
+        }
+    }
+
+    /// Whether a scope's workers have nothing to do, and until when.
+    #[must_use]
+    pub fn resting(&self, scope: ScopeId) -> Resting {
+        match self.scopes().get(&scope).map(|running| running.rests.all()) {
+            Some(Rest::Busy) => Resting::No,
+            Some(Rest::Until(at)) => Resting::Until(at),
+            None => Resting::Until(None),
+        }
+    }
+
+    /// Stops a scope's workers: no new try begins, those under way are waited for and written. To be
+    /// given up by dropping the future, which leaves them to be tried again.
+    pub async fn close(&self, scope: ScopeId) {
+        let running = self.scopes().remove(&scope);
+        if let Some(running) = running {
+            running.stop.cancel();
+            let mut supervisor = tokio_util::task::AbortOnDropHandle::new(running.supervisor);
+            // A supervisor that panicked has nothing to wait for.
+            let _ = (&mut supervisor).await;
+        }
+    }
+
+    /// Stops the workers of all scopes, as [`Webhooks::close`] does.
+    pub async fn stop(&self) {
+        let open: Vec<ScopeId> = self.scopes().keys().copied().collect();
+        join_all(open.into_iter().map(|scope| self.close(scope))).await;
+    }
+
+    /// Sends a ping to an endpoint: tried once, in no list, and of no weight for the endpoint's
+    /// health. The answer is the delivery as it begins.
+    ///
+    /// # Errors
+    /// Where the endpoint's secrets do not open.
+    pub fn ping(&self, scope: &Arc<Scope>, endpoint: &Endpoint) -> Result<Delivery, EndpointError> {
+        let now = self.outside.clock.scope_now(scope.id());
+        let secrets = endpoint.secrets(scope)?.at(now);
+        let event = Event {
+            id: self.outside.ids.mint(),
+            r#type: EventType::WebhookPing,
+            timestamp: now,
+            sequence: None,
+            data: serde_json::json!({"endpoint_id": endpoint.id}),
+        };
+        let told = pending(self.outside.ids.mint(), event.id, endpoint.id, now);
+        let (outside, scope, url) = (self.outside.clone(), scope.id(), endpoint.url());
+        let body = serde_json::to_vec(&event).unwrap_or_default();
+        tokio::spawn(async move { send(&outside, scope, url.as_ref(), &secrets, event.id, body).await });
+        Ok(told)
+    }
+
+    /// What disabling an endpoint at its owner's request writes: its row, its pending deliveries
+    /// as dead, and the event that tells the others. Empty where it is disabled already. `endpoint`
+    /// may hold other changes of its owner's, which are written too.
+    #[must_use]
+    pub fn disabled(&self, endpoint: &Endpoint, now: Instant) -> Change {
+        settle::disable(&self.outside, endpoint, DisabledBy::Request, now).change
+    }
+
+    fn scopes(&self) -> MutexGuard<'_, HashMap<ScopeId, Running>> {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Webhooks {
+    fn drop(&mut self) {
+        for running in self.scopes().values() {
+            running.supervisor.abort();
+        }
+    }
+}
+
+/// What a scope's supervisor is given.
+struct Supervised {
+    outside: Outside,
+    settings: Settings,
+    scope: Arc<Scope>,
+    poked: watch::Receiver<u64>,
+    stop: CancellationToken,
+    rests: Arc<Rests>,
+}
+
+/// Keeps a worker for each enabled endpoint until told to stop. One that failed is started again
+/// after a pause; they end with this one.
+async fn supervise(mut given: Supervised) {
+    let mut workers = JoinSet::new();
+    let mut running: HashSet<Id<kinds::Endpoint>> = HashSet::new();
+    let mut pause = None;
+    loop {
+        if !given.stop.is_cancelled() && pause.is_none() {
+            match enabled(&given.scope).await {
+                Ok(found) => {
+                    for id in found {
+                        if running.insert(id) {
+                            let work = worker::run(given.start(id));
+                            workers.spawn(async move { (id, work.await) });
+                        }
+                    }
+                }
+                Err(error) if is_final(&error) => return,
+                Err(error) => pause = Some(given.failed(&error.into())),
+            }
+        }
+        if given.stop.is_cancelled() && workers.is_empty() {
+            return;
+        }
+        let (clock, scope) = (&given.outside.clock, given.scope.id());
+        tokio::select! {
+            Some(ended) = workers.join_next(), if !workers.is_empty() => match ended {
+                Ok((id, done)) => {
+                    running.remove(&id);
+                    match done {
+                        Ok(()) => {}
+                        Err(EndpointError::Store(error)) if is_final(&error) => return,
+                        Err(error) => pause = Some(given.failed(&error)),
+                    }
+                }
+                Err(_) => {
+                    // A worker that panicked does not say which it was: start all that do not run.
+                    tracing::error!(scope = %scope, "a webhook worker panicked");
+                    workers.abort_all();
+                    running.clear();
+                    while workers.join_next().await.is_some() {}
+                }
+            },
+            changed = given.poked.changed() => if changed.is_err() { given.stop.cancel() },
+            () = given.stop.cancelled(), if !given.stop.is_cancelled() => {}
+            () = worker::until(clock.as_ref(), scope, pause) => pause = None,
+        }
+    }
+}
+
+impl Supervised {
+    fn start(&self, id: Id<kinds::Endpoint>) -> Start {
+        Start {
+            outside: self.outside.clone(),
+            settings: self.settings,
+            scope: Arc::clone(&self.scope),
+            id,
+            poke: self.poked.clone(),
+            stop: self.stop.clone(),
+            rests: Arc::clone(&self.rests),
+        }
+    }
+
+    /// Until when nothing is started again.
+    fn failed(&self, error: &EndpointError) -> Instant {
+        let scope = self.scope.id();
+        tracing::warn!(scope = %scope, %error, "webhooks wait for the store");
+        self.outside.clock.scope_now(scope).plus(STORE_PAUSE)
+    }
+}
+
+/// Whether the store takes nothing more.
+const fn is_final(error: &StoreError) -> bool {
+    matches!(error, StoreError::Closing | StoreError::Failed { .. })
+}
+
+async fn enabled(scope: &Scope) -> Result<Vec<Id<kinds::Endpoint>>, StoreError> {
+    let (mut found, mut start) = (Vec::new(), PageStart::Newest);
+    loop {
+        let page = scope.endpoints(Page { start, limit: PAGE_ROWS }).await?;
+        found.extend(page.rows.iter().filter(|each| each.row.enabled).map(|each| each.row.id));
+        match page.rows.last() {
+            Some(last) if page.has_more => start = PageStart::After(last.n),
+            _ => return Ok(found),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Events on their way to the tenants' endpoints: the outbox's reader.
+//!
+//! **Knows** signing, the schedule of tries, endpoints and their health, deliveries and dead
+//! letters. **Does not know** why an event came to be, what stands in it, or who asked for a replay.
+//!
+//! Each enabled endpoint has a worker of its own ([`worker`]), so that one that is slow or dead
+//! delays no other. A worker reads the events after the endpoint's position, tries each, and writes
+//! a delivery once its first try has ended, together with the position: what was tried and not yet
+//! written when the process died is tried again. What follows from a try is decided by one pure
+//! function, [`schedule::after`].
+
+mod endpoint;
+mod hub;
+pub mod letters;
+mod rests;
+pub mod schedule;
+mod send;
+mod settle;
+mod start;
+mod tries;
+mod worker;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::model::shapes::Event;
+use crate::model::{Clock, Ids};
+use crate::providers::outbound::Outbound;
+use crate::store::StoreError;
+use crate::store::rows::StoredEvent;
+use crate::store::seal::Scope;
+
+pub use endpoint::{DisabledBy, Endpoint, EndpointError, Secrets, Wanted};
+pub use hub::{Resting, Webhooks};
+pub use tries::{delivery, pending};
+
+/// How stored events are read and written; their form belongs to who writes most of them.
+pub trait EventForm: Send + Sync + 'static {
+    /// The event as `GET /events/{id}` gives it; without the data of a person who was erased.
+    fn read<'a>(
+        &'a self,
+        scope: &'a Scope,
+        event: &'a StoredEvent,
+    ) -> BoxFuture<'a, Result<Event, StoreError>>;
+
+    /// The bytes that a row keeps for an event's data in which nothing is personal.
+    fn plain(&self, data: &serde_json::Value) -> Vec<u8>;
+}
+
+/// Everything that comes in from outside.
+#[derive(Clone)]
+pub struct Outside {
+    /// Real time, and each scope's own.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of deliveries, events and entries of the audit.
+    pub ids: Arc<dyn Ids>,
+    /// The form of events.
+    pub events: Arc<dyn EventForm>,
+    /// How calls leave.
+    pub outbound: Outbound,
+}
+
+/// How much goes on at once, for one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// First tries at once.
+    pub first_tries_max: usize,
+    /// Later tries at once; they take no place from the first ones.
+    pub later_tries_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { first_tries_max: 32, later_tries_max: 8 }
+    }
+}

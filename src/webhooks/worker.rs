@@ -1,0 +1,368 @@
+//! One endpoint's worker: reads events, tries them, and writes what came of it.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, ready};
+use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt as _};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+
+use super::endpoint::{DisabledBy, Endpoint, EndpointError, Secrets};
+use super::rests::Rest;
+use super::schedule;
+use super::send::{Sent, send};
+use super::settle::{Ended, EventRef, Settled, disable, settle};
+use super::start::Start;
+use crate::model::{Clock, Id, Instant, ScopeId, Span, kinds};
+use crate::store::rows::{DeliveryRow, StoredEvent};
+use crate::store::{Change, Position, StoreError};
+
+/// How many events are read at once.
+const EVENTS_READ_MAX: u32 = 200;
+/// How many events that the endpoint did not ask for are passed before the position is written:
+/// after a crash so many are looked at again, and none is lost.
+const PASSED_MAX: Position = 1_000;
+/// How often a change is decided again because another came first, before the worker starts anew.
+const CONFLICTS_MAX: usize = 16;
+/// How long is waited until a store that had no room is asked again.
+pub(super) const STORE_PAUSE: Span = Span::from_s(1);
+
+/// Runs until the endpoint is disabled or gone, or the worker is told to stop; then the tries under
+/// way are waited for and written.
+pub(super) async fn run(start: Start) -> Result<(), EndpointError> {
+    let (rests, id) = (Arc::clone(&start.rests), start.id);
+    rests.set(id, Some(Rest::Busy));
+    let done = match Worker::load(start).await {
+        Ok(Some(mut worker)) => worker.run().await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    rests.set(id, None);
+    done
+}
+
+/// One place in the order of events.
+enum Slot {
+    /// The endpoint did not ask for it.
+    Passed(Position),
+    /// It was tried.
+    Tried(EventRef, Sent),
+}
+
+/// When the next later try is due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// To be looked up.
+    Unknown,
+    /// Known; none where nothing is pending.
+    Known(Option<Instant>),
+}
+
+type Trying<T> = BoxFuture<'static, Option<T>>;
+
+struct Worker {
+    start: Start,
+    newest: watch::Receiver<Position>,
+    endpoint: Endpoint,
+    url: Option<Url>,
+    secrets: Secrets,
+    /// Read, and not yet looked at.
+    events: VecDeque<StoredEvent>,
+    /// In the order of the events, so that the position never passes one that is under way.
+    first: FuturesOrdered<Trying<Slot>>,
+    later: FuturesUnordered<Trying<(Box<DeliveryRow>, Sent)>>,
+    /// The deliveries in `later`.
+    under_way: HashSet<Id<kinds::Delivery>>,
+    read_to: Position,
+    settled_to: Position,
+    written_to: Position,
+    due: Due,
+}
+
+impl Worker {
+    async fn load(start: Start) -> Result<Option<Worker>, EndpointError> {
+        let newest = start.scope.newest_event();
+        let Some(row) = start.scope.endpoint(start.id).await? else { return Ok(None) };
+        let endpoint = Endpoint::read(&row)?;
+        Ok(Some(Worker {
+            newest,
+            url: endpoint.url(),
+            secrets: endpoint.secrets(&start.scope)?,
+            events: VecDeque::new(),
+            first: FuturesOrdered::new(),
+            later: FuturesUnordered::new(),
+            under_way: HashSet::new(),
+            read_to: endpoint.position,
+            settled_to: endpoint.position,
+            written_to: endpoint.position,
+            due: Due::Unknown,
+            endpoint,
+            start,
+        }))
+    }
+
+    /// Reads the endpoint again; false where it is gone.
+    async fn reload(&mut self) -> Result<bool, EndpointError> {
+        let Some(row) = self.start.scope.endpoint(self.start.id).await? else { return Ok(false) };
+        self.endpoint = Endpoint::read(&row)?;
+        self.url = self.endpoint.url();
+        self.secrets = self.endpoint.secrets(&self.start.scope)?;
+        // One that was enabled again passes what happened meanwhile.
+        if self.endpoint.position > self.read_to {
+            self.events.clear();
+            self.read_to = self.endpoint.position;
+        }
+        self.due = Due::Unknown;
+        Ok(true)
+    }
+
+    fn now(&self) -> Instant {
+        self.start.outside.clock.scope_now(self.start.scope.id())
+    }
+
+    async fn run(&mut self) -> Result<(), EndpointError> {
+        loop {
+            let takes = self.endpoint.is_enabled() && !self.start.stop.is_cancelled();
+            if takes {
+                self.take_first().await?;
+                self.take_later().await?;
+            }
+            let idle = self.first.is_empty() && self.later.is_empty();
+            if !takes && idle {
+                return Ok(());
+            }
+            if takes && idle && self.fails_too_long() {
+                let settled = disable(&self.start.outside, &self.endpoint, DisabledBy::Failing, self.now());
+                if !self.commit_alone(settled.change).await? {
+                    return Ok(());
+                }
+                continue;
+            }
+            let wake = if takes { self.wake(idle) } else { None };
+            self.start.rests.set(self.start.id, Some(if idle { Rest::Until(wake) } else { Rest::Busy }));
+            let ended = match self.wait(takes, wake).await {
+                Woken::Ended(ended) => ended,
+                Woken::Changed => {
+                    if !self.reload().await? {
+                        return Ok(());
+                    }
+                    Vec::new()
+                }
+                Woken::Look => Vec::new(),
+            };
+            self.start.rests.set(self.start.id, Some(Rest::Busy));
+            if !self.write(ended).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether five days of failure are over and nothing is due that could end them.
+    fn fails_too_long(&self) -> bool {
+        let now = self.now();
+        let nothing_due = match self.due {
+            Due::Unknown => false,
+            Due::Known(at) => at.is_none_or(|at| at > now),
+        };
+        nothing_due && schedule::has_failed_too_long(self.endpoint.health, now)
+    }
+
+    /// When there is something to do without anything from outside.
+    fn wake(&self, idle: bool) -> Option<Instant> {
+        let has_room = self.later.len() < self.start.settings.later_tries_max;
+        let due = match self.due {
+            Due::Known(at) => at.filter(|_| has_room),
+            Due::Unknown => None,
+        };
+        let given_up = self.endpoint.health.failing_since.map(|since| since.plus(schedule::FAILING_MAX));
+        [due, given_up.filter(|_| idle)].into_iter().flatten().min()
+    }
+
+    async fn wait(&mut self, takes: bool, wake: Option<Instant>) -> Woken {
+        let (clock, scope) = (&self.start.outside.clock, self.start.scope.id());
+        // Events that wait for a free place are no reason to look.
+        let listens =
+            takes && self.first.len() < self.start.settings.first_tries_max && self.events.is_empty();
+        tokio::select! {
+            biased;
+            Some(slot) = self.first.next(), if !self.first.is_empty() => {
+                let mut ended = Vec::new();
+                ended.extend(slot.and_then(|slot| self.passed(slot)));
+                while let Some(Some(Some(slot))) = self.first.next().now_or_never() {
+                    ended.extend(self.passed(slot));
+                }
+                Woken::Ended(ended)
+            }
+            Some(tried) = self.later.next(), if !self.later.is_empty() => {
+                let mut ended = Vec::new();
+                let mut next = tried;
+                while let Some((row, sent)) = next.take() {
+                    self.under_way.remove(&row.id);
+                    ended.push(Ended::Later(row, Some(sent)));
+                    next = self.later.next().now_or_never().flatten().flatten();
+                }
+                Woken::Ended(ended)
+            }
+            () = self.start.stop.cancelled(), if takes => Woken::Look,
+            changed = self.start.poke.changed() => match changed {
+                Ok(()) => Woken::Changed,
+                Err(_) => {
+                    self.start.stop.cancel();
+                    Woken::Look
+                }
+            },
+            // An error means that the scope is closed, which the next read tells.
+            _ = self.newest.changed(), if listens => Woken::Look,
+            () = until(clock.as_ref(), scope, wake) => Woken::Look,
+        }
+    }
+
+    /// Moves on past a place in the order.
+    fn passed(&mut self, slot: Slot) -> Option<Ended> {
+        match slot {
+            Slot::Passed(n) => {
+                self.settled_to = n;
+                None
+            }
+            Slot::Tried(event, sent) => {
+                self.settled_to = event.n;
+                Some(Ended::First(event, sent))
+            }
+        }
+    }
+
+    /// Begins first tries, as many as there are places.
+    async fn take_first(&mut self) -> Result<(), EndpointError> {
+        while self.first.len() < self.start.settings.first_tries_max {
+            if self.events.is_empty() {
+                let newest = *self.newest.borrow_and_update();
+                if newest <= self.read_to {
+                    return Ok(());
+                }
+                self.events = self.start.scope.events_after(self.read_to, EVENTS_READ_MAX).await?.into();
+                self.read_to = self.events.back().map_or(newest, |last| last.n);
+            }
+            let Some(event) = self.events.pop_front() else { return Ok(()) };
+            let body = self.start.body(&self.endpoint, &event).await?;
+            let at = EventRef { n: event.n, id: event.row.id, at: event.row.at };
+            self.first.push_back(match body {
+                None => ready(Some(Slot::Passed(event.n))).boxed(),
+                Some(body) => {
+                    let trying = self.send(at.id, body);
+                    async move { Some(Slot::Tried(at, trying.await?)) }.boxed()
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Begins later tries that are due, as many as there are places.
+    async fn take_later(&mut self) -> Result<(), EndpointError> {
+        let now = self.now();
+        let room = self.start.settings.later_tries_max.saturating_sub(self.later.len());
+        let looks = match self.due {
+            Due::Unknown => true,
+            Due::Known(at) => at.is_some_and(|at| at <= now) && room > 0,
+        };
+        if !looks {
+            return Ok(());
+        }
+        // One more than can be taken tells when the next is due.
+        let limit = u32::try_from(self.under_way.len() + room + 1).unwrap_or(u32::MAX);
+        let far = Instant::from_ms(Instant::RANGE_MS.1);
+        let rows = self.start.scope.deliveries_due(Some(self.start.id), far, limit).await?;
+        self.due = Due::Known(None);
+        let mut gone = Vec::new();
+        for row in rows.into_iter().filter(|row| !self.under_way.contains(&row.id)).collect::<Vec<_>>() {
+            let at = row.next_try_at.unwrap_or(now);
+            if at > now || self.later.len() >= self.start.settings.later_tries_max {
+                self.due = Due::Known(Some(at));
+                break;
+            }
+            let event = self.start.scope.event(row.event_id).await?;
+            let Some(event) = event else {
+                gone.push(Ended::Later(Box::new(row), None));
+                continue;
+            };
+            let body = self.start.read(&event).await?;
+            let trying = self.send(event.row.id, body);
+            self.under_way.insert(row.id);
+            self.later.push(async move { Some((Box::new(row), trying.await?)) }.boxed());
+        }
+        if !gone.is_empty() {
+            self.write(gone).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins a try. It goes on while the worker writes, and ends with the worker.
+    fn send(&self, event: Id<kinds::Event>, body: Vec<u8>) -> BoxFuture<'static, Option<Sent>> {
+        let (outside, scope) = (self.start.outside.clone(), self.start.scope.id());
+        let (url, secrets) = (self.url.clone(), self.secrets.at(self.now()));
+        let trying = AbortOnDropHandle::new(tokio::spawn(async move {
+            send(&outside, scope, url.as_ref(), &secrets, event, body).await
+        }));
+        async move { trying.await.ok() }.boxed()
+    }
+
+    /// Writes what has ended. False where the endpoint is gone.
+    async fn write(&mut self, mut ended: Vec<Ended>) -> Result<bool, EndpointError> {
+        let passed = self.settled_to - self.written_to;
+        if ended.is_empty() && passed < PASSED_MAX {
+            return Ok(true);
+        }
+        for _ in 0..CONFLICTS_MAX {
+            let advance = (passed > 0).then_some(self.settled_to);
+            let Settled { change, endpoint, next_try_at } =
+                settle(&self.start.outside, &self.endpoint, &ended, advance);
+            let changed = endpoint != self.endpoint;
+            match self.start.commit(change).await {
+                Ok(()) => {
+                    self.written_to = self.settled_to;
+                    if let (Due::Known(known), Some(at)) = (self.due, next_try_at) {
+                        self.due = Due::Known(Some(known.map_or(at, |known| known.min(at))));
+                    }
+                    return if changed { self.reload().await } else { Ok(true) };
+                }
+                Err(StoreError::Conflict { .. }) => {
+                    if !self.reload().await? {
+                        return Ok(false);
+                    }
+                    self.start.read_again(&mut ended).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Overloaded.into())
+    }
+
+    /// Writes a change of the endpoint alone; where another came first, nothing. False where the
+    /// endpoint is gone.
+    async fn commit_alone(&mut self, change: Change) -> Result<bool, EndpointError> {
+        match self.start.commit(change).await {
+            Ok(()) | Err(StoreError::Conflict { .. }) => self.reload().await,
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Waits for `at` on the scope's clock; for ever without one.
+pub(super) async fn until(clock: &dyn Clock, scope: ScopeId, at: Option<Instant>) {
+    match at {
+        Some(at) => clock.until(scope, at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Why a worker goes on.
+enum Woken {
+    /// Tries have ended.
+    Ended(Vec<Ended>),
+    /// The endpoint or its deliveries were changed by another.
+    Changed,
+    /// There may be something to do.
+    Look,
+}
