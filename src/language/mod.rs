@@ -6,9 +6,11 @@
 mod compile;
 pub mod condition;
 mod diagnostic;
+pub mod facts_text;
 mod grammar;
 pub mod limits;
 pub mod policy;
+pub mod script;
 mod source;
 mod words;
 

@@ -112,7 +112,7 @@ impl<'s> Walk<'_, 's> {
 
     fn limit(&mut self, node: &Node<'s>, read: &mut Headers) {
         let help = "write `limit 3 sends`, `limit 0.25 EUR`, or both with a comma between";
-        let mut parts = 0;
+        let (mut parts, before) = (0, self.faults.count());
         for part in node.clone().into_inner() {
             parts += 1;
             let at = self.faults.range(&part);
@@ -144,7 +144,7 @@ impl<'s> Walk<'_, 's> {
             self.faults.tell("bad-limit", at, "`limit` does not say what it allows".to_owned(), help);
         } else if text.ends_with([',']) || text.ends_with(" and") {
             self.faults.tell("bad-limit", at, "a part of `limit` is missing".to_owned(), help);
-        } else if text.contains(" and ") {
+        } else if text.contains(" and ") && self.faults.count() == before {
             self.faults.tell(
                 "bad-limit",
                 at,

@@ -9,7 +9,7 @@ mod strategy;
 mod unit;
 mod value;
 
-use crate::model::{Channel, Currency};
+use crate::model::{Channel, Confirmation, Currency};
 
 use super::diagnostic::{Diagnostic, Edit, Severity};
 use super::policy::{Policy, TextRange};
@@ -64,8 +64,8 @@ pub struct Used {
 pub struct KnownProvider {
     /// Its name.
     pub name: String,
-    /// What it serves.
-    pub channels: Vec<Channel>,
+    /// What it serves, and on each channel what it can confirm beyond acceptance.
+    pub channels: Vec<(Channel, Vec<Confirmation>)>,
 }
 
 /// What came of a source.

@@ -42,7 +42,7 @@ enum Place {
 enum Before {
     Nothing,
     Stage { faulty: bool },
-    Joiner(TextRange),
+    Joiner { at: TextRange, faulty: bool },
 }
 
 /// A limit of a whole policy.
@@ -201,7 +201,8 @@ impl<'a, 's> Walk<'a, 's> {
         owner: &TextRange,
     ) -> (Option<Strategy>, Option<String>) {
         let (mut stages, mut otherwise, mut before) = (Vec::new(), None, Before::Nothing);
-        let (at_start, mut told_after_end) = (self.faults.count(), false);
+        let (mut saw_stage, mut told_after_end) = (false, false);
+        let at_start = self.faults.count();
         for piece in pieces {
             let ended = otherwise.is_some();
             if ended && !told_after_end {
@@ -215,6 +216,7 @@ impl<'a, 's> Walk<'a, 's> {
             }
             match piece.as_rule() {
                 Rule::stage => {
+                    saw_stage = true;
                     let faults = self.faults.count();
                     let quiet = self.joint(piece, &before);
                     if !quiet && let Some(stage) = self.stage(piece) {
@@ -241,7 +243,7 @@ impl<'a, 's> Walk<'a, 's> {
             self.dangling(&before);
         }
         if stages.is_empty() {
-            if self.faults.count() == at_start {
+            if !saw_stage && self.faults.count() == at_start {
                 let (message, help) = match place {
                     Place::Member => {
                         ("a member of the group is missing", "write a strategy between the commas")
@@ -273,7 +275,7 @@ impl<'a, 's> Walk<'a, 's> {
                 }
                 true
             }
-            Before::Nothing | Before::Joiner(_) => false,
+            Before::Nothing | Before::Joiner { .. } => false,
         }
     }
 
@@ -302,8 +304,9 @@ impl<'a, 's> Walk<'a, 's> {
     fn joiner(&mut self, piece: &Node<'s>, before: &Before, place: Place) -> Before {
         let at = self.faults.range(piece);
         let word = self.faults.text(&at);
+        let faults = self.faults.count();
         match before {
-            Before::Stage { faulty: true } => {}
+            Before::Stage { faulty: true } | Before::Joiner { faulty: true, .. } => {}
             Before::Stage { faulty: false } if word == "then" => {}
             Before::Stage { faulty: false } => {
                 let message = format!("stages are joined by `then`, not by {}", quoted(word));
@@ -316,24 +319,16 @@ impl<'a, 's> Walk<'a, 's> {
             }
             Before::Nothing => {
                 let message = format!("there is no stage before {}", quoted(word));
-                self.faults.tell(
-                    "missing-stage",
-                    at.clone(),
-                    message,
-                    "write a stage before it, or leave it out",
-                );
+                let help = "write a stage before it, or leave it out";
+                self.faults.tell("missing-stage", at.clone(), message, help);
             }
-            Before::Joiner(_) => {
+            Before::Joiner { .. } => {
                 let message = format!("there is no stage between {} and the word before it", quoted(word));
-                self.faults.tell(
-                    "missing-stage",
-                    at.clone(),
-                    message,
-                    "write a stage between them, or leave one out",
-                );
+                let help = "write a stage between them, or leave one out";
+                self.faults.tell("missing-stage", at.clone(), message, help);
             }
         }
-        Before::Joiner(at)
+        Before::Joiner { at, faulty: self.faults.count() > faults }
     }
 
     /// A comma outside of a group.
@@ -347,7 +342,7 @@ impl<'a, 's> Walk<'a, 's> {
                 self.faults.tell("wrong-joiner", at, message, help);
                 Before::Stage { faulty: true }
             }
-            Before::Nothing | Before::Joiner(_) => {
+            Before::Nothing | Before::Joiner { .. } => {
                 self.faults.tell("stray-text", at, "`,` does not belong here".to_owned(), "leave it out");
                 before
             }
@@ -355,7 +350,7 @@ impl<'a, 's> Walk<'a, 's> {
     }
 
     fn dangling(&mut self, before: &Before) {
-        if let Before::Joiner(at) = before {
+        if let Before::Joiner { at, faulty: false } = before {
             let message = format!("there is no stage after {}", quoted(self.faults.text(at)));
             self.faults.tell("missing-stage", at.clone(), message, "write a stage after it, or leave it out");
         }
@@ -370,18 +365,22 @@ impl<'a, 's> Walk<'a, 's> {
     }
 
     fn misplaced_header(&mut self, piece: &Node<'s>, before: &Before, place: Place) {
+        let follows_fault = matches!(before, Before::Stage { faulty: true });
         let allowed = place == Place::Policy && matches!(before, Before::Nothing);
-        if allowed {
+        if allowed || follows_fault {
             return;
         }
-        let text = self.faults.quoted(piece);
+        let at = self.faults.range(piece);
+        let word = self.faults.text(&at).split_whitespace().next().unwrap_or_default();
         let (message, help) = match place {
             Place::Member => {
-                (format!("the header {text} stands in a group"), "headers stand before the strategy")
+                (format!("the header `{word}` stands in a group"), "headers stand before the strategy")
             }
-            _ => (format!("the header {text} stands behind the strategy"), "move it before the first stage"),
+            _ => {
+                (format!("the header `{word}` stands behind the strategy"), "move it before the first stage")
+            }
         };
-        self.faults.tell("misplaced-header", self.faults.range(piece), message, help);
+        self.faults.tell("misplaced-header", at, message, help);
     }
 
     fn otherwise(&mut self, piece: &Node<'s>, place: Place) -> Option<String> {

@@ -192,7 +192,7 @@ impl<'s> Unit<'s> {
     fn add_named(&mut self, named: Vec<Node<'s>>) {
         for node in named {
             let at = self.faults.range(&node);
-            let Some(name) = self.policy_name(&node) else { continue };
+            let Some(mut name) = self.policy_name(&node) else { continue };
             if self.entries.len() == limits::POLICIES_MAX {
                 let message = format!("the file holds more than {} policies", limits::POLICIES_MAX);
                 self.faults.tell(
@@ -206,17 +206,20 @@ impl<'s> Unit<'s> {
             if self.entries.iter().any(|e| !name.0.is_empty() && e.name == name.0) {
                 let message = format!("the file has two policies named `{}`", name.0);
                 self.faults.tell("policy-twice", name.1, message, "give one of them another name");
+                name.0.clear();
             }
             let mut pieces: Vec<_> = node.into_inner().filter(|n| n.as_rule() != Rule::policy_name).collect();
             if pieces.last().is_some_and(|n| n.as_rule() == Rule::unclosed) {
                 pieces.pop();
+                // A text or a bracket inside that is not closed has swallowed the brace.
+                let inside =
+                    |n: &Node<'_>| n.clone().into_inner().flatten().any(|n| n.as_rule() == Rule::unclosed);
+                let swallowed = pieces.iter().any(inside);
                 let message = "the `{` of the policy is never closed".to_owned();
-                self.faults.tell(
-                    "unclosed-bracket",
-                    at.start..at.start + 6,
-                    message,
-                    "end the policy with `}`",
-                );
+                if !swallowed {
+                    let word = at.start..at.start + "policy".len();
+                    self.faults.tell("unclosed-bracket", word, message, "end the policy with `}`");
+                }
             }
             self.entries.push(Entry { name: name.0, at, pieces, bare: false });
             self.drafts.push(None);

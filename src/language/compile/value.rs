@@ -315,6 +315,7 @@ impl Faults<'_> {
             "€" => "EUR".to_owned(),
             "$" => "USD".to_owned(),
             "£" => "GBP".to_owned(),
+            word if word.to_lowercase().starts_with("eur") => "EUR".to_owned(),
             word => word.to_uppercase(),
         };
         if meant != currency {

@@ -1,0 +1,702 @@
+//! Outcome scripts: what providers answer, attempt by attempt, in simulations, policy tests, the
+//! sandbox and the tests of faults.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Channel, Confirmation, Outcome, Span};
+
+use super::diagnostic::{Diagnostic, Edit, Severity};
+use super::limits::{SCRIPT_BYTES_MAX, SCRIPT_REPEATS_MAX};
+use super::policy::TextRange;
+use super::words::{listed, near, quoted};
+
+/// What one key (a provider's or a channel's name) answers, attempt by attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// In order, repetitions not written out; never empty.
+    steps: Vec<(u32, Step)>,
+}
+
+/// The answer to one attempt, and what comes after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What the provider answers.
+    pub outcome: Outcome,
+    /// How long it takes to answer.
+    pub answer_after: Span,
+    /// Of `rate limited for D`, the D.
+    pub rate_limited_for: Option<Span>,
+    /// What is told about the send later, in the order of the text.
+    pub then: Vec<Later>,
+}
+
+/// Something that is told about a send after its acceptance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Later {
+    /// How long after acceptance.
+    pub after: Span,
+    /// What.
+    pub what: LaterWhat,
+}
+
+/// What is told later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaterWhat {
+    /// A confirmation; of `replied "YES"` with the text.
+    Confirmed(Confirmation, Option<String>),
+    /// The send failed after all.
+    Failed,
+}
+
+impl Step {
+    /// An answer that takes no time and has no consequence.
+    #[must_use]
+    pub const fn plain(outcome: Outcome) -> Step {
+        Step { outcome, answer_after: Span::ZERO, rate_limited_for: None, then: Vec::new() }
+    }
+}
+
+/// How long `delivered` and the others take where a script says nothing.
+const CONFIRMED_AFTER: Span = Span::ZERO;
+
+impl Script {
+    /// A script of which every attempt ends in `step`.
+    #[must_use]
+    pub fn always(step: Step) -> Script {
+        Script { steps: vec![(1, step)] }
+    }
+
+    /// What holds where nothing is scripted: `accepted, delivered after 1s`, or `accepted` where
+    /// delivery cannot be confirmed.
+    #[must_use]
+    pub fn default_for(confirms: &[Confirmation]) -> Script {
+        let mut step = Step::plain(Outcome::Accepted);
+        if confirms.contains(&Confirmation::Delivered) {
+            let what = LaterWhat::Confirmed(Confirmation::Delivered, None);
+            step.then.push(Later { after: Span::from_s(1), what });
+        }
+        Script::always(step)
+    }
+
+    /// Reads a script.
+    ///
+    /// # Errors
+    /// Every fault of the text, with its bytes.
+    pub fn parse(text: &str) -> Result<Script, Vec<Diagnostic>> {
+        let mut reader = Reader::new(text, 0..text.len());
+        let script = reader.script();
+        reader.faults.is_empty().then_some(script).flatten().ok_or(reader.faults)
+    }
+
+    /// What is answered to attempt `n`, from 0. The last step goes on for ever.
+    #[must_use]
+    pub fn attempt(&self, n: usize) -> &Step {
+        let mut left = n;
+        let mut last = &self.steps[0].1;
+        for (times, step) in &self.steps {
+            last = step;
+            let times = usize::try_from(*times).unwrap_or(usize::MAX);
+            if left < times {
+                break;
+            }
+            left -= times;
+        }
+        last
+    }
+
+    /// The confirmations that it makes and that are not among `confirms` (acceptance always is).
+    #[must_use]
+    pub fn beyond(&self, confirms: &[Confirmation]) -> Vec<Confirmation> {
+        let mut beyond: Vec<Confirmation> = self
+            .steps
+            .iter()
+            .flat_map(|(_, step)| &step.then)
+            .filter_map(|later| match later.what {
+                LaterWhat::Confirmed(confirmation, _) => Some(confirmation),
+                LaterWhat::Failed => None,
+            })
+            .filter(|c| *c != Confirmation::Accepted && !confirms.contains(c))
+            .collect();
+        beyond.sort_unstable();
+        beyond.dedup();
+        beyond
+    }
+}
+
+/// Scripts by key: a provider's name, or a channel's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scripts {
+    by_key: BTreeMap<String, Script>,
+}
+
+impl Scripts {
+    /// Adds a script under a key; gives back the one that it replaces.
+    pub fn insert(&mut self, key: String, script: Script) -> Option<Script> {
+        self.by_key.insert(key, script)
+    }
+
+    /// The script of a provider on a channel: by provider, then by channel, with its key. Each key
+    /// counts its attempts through the whole message.
+    #[must_use]
+    pub fn of(&self, provider: &str, channel: Channel) -> Option<(&str, &Script)> {
+        [provider, channel.word()]
+            .into_iter()
+            .find_map(|key| self.by_key.get_key_value(key))
+            .map(|(key, script)| (key.as_str(), script))
+    }
+
+    /// All of them, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Script)> {
+        self.by_key.iter().map(|(key, script)| (key.as_str(), script))
+    }
+
+    /// Reads the form of the command line, `whatsapp: accepted; sms: accepted, delivered after 1s`.
+    ///
+    /// # Errors
+    /// Every fault of the text, with its bytes.
+    pub fn parse(text: &str) -> Result<Scripts, Vec<Diagnostic>> {
+        let mut scripts = Scripts::default();
+        let mut faults = Vec::new();
+        if text.len() > SCRIPT_BYTES_MAX {
+            return Err(vec![too_long(text)]);
+        }
+        for part in split_outside_quotes(text, ';') {
+            let whole = trimmed(text, part.clone());
+            if whole.is_empty() {
+                continue;
+            }
+            let Some(colon) = text[whole.clone()].find(':') else {
+                let help = "write `KEY: SCRIPT`, for example `whatsapp: accepted`";
+                let message =
+                    format!("{} has no channel or provider before it", quoted(&text[whole.clone()]));
+                faults.push(fault("bad-script", whole, message, help.to_owned(), None));
+                continue;
+            };
+            let key_at = trimmed(text, whole.start..whole.start + colon);
+            let key = text[key_at.clone()].to_owned();
+            if !is_key(&key) {
+                let message = format!("{} is no channel or provider", quoted(&key));
+                faults.push(fault(
+                    "bad-script",
+                    key_at,
+                    message,
+                    "write for example `sms: accepted`".to_owned(),
+                    None,
+                ));
+                continue;
+            }
+            let mut reader = Reader::new(text, whole.start + colon + 1..whole.end);
+            if let Some(script) = reader.script()
+                && scripts.insert(key.clone(), script).is_some()
+            {
+                let message = format!("`{key}` has two scripts");
+                faults.push(fault("bad-script", key_at, message, "join them by `then`".to_owned(), None));
+            }
+            faults.append(&mut reader.faults);
+        }
+        if faults.is_empty() { Ok(scripts) } else { Err(faults) }
+    }
+
+    /// Reads a mapping of keys to scripts, as JSON and YAML hold it.
+    ///
+    /// # Errors
+    /// Every fault, each with the key that it was found under; its bytes are those of that script.
+    pub fn from_map<'a>(
+        map: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Scripts, Vec<(String, Diagnostic)>> {
+        let (mut scripts, mut faults) = (Scripts::default(), Vec::new());
+        for (key, text) in map {
+            if !is_key(key) {
+                let message = format!("{} is no channel or provider", quoted(key));
+                let help = "a key is the name of a channel or of a provider".to_owned();
+                faults.push((key.to_owned(), fault("bad-script", 0..0, message, help, None)));
+            }
+            match Script::parse(text) {
+                Ok(script) => drop(scripts.insert(key.to_owned(), script)),
+                Err(found) => faults.extend(found.into_iter().map(|f| (key.to_owned(), f))),
+            }
+        }
+        if faults.is_empty() { Ok(scripts) } else { Err(faults) }
+    }
+
+    /// Refuses scripts that confirm what cannot be confirmed. `confirms` gives for a key what its
+    /// channel or provider can confirm, `None` where the key is neither.
+    #[must_use]
+    pub fn check(&self, confirms: impl Fn(&str) -> Option<Vec<Confirmation>>) -> Vec<(String, Diagnostic)> {
+        let mut faults = Vec::new();
+        for (key, script) in self.iter() {
+            let Some(known) = confirms(key) else { continue };
+            for beyond in script.beyond(&known) {
+                let message = format!("`{key}` cannot confirm `{beyond}`");
+                let words: Vec<&str> = known.iter().map(|c| c.word()).collect();
+                let help = match words.is_empty() {
+                    true => format!("`{key}` confirms nothing; write `accepted`"),
+                    false => format!("`{key}` confirms {}", listed(words, "and")),
+                };
+                faults.push((key.to_owned(), fault("cannot-confirm", 0..0, message, help, None)));
+            }
+        }
+        faults
+    }
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty()
+        && key.len() <= super::limits::NAME_CHARS_MAX
+        && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+}
+
+fn fault(
+    rule: &'static str,
+    at: TextRange,
+    message: String,
+    help: String,
+    mended: Option<String>,
+) -> Diagnostic {
+    let fix = mended.map(|text| Edit { at: at.clone(), text }).into_iter().collect();
+    Diagnostic { rule, severity: Severity::Error, at, message, help: Some(help), fix }
+}
+
+fn too_long(text: &str) -> Diagnostic {
+    let message = format!("the script is too long: {} bytes", text.len());
+    fault("script-too-long", 0..0, message, format!("write at most {SCRIPT_BYTES_MAX} bytes"), None)
+}
+
+fn trimmed(text: &str, range: TextRange) -> TextRange {
+    let part = &text[range.clone()];
+    let start = range.start + (part.len() - part.trim_start().len());
+    start..start + part.trim().len()
+}
+
+fn split_outside_quotes(text: &str, separator: char) -> Vec<TextRange> {
+    let (mut parts, mut start, mut inside, mut escape) = (Vec::new(), 0, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '\\' if inside && !escape => {
+                escape = true;
+                continue;
+            }
+            '"' if !escape => inside = !inside,
+            c if c == separator && !inside => {
+                parts.push(start..at);
+                start = at + c.len_utf8();
+            }
+            _ => {}
+        }
+        escape = false;
+    }
+    parts.push(start..text.len());
+    parts
+}
+
+/// The outcomes as they are written.
+const OUTCOMES: [(&str, Outcome); 7] = [
+    ("accepted", Outcome::Accepted),
+    ("transient", Outcome::Transient),
+    ("rate limited", Outcome::RateLimited),
+    ("recipient fault", Outcome::RecipientFault),
+    ("content fault", Outcome::ContentFault),
+    ("account fault", Outcome::AccountFault),
+    ("in doubt", Outcome::InDoubt),
+];
+
+const LATER: [&str; 4] = ["delivered", "read", "replied", "failed"];
+
+/// A word of a script: a run of letters, a text in quotes, or a comma.
+struct Word {
+    at: TextRange,
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    words: Vec<Word>,
+    next: usize,
+    end: usize,
+    faults: Vec<Diagnostic>,
+}
+
+impl<'t> Reader<'t> {
+    fn new(text: &'t str, range: TextRange) -> Self {
+        let mut reader = Reader { text, words: Vec::new(), next: 0, end: range.end, faults: Vec::new() };
+        if range.len() > SCRIPT_BYTES_MAX {
+            reader.faults.push(too_long(text));
+            return reader;
+        }
+        let (mut at, end) = (range.start, range.end);
+        while at < end {
+            let rest = &text[at..end];
+            let Some(first) = rest.chars().next() else { break };
+            let length = match first {
+                c if c.is_whitespace() => {
+                    at += c.len_utf8();
+                    continue;
+                }
+                ',' => 1,
+                '"' => quoted_length(rest),
+                _ => rest.find(|c: char| c.is_whitespace() || c == ',' || c == '"').unwrap_or(rest.len()),
+            };
+            reader.words.push(Word { at: at..at + length });
+            at += length;
+        }
+        reader
+    }
+
+    fn word(&self, ahead: usize) -> &'t str {
+        self.words.get(self.next + ahead).map_or("", |w| &self.text[w.at.clone()])
+    }
+
+    /// The bytes of the words from `from` up to the next one.
+    fn since(&self, from: usize) -> TextRange {
+        let start = self.words.get(from).map_or(self.end, |w| w.at.start);
+        let end = self.words.get(self.next.max(1) - 1).map_or(self.end, |w| w.at.end);
+        start..end.max(start)
+    }
+
+    fn here(&self) -> TextRange {
+        self.words.get(self.next).map_or(self.end..self.end, |w| w.at.clone())
+    }
+
+    fn tell(&mut self, at: TextRange, message: String, help: impl Into<String>) {
+        self.faults.push(fault("bad-script", at, message, help.into(), None));
+    }
+
+    fn script(&mut self) -> Option<Script> {
+        if !self.faults.is_empty() {
+            return None;
+        }
+        if self.words.is_empty() {
+            let at = self.here();
+            self.tell(
+                at,
+                "the script is empty".to_owned(),
+                "write for example `accepted, delivered after 2s`",
+            );
+            return None;
+        }
+        let mut steps = Vec::new();
+        loop {
+            match self.step() {
+                Some(step) => steps.push(step),
+                None => self.skip_to_then(),
+            }
+            if self.next >= self.words.len() {
+                break;
+            }
+            if self.word(0) != "then" {
+                let (at, word) = (self.here(), quoted(self.word(0)));
+                self.tell(
+                    at,
+                    format!("{word} does not belong here"),
+                    "write `then` between attempts, `,` before what comes later",
+                );
+                self.skip_to_then();
+            }
+            if self.word(0) != "then" {
+                break;
+            }
+            self.next += 1;
+        }
+        (!steps.is_empty()).then_some(Script { steps })
+    }
+
+    fn skip_to_then(&mut self) {
+        while self.next < self.words.len() && self.word(0) != "then" {
+            self.next += 1;
+        }
+    }
+
+    fn step(&mut self) -> Option<(u32, Step)> {
+        let outcome = self.outcome()?;
+        let mut step = Step::plain(outcome);
+        let mut times = None;
+        loop {
+            match self.word(0) {
+                "after" => step.answer_after = self.after()?,
+                "for" if outcome == Outcome::RateLimited => {
+                    self.next += 1;
+                    step.rate_limited_for = Some(self.span("for")?);
+                }
+                word if is_times(word) && times.is_none() => times = Some(self.times()?),
+                "," => {
+                    self.next += 1;
+                    step.then.push(self.later(outcome)?);
+                }
+                _ => break,
+            }
+        }
+        Some((times.unwrap_or(1), step))
+    }
+
+    fn outcome(&mut self) -> Option<Outcome> {
+        let (first, both) = (self.word(0), format!("{} {}", self.word(0), self.word(1)));
+        for (name, outcome) in OUTCOMES {
+            if name == first || name == both {
+                self.next += name.split(' ').count();
+                return Some(outcome);
+            }
+        }
+        let at = self.here();
+        let known = OUTCOMES.iter().map(|(name, _)| *name);
+        let meant = near(&first.replace('_', " "), known.clone()).or_else(|| near(&both, known.clone())).or(
+            match first {
+                "delivered" | "read" | "replied" => Some("accepted"),
+                "ok" | "success" | "sent" => Some("accepted"),
+                "timeout" | "error" => Some("transient"),
+                "429" | "rate" => Some("rate limited"),
+                _ => None,
+            },
+        );
+        let message = match first {
+            "" => "an outcome is missing".to_owned(),
+            "then" | "," => format!("an outcome is missing before `{first}`"),
+            word => format!("unknown outcome {}", quoted(word)),
+        };
+        let help = match meant {
+            Some("accepted") if LATER.contains(&first) => format!("write `accepted, {first} after 2s`"),
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("write {}", listed(known, "or")),
+        };
+        self.tell(at, message, help);
+        None
+    }
+
+    fn later(&mut self, outcome: Outcome) -> Option<Later> {
+        let (from, word, at) = (self.next, self.word(0), self.here());
+        let what = match word {
+            "failed" => LaterWhat::Failed,
+            _ => match word.parse::<Confirmation>() {
+                Ok(Confirmation::Accepted) | Err(_) => {
+                    let meant = near(word, LATER);
+                    let message = format!("{} is nothing that comes later", quoted(word));
+                    let help = match meant {
+                        Some(meant) => format!("did you mean `{meant}`?"),
+                        None => format!("write {}", listed(LATER, "or")),
+                    };
+                    self.tell(at, message, help);
+                    return None;
+                }
+                Ok(confirmation) => LaterWhat::Confirmed(confirmation, None),
+            },
+        };
+        self.next += 1;
+        let what = match what {
+            LaterWhat::Confirmed(Confirmation::Replied, _) if self.word(0).starts_with('"') => {
+                let text = self.quoted_text()?;
+                LaterWhat::Confirmed(Confirmation::Replied, Some(text))
+            }
+            what => what,
+        };
+        let after = if self.word(0) == "after" { self.after()? } else { CONFIRMED_AFTER };
+        if !matches!(outcome, Outcome::Accepted | Outcome::InDoubt) {
+            let at = self.since(from);
+            let message = format!(
+                "nothing comes later of an attempt that was not taken: {}",
+                quoted(&self.text[at.clone()])
+            );
+            self.tell(at, message, "write it after `accepted` or `in doubt`");
+            return None;
+        }
+        Some(Later { after, what })
+    }
+
+    fn quoted_text(&mut self) -> Option<String> {
+        let (at, word) = (self.here(), self.word(0));
+        self.next += 1;
+        match word.strip_prefix('"').and_then(|w| w.strip_suffix('"')).filter(|_| word.len() > 1) {
+            Some(inner) => Some(inner.replace("\\\"", "\"").replace("\\\\", "\\")),
+            None => {
+                self.tell(at, format!("the text {} has no closing quote", quoted(word)), "end it with `\"`");
+                None
+            }
+        }
+    }
+
+    fn after(&mut self) -> Option<Span> {
+        self.next += 1;
+        self.span("after")
+    }
+
+    fn span(&mut self, word: &str) -> Option<Span> {
+        let (at, text) = (self.here(), self.word(0));
+        if text.is_empty() || text == "," || text == "then" {
+            self.tell(at, format!("the duration after `{word}` is missing"), "write for example `2s`");
+            return None;
+        }
+        self.next += 1;
+        match text.parse() {
+            Ok(span) => Some(span),
+            Err(error) => {
+                let error: crate::model::SpanError = error;
+                let whole = error.to_string();
+                let (message, help) = whole.split_once("; ").unwrap_or((&whole, "write for example `2s`"));
+                self.tell(at, message.to_owned(), help);
+                None
+            }
+        }
+    }
+
+    fn times(&mut self) -> Option<u32> {
+        let (at, word) = (self.here(), self.word(0));
+        self.next += 1;
+        match word[1..].parse::<u32>().ok().filter(|n| (1..=SCRIPT_REPEATS_MAX).contains(n)) {
+            Some(times) => Some(times),
+            None => {
+                let help = format!("write `x1` to `x{SCRIPT_REPEATS_MAX}`");
+                self.tell(at, format!("{} is out of range", quoted(word)), help);
+                None
+            }
+        }
+    }
+}
+
+fn is_times(word: &str) -> bool {
+    word.len() > 1 && word.starts_with('x') && word[1..].bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The bytes of a text in quotes at the start of `rest`, its quotes included.
+fn quoted_length(rest: &str) -> usize {
+    let mut escape = false;
+    for (at, c) in rest.char_indices().skip(1) {
+        match c {
+            '"' if !escape => return at + 1,
+            '\\' if !escape => {
+                escape = true;
+                continue;
+            }
+            _ => {}
+        }
+        escape = false;
+    }
+    rest.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<String> {
+        let found = Script::parse(text).err().unwrap_or_default();
+        found.iter().map(|f| format!("{}: {}", &text[f.at.clone()], f.message)).collect()
+    }
+
+    #[test]
+    fn every_form_of_the_page_is_read() {
+        let s = Span::from_s;
+        for (text, n, outcome, answer, limited, then) in [
+            ("accepted", 5, Outcome::Accepted, 0, None, vec![]),
+            (
+                "accepted, delivered after 2s",
+                0,
+                Outcome::Accepted,
+                0,
+                None,
+                vec![(2, Confirmation::Delivered)],
+            ),
+            ("accepted, read after 1m", 0, Outcome::Accepted, 0, None, vec![(60, Confirmation::Read)]),
+            ("transient", 0, Outcome::Transient, 0, None, vec![]),
+            ("transient x3 then accepted", 2, Outcome::Transient, 0, None, vec![]),
+            ("transient x3 then accepted", 3, Outcome::Accepted, 0, None, vec![]),
+            ("transient x3 then accepted", 1_000, Outcome::Accepted, 0, None, vec![]),
+            ("rate limited for 10s", 0, Outcome::RateLimited, 0, Some(10), vec![]),
+            ("rate limited for 4s then accepted", 1, Outcome::Accepted, 0, None, vec![]),
+            ("recipient fault", 0, Outcome::RecipientFault, 0, None, vec![]),
+            ("content fault after 1s", 0, Outcome::ContentFault, 1, None, vec![]),
+            ("account fault", 0, Outcome::AccountFault, 0, None, vec![]),
+            (
+                "in doubt, delivered after 3s",
+                0,
+                Outcome::InDoubt,
+                0,
+                None,
+                vec![(3, Confirmation::Delivered)],
+            ),
+            (
+                "accepted after 40s, delivered after 2s",
+                0,
+                Outcome::Accepted,
+                40,
+                None,
+                vec![(2, Confirmation::Delivered)],
+            ),
+            (
+                "accepted, delivered after 10s x2 then accepted, replied \"1\" after 20s",
+                1,
+                Outcome::Accepted,
+                0,
+                None,
+                vec![(10, Confirmation::Delivered)],
+            ),
+        ] {
+            let step = Script::parse(text).unwrap_or_else(|f| panic!("{text}: {f:?}")).attempt(n).clone();
+            assert_eq!((step.outcome, step.answer_after), (outcome, s(answer)), "{text}");
+            assert_eq!(step.rate_limited_for, limited.map(s), "{text}");
+            let then: Vec<Later> = then
+                .into_iter()
+                .map(|(after, c)| Later { after: s(after), what: LaterWhat::Confirmed(c, None) })
+                .collect();
+            assert_eq!(step.then, then, "{text}");
+        }
+        let replied =
+            Script::parse("accepted, replied \"YES; \\\"now\\\"\" after 20s, failed after 1m").unwrap();
+        let step = replied.attempt(0);
+        assert_eq!(
+            step.then[0].what,
+            LaterWhat::Confirmed(Confirmation::Replied, Some("YES; \"now\"".into()))
+        );
+        assert_eq!(step.then[1], Later { after: s(60), what: LaterWhat::Failed });
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        assert_eq!(
+            faults("acepted then transient, delivered after 2s then accepted, delivered after 2sec"),
+            [
+                "acepted: unknown outcome `acepted`",
+                "delivered after 2s: nothing comes later of an attempt that was not taken: `delivered after 2s`",
+                "2sec: `sec` in `2sec` is not a unit of time",
+            ]
+        );
+        for text in [
+            "",
+            "then",
+            "accepted then",
+            "accepted,",
+            "accepted after",
+            "accepted x0",
+            "accepted x1001",
+            "accepted \"x\"",
+            "delivered",
+            "rate limited for",
+            "accepted, replied \"x",
+        ] {
+            assert!(!faults(text).is_empty(), "{text} was taken");
+        }
+    }
+
+    #[test]
+    fn scripts_are_looked_up_by_provider_then_by_channel() {
+        let scripts = Scripts::parse("meta: transient; whatsapp: accepted, replied \"a; b: c\"; ").unwrap();
+        assert_eq!(scripts.of("meta", Channel::Whatsapp).map(|s| s.0), Some("meta"));
+        assert_eq!(scripts.of("other", Channel::Whatsapp).map(|s| s.0), Some("whatsapp"));
+        assert_eq!(scripts.of("other", Channel::Sms), None);
+        assert!(Scripts::parse("sms: accepted; sms: transient").is_err());
+        assert!(Scripts::parse("accepted").is_err());
+    }
+
+    #[test]
+    fn a_script_confirms_only_what_can_be_confirmed() {
+        let scripts =
+            Scripts::parse("sms: accepted, read after 1s; slack: accepted, replied; webhook: accepted")
+                .unwrap();
+        let of_channel = |key: &str| key.parse::<Channel>().ok().map(|c| c.default_confirmations().to_vec());
+        let faults = scripts.check(of_channel);
+        assert_eq!(faults.len(), 1);
+        assert_eq!(faults[0].1.message, "`sms` cannot confirm `read`");
+    }
+
+    #[test]
+    fn what_is_not_scripted_is_accepted_and_delivered_where_it_can_be() {
+        assert_eq!(Script::default_for(Channel::Sms.default_confirmations()).attempt(0).then.len(), 1);
+        assert_eq!(Script::default_for(Channel::Slack.default_confirmations()).attempt(0).then.len(), 0);
+    }
+}
