@@ -3,3 +3,5 @@
 
 mod cases;
 mod language;
+mod providers;
+mod receiver;
