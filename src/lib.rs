@@ -5,6 +5,7 @@
 pub mod api;
 pub mod engine;
 pub mod language;
+pub mod machine;
 pub mod model;
 pub mod providers;
 pub mod store;

@@ -1,0 +1,34 @@
+//! From a checked policy to what it does.
+//!
+//! **Knows** the graph of a policy, the one function [`step`] that decides what happens next, the
+//! instance that it takes along, the bounds of a policy, its simulator and its drawings.
+//! **Does not know** who drives it: it has no clock, no randomness and no I/O. An event carries its
+//! instant and the [`Facts`] of that instant; what is to be done comes back as [`Effect`]s.
+
+mod bounds;
+pub mod catalog;
+mod compile;
+mod draw;
+mod effect;
+mod event;
+pub mod facts;
+mod instance;
+pub mod known;
+mod plan;
+mod simulate;
+mod step;
+mod view;
+
+pub use bounds::{Bounds, bounds};
+pub use compile::compile;
+pub use draw::{Drawing, DrawnEdge, DrawnNode, draw};
+pub use effect::{Effect, Effects, Moved, Told, Transition, Was};
+pub use event::{Event, What};
+pub use facts::{Facts, Recorded, Recorder};
+pub use instance::{Ended, FORMAT, Instance, InstanceError, ReachedBy, SEMANTICS};
+pub use plan::{Machine, Node, StageId, StrategyId, Way};
+pub use simulate::{
+    DEFAULT_CATEGORY, End, EndReason, Ending, Endings, Entry, Scenario, Timeline, all_endings, simulate,
+};
+pub use step::{Beginning, next_due, step};
+pub use view::{StageReason, StageView};
