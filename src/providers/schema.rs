@@ -55,17 +55,52 @@ fn faults(error: &ValidationError<'_>, value: &Value, out: &mut Vec<Fault>) {
             let names = held.into_iter().flat_map(|object| object.keys());
             out.extend(names.map(|name| Fault::new(Fault::child(at, name), "is not a known field")));
         }
-        // An optional field of ours: what its one branch that is not `null` says.
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
-            match context.iter().filter(|branch| !wrong_type(branch, at)).collect::<Vec<_>>().as_slice() {
-                [branch] => branch.iter().for_each(|inner| faults(inner, value, out)),
-                _ => out.push(Fault::new(at, "is of none of the forms that may stand here")),
-            }
+            out.extend(of_branches(context, value, at))
         }
         _ => out.push(Fault::new(at, error.masked_with("it").to_string())),
     }
 }
 
-fn wrong_type(branch: &[ValidationError<'_>], at: &str) -> bool {
-    branch.iter().any(|e| matches!(e.kind(), Kind::Type { .. }) && e.instance_path().as_str() == at)
+/// What is wrong where one of several forms must stand: the faults of the one that is meant, by its
+/// type and tag; else those that all forms have; else that the tag is none of those known.
+fn of_branches(branches: &[Vec<ValidationError<'_>>], value: &Value, at: &str) -> Vec<Fault> {
+    let told = |branch: &[ValidationError<'_>]| {
+        let mut found = Vec::new();
+        branch.iter().for_each(|inner| faults(inner, value, &mut found));
+        found
+    };
+    let right_type = || branches.iter().filter(|branch| !branch.iter().any(|e| is_type_fault(e, at)));
+    let meant: Vec<_> = right_type().filter(|branch| tag_fault(branch, at).is_none()).collect();
+    if let [branch] = meant.as_slice() {
+        return told(branch);
+    }
+    let tags: Vec<_> = right_type().filter_map(|branch| tag_fault(branch, at)).collect();
+    if let (true, Some((pointer, _))) = (meant.is_empty(), tags.first()) {
+        let known: Vec<String> = tags.iter().map(|(_, word)| word.to_string()).collect();
+        return vec![Fault::new(*pointer, format!("is not one of {}", known.join(", ")))];
+    }
+    let mut all = branches.iter().map(|branch| told(branch));
+    let mut common = all.next().unwrap_or_default();
+    all.for_each(|other| common.retain(|fault| other.contains(fault)));
+    if common.is_empty() {
+        common.push(Fault::new(at, "is of none of the forms that may stand here"));
+    }
+    common
+}
+
+fn is_type_fault(error: &ValidationError<'_>, at: &str) -> bool {
+    matches!(error.kind(), Kind::Type { .. }) && error.instance_path().as_str() == at
+}
+
+/// Where a branch wants another constant, at `at` or one step below, and which.
+fn tag_fault<'e>(branch: &'e [ValidationError<'_>], at: &str) -> Option<(&'e str, &'e Value)> {
+    branch.iter().find_map(|error| match error.kind() {
+        Kind::Constant { expected_value } => {
+            let pointer = error.instance_path().as_str();
+            let below = pointer.strip_prefix(at)?;
+            (below.matches('/').count() <= 1).then_some((pointer, expected_value.as_ref()))
+        }
+        _ => None,
+    })
 }
