@@ -1,8 +1,15 @@
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what is wrong by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what is wrong by panicking"
+)]
 //! The one integration binary: it links once.
 
 mod cases;
 mod language;
 mod meaning;
+mod memory;
 mod providers;
 mod receiver;
+mod webhooks;
