@@ -42,6 +42,14 @@ pub fn nul_faults(bytes: &[u8], value: &Value) -> Vec<Fault> {
     faults
 }
 
+/// As [`nul_faults`], for a part of what was read.
+#[must_use]
+pub fn nul_faults_in(value: &Value) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    walk(value, &mut String::new(), &mut faults);
+    faults
+}
+
 fn walk(value: &Value, at: &mut String, faults: &mut Vec<Fault>) {
     const MESSAGE: &str = "holds the character \\u0000, which a text cannot have";
     match value {

@@ -1,8 +1,6 @@
 //! The document is the validator: the schemas of the OpenAPI document, compiled, with every fault
 //! at once, each at its place.
 
-use std::collections::HashMap;
-
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator, ValidatorMap};
 use serde::de::DeserializeOwned;
@@ -268,30 +266,11 @@ fn with_article(word: &str) -> String {
     }
 }
 
-/// Sorts faults of the items of an array by their item: those under `/FIELD/N/…` come, with the
-/// pointer cut to what is inside the item, under `N`; the others stay.
-#[must_use]
-pub fn by_item(faults: Vec<Fault>, field: &str) -> (Vec<Fault>, HashMap<usize, Vec<Fault>>) {
-    let (mut rest, mut items) = (Vec::new(), HashMap::<usize, Vec<Fault>>::new());
-    for fault in faults {
-        let place =
-            fault.pointer.as_deref().and_then(|p| p.strip_prefix('/')).and_then(|p| p.strip_prefix(field));
-        let place = place.and_then(|p| p.strip_prefix('/')).map(|p| p.split_once('/').unwrap_or((p, "")));
-        match place.and_then(|(n, inside)| n.parse::<usize>().ok().map(|n| (n, inside))) {
-            Some((n, inside)) => {
-                let pointer = if inside.is_empty() { String::new() } else { format!("/{inside}") };
-                items.entry(n).or_default().push(Fault::at(pointer, fault.message));
-            }
-            None => rest.push(fault),
-        }
-    }
-    (rest, items)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::collections::HashMap;
 
     fn validators() -> Validators {
         let document = json!({"openapi": "3.1.0", "components": {"schemas": {
@@ -382,13 +361,5 @@ mod tests {
         }
         let faults = into_type::<HashMap<String, Vec<Inner>>>(json!({"a/b": [{"n": 1.0}]})).unwrap_err();
         assert_eq!(faults[0].pointer.as_deref(), Some("/a~1b/0/n"));
-    }
-
-    #[test]
-    fn faults_of_items_are_sorted_by_their_item() {
-        let (rest, items) =
-            by_item(vec![Fault::at("/m/3/vars/x", "a"), Fault::at("/m/3", "b"), Fault::at("/m", "c")], "m");
-        assert_eq!(rest, [Fault::at("/m", "c")]);
-        assert_eq!(items[&3], [Fault::at("/vars/x", "a"), Fault::at("", "b")]);
     }
 }

@@ -99,6 +99,18 @@ impl NameRef {
             None => (&self.0, None),
         }
     }
+
+    /// As [`NameRef::parts`], for a text that was not checked: `None` where it names nothing.
+    #[must_use]
+    pub fn parts_of_path(&self) -> Option<(String, Option<u32>)> {
+        match self.0.split_once('@') {
+            None => Some((self.0.clone(), None)),
+            Some((name, version)) => {
+                let plain = !version.starts_with('0') && version.bytes().all(|b| b.is_ascii_digit());
+                version.parse().ok().filter(|_| plain).map(|version| (name.to_owned(), Some(version)))
+            }
+        }
+    }
 }
 
 macro_rules! maps {
