@@ -2,7 +2,8 @@
 //!
 //! **Knows** ids, channels, confirmations, outcomes, reasons, money, durations, instants, times of
 //! day and windows. **Does not know** any behaviour that spans more than one of these words, any
-//! I/O, any clock and any source of randomness: an instant is always handed in.
+//! I/O, any clock and any source of randomness: an instant is always handed in, and of a clock there
+//! is only the trait that one must fulfil.
 
 mod canonical;
 mod clock;

@@ -2,6 +2,7 @@
 //! providers page.
 
 use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
 use futures_util::future::BoxFuture;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -12,10 +13,9 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::outbound::{self, CallError, Outbound};
+use super::schema::Reader;
 use super::signature::{self, Secret};
-use super::{
-    Adapter, Answer, Call, Callback, CallbackError, DoubtAbility, Kind, Opened, Report, schema, table,
-};
+use super::{Adapter, Answer, Call, Callback, CallbackError, DoubtAbility, Kind, Opened, Report, table};
 use crate::model::{Channel, Confirmation, Fault, Id, Instant, Outcome, kinds};
 
 /// The most characters kept of a gateway's `detail`.
@@ -65,7 +65,7 @@ impl Kind for Http {
 
     fn open(&self, settings: &Value, credentials: &Value) -> Result<Opened, Vec<Fault>> {
         let (settings, credentials) = read(settings, credentials)?;
-        Ok(Opened::Remote(std::sync::Arc::new(Gateway {
+        Ok(Opened::Remote(Arc::new(Gateway {
             url: settings.url.0,
             secret: credentials.secret.map(|secret| secret.0),
             token: credentials.token.map(|token| token.0),
@@ -73,11 +73,15 @@ impl Kind for Http {
     }
 }
 
+static SETTINGS: LazyLock<Reader<HttpSettings>> = LazyLock::new(Reader::new);
+static CREDENTIALS: LazyLock<Reader<HttpCredentials>> = LazyLock::new(Reader::new);
+static TOLD: LazyLock<Reader<Told>> = LazyLock::new(Reader::new);
+
 fn read(settings: &Value, credentials: &Value) -> Result<(HttpSettings, HttpCredentials), Vec<Fault>> {
     // A provider without credentials calls a gateway that needs none.
     let none = Value::Object(Map::new());
     let credentials = if credentials.is_null() { &none } else { credentials };
-    match (schema::read(settings, "/settings"), schema::read(credentials, "/credentials")) {
+    match (SETTINGS.read(settings, "/settings"), CREDENTIALS.read(credentials, "/credentials")) {
         (Ok(settings), Ok(credentials)) => Ok((settings, credentials)),
         (settings, credentials) => {
             Err([settings.err(), credentials.err()].into_iter().flatten().flatten().collect())
@@ -386,7 +390,7 @@ fn callbacks(body: &[u8]) -> Result<Vec<Callback>, Vec<Fault>> {
 }
 
 fn told(value: &Value, under: &str) -> Result<Callback, Vec<Fault>> {
-    match schema::read(value, under)? {
+    match TOLD.read(value, under)? {
         Told::Receipt { id: None, attempt_id: None, .. } => Err(vec![Fault::new(
             format!("{under}/id"),
             "is required, where `attempt_id` does not stand instead",

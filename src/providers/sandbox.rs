@@ -2,12 +2,14 @@
 //! for the engine, which keeps the scope's clock.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Answer, Kind, Opened, Report, schema};
+use super::schema::Reader;
+use super::{Answer, Kind, Opened, Report};
 use crate::language::script::{LaterWhat, Script, Scripts};
 use crate::model::{Channel, Confirmation, Fault, Id, Outcome, Span, kinds};
 
@@ -19,6 +21,8 @@ pub struct Sandbox;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SandboxSettings {}
+
+static SETTINGS: LazyLock<Reader<SandboxSettings>> = LazyLock::new(Reader::new);
 
 impl Kind for Sandbox {
     fn name(&self) -> &'static str {
@@ -51,7 +55,7 @@ impl Kind for Sandbox {
         let or_none = |value| if Value::is_null(value) { none.clone() } else { Value::clone(value) };
         [(or_none(settings), "/settings"), (or_none(credentials), "/credentials")]
             .into_iter()
-            .filter_map(|(value, under)| schema::read::<SandboxSettings>(&value, under).err())
+            .filter_map(|(value, under)| SETTINGS.read(&value, under).err())
             .flatten()
             .collect()
     }

@@ -1,7 +1,9 @@
 //! Settings and credentials against the schema of the type that reads them: all faults at once.
 
-use jsonschema::ValidationError;
+use std::marker::PhantomData;
+
 use jsonschema::error::ValidationErrorKind as Kind;
+use jsonschema::{ValidationError, Validator};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
@@ -9,24 +11,38 @@ use serde_json::Value;
 
 use crate::model::Fault;
 
-/// Reads `value` as a `T`, or gives everything that is wrong with it; pointers start with `under`.
-pub(super) fn read<T: DeserializeOwned + JsonSchema>(value: &Value, under: &str) -> Result<T, Vec<Fault>> {
-    let schema =
-        SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>();
-    let mut found = Vec::new();
-    match jsonschema::options().build(schema.as_value()) {
-        Ok(validator) => validator.iter_errors(value).for_each(|error| faults(&error, value, &mut found)),
-        Err(error) => found.push(Fault::new("", format!("cannot be checked: {}", error.masked_with("it")))),
+/// Reads values as a `T`. Made once a type: compiling a schema costs more than reading with it.
+pub(super) struct Reader<T> {
+    validator: Result<Validator, String>,
+    reads: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned + JsonSchema> Reader<T> {
+    /// Compiles the schema of the type.
+    pub(super) fn new() -> Reader<T> {
+        let settings = SchemaSettings::draft2020_12().for_deserialize();
+        let schema = settings.into_generator().into_root_schema_for::<T>();
+        let built = jsonschema::options().build(schema.as_value());
+        Reader { validator: built.map_err(|error| error.masked_with("it").to_string()), reads: PhantomData }
     }
-    if found.is_empty() {
-        match serde_path_to_error::deserialize(value) {
-            Ok(read) => return Ok(read),
-            Err(error) => found.push(Fault::new(pointer(error.path()), error.inner().to_string())),
+
+    /// The value as a `T`, or everything that is wrong with it; pointers start with `under`.
+    pub(super) fn read(&self, value: &Value, under: &str) -> Result<T, Vec<Fault>> {
+        let mut found = Vec::new();
+        match &self.validator {
+            Ok(validator) => validator.iter_errors(value).for_each(|error| faults(&error, value, &mut found)),
+            Err(error) => found.push(Fault::new("", format!("cannot be checked: {error}"))),
         }
+        if found.is_empty() {
+            match serde_path_to_error::deserialize(value) {
+                Ok(read) => return Ok(read),
+                Err(error) => found.push(Fault::new(pointer(error.path()), error.inner().to_string())),
+            }
+        }
+        found.sort();
+        found.dedup();
+        Err(found.into_iter().map(|fault| fault.under(under)).collect())
     }
-    found.sort();
-    found.dedup();
-    Err(found.into_iter().map(|fault| fault.under(under)).collect())
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {

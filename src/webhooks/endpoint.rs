@@ -169,9 +169,8 @@ impl Endpoint {
         self.disabled_by.is_none()
     }
 
-    /// Enabled again, with a clean health. Its position is to be moved to the newest event in the
-    /// same change, since what happened meanwhile is not for it.
-    pub fn enable(&mut self) {
+    /// Enabled again, with a clean health.
+    pub(super) fn enable(&mut self) {
         self.disabled_by = None;
         self.health = Health::default();
     }

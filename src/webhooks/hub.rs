@@ -18,7 +18,7 @@ use super::{DisabledBy, Outside, Settings, pending};
 use crate::model::shapes::{Delivery, Event, EventType};
 use crate::model::{Id, Instant, ScopeId, kinds};
 use crate::store::seal::Scope;
-use crate::store::{Change, Page, PageStart, StoreError};
+use crate::store::{Change, EndpointChange, Page, PageStart, Put, StoreError};
 
 /// How many endpoints are read at once.
 const PAGE_ROWS: u32 = 100;
@@ -144,6 +144,17 @@ impl Webhooks {
     #[must_use]
     pub fn disabled(&self, endpoint: &Endpoint, now: Instant) -> Change {
         settle::disable(&self.outside, endpoint, DisabledBy::Request, now).change
+    }
+
+    /// What enabling an endpoint again writes: its row, with a clean health, and its position, which
+    /// passes what happened meanwhile. `endpoint` may hold other changes of its owner's.
+    #[must_use]
+    pub fn enabled(&self, scope: &Scope, endpoint: &Endpoint) -> Change {
+        let mut now = endpoint.clone();
+        now.enable();
+        let newest = *scope.newest_event().borrow();
+        let put = EndpointChange::Put(Put { row: now.row(), expected: Some(endpoint.version) });
+        Change { endpoints: vec![put, EndpointChange::Advance(now.id, newest)], ..Change::default() }
     }
 
     fn scopes(&self) -> MutexGuard<'_, HashMap<ScopeId, Running>> {

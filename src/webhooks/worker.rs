@@ -128,7 +128,9 @@ impl Worker {
             let takes = self.endpoint.is_enabled() && !self.start.stop.is_cancelled();
             if takes {
                 self.take_first().await?;
-                self.take_later().await?;
+                if !self.take_later().await? {
+                    return Ok(());
+                }
             }
             let idle = self.first.is_empty() && self.later.is_empty();
             if !takes && idle {
@@ -259,8 +261,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Begins later tries that are due, as many as there are places.
-    async fn take_later(&mut self) -> Result<(), EndpointError> {
+    /// Begins later tries that are due, as many as there are places. False where the endpoint is gone.
+    async fn take_later(&mut self) -> Result<bool, EndpointError> {
         let now = self.now();
         let room = self.start.settings.later_tries_max.saturating_sub(self.later.len());
         let looks = match self.due {
@@ -268,7 +270,7 @@ impl Worker {
             Due::Known(at) => at.is_some_and(|at| at <= now) && room > 0,
         };
         if !looks {
-            return Ok(());
+            return Ok(true);
         }
         // One more than can be taken tells when the next is due.
         let limit = u32::try_from(self.under_way.len() + room + 1).unwrap_or(u32::MAX);
@@ -292,10 +294,7 @@ impl Worker {
             self.under_way.insert(row.id);
             self.later.push(async move { Some((Box::new(row), trying.await?)) }.boxed());
         }
-        if !gone.is_empty() {
-            self.write(gone).await?;
-        }
-        Ok(())
+        if gone.is_empty() { Ok(true) } else { self.write(gone).await }
     }
 
     /// Begins a try. It goes on while the worker writes, and ends with the worker.

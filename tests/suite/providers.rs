@@ -180,6 +180,12 @@ async fn what_was_never_sent_is_transient_and_what_was_sent_without_an_answer_is
     let answer = gateway(&nobody, &json!({})).call(&outbound(true), &call).await;
     assert_eq!(answer.outcome, Outcome::Transient, "{answer:?}");
 
+    // No TLS there, so the request itself was never sent.
+    let receiver = Receiver::start().await;
+    let https = receiver.url("/").replace("http:", "https:");
+    let answer = gateway(&https, &json!({})).call(&outbound(true), &call).await;
+    assert_eq!(answer.outcome, Outcome::Transient, "{answer:?}");
+
     for reply in ["", "garbage\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-le"] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = gateway(&format!("http://{}/", listener.local_addr().unwrap()), &json!({}));

@@ -364,14 +364,8 @@ async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_told() {
 
     // Enabled again, it gets what happens from then on.
     world.tell(EventType::MessageFailed).await;
-    let mut endpoint = world.read(gone);
-    endpoint.enable();
-    let newest = *world.scope.newest_event().borrow();
-    let changes = vec![
-        EndpointChange::Put(Put { row: endpoint.row(), expected: Some(endpoint.version) }),
-        EndpointChange::Advance(gone, newest),
-    ];
-    world.commit(Change { endpoints: changes, ..Change::default() }).await;
+    let change = world.webhooks.enabled(&world.scope, &world.read(gone));
+    world.commit(change).await;
     world.tell(EventType::MessageRead).await;
     let received = world.receiver.next().await;
     assert_eq!((received.path.as_str(), received.json()["type"].as_str()), ("/gone", Some("message.read")));
