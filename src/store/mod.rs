@@ -11,11 +11,13 @@
 
 mod change;
 mod error;
+mod lookup;
 mod page;
 mod registry;
 pub mod rows;
 mod scope;
 pub mod seal;
+pub mod sqlite;
 
 pub use change::{
     Applied, Change, Committed, ConsentChange, ContactChange, EndpointChange, KeepAnswer, MessageChange,

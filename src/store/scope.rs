@@ -55,6 +55,9 @@ pub trait ScopeRows: Send + Sync {
     fn newest_event(&self) -> watch::Receiver<Position>;
     /// Whether a commit failed for good, so that no more are taken.
     fn has_failed(&self) -> bool;
+    /// Brings the look-ups that are in memory into the database now, instead of when there are
+    /// enough of them.
+    fn merge_lookups(&self) -> Answer<'_, ()>;
 
     /// The record of an idempotency key.
     fn idempotency(&self, key: IdempotencyKey) -> Answer<'_, Option<Kept>>;
@@ -87,8 +90,9 @@ pub trait ScopeRows: Send + Sync {
 
     /// The attempts of a message, in order, with their newest outcomes.
     fn attempts(&self, message: Position) -> Answer<'_, Vec<StoredAttempt>>;
-    /// Attempts of live messages that have no outcome, in order, those after `after` alone.
-    fn unfinished(&self, after: Position, limit: u32) -> Answer<'_, Vec<StoredAttempt>>;
+    /// Attempts of live messages that have no outcome, in the order of their messages, those after
+    /// the pair `after` (position of the message, position of the attempt) alone.
+    fn unfinished(&self, after: Option<(Position, Position)>, limit: u32) -> Answer<'_, Vec<StoredAttempt>>;
     /// An attempt by its id.
     fn attempt(&self, id: Id<kinds::Attempt>) -> Answer<'_, Option<StoredAttempt>>;
     /// Attempts that this provider took under this id of its own, newest first.

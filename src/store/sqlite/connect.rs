@@ -1,0 +1,81 @@
+//! Connections, and what is set on them.
+
+use std::path::Path;
+
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+
+use super::error::open_error;
+use super::migrate::{self, Schema};
+use crate::store::StoreError;
+
+/// The cache of a writer in KiB. It fills with what is written, and is given back when idle.
+const WRITER_CACHE_KIB: u32 = 64 * 1024;
+/// The cache of a reader in KiB.
+const READER_CACHE_KIB: u32 = 512;
+/// After how many pages of write-ahead log the writer itself writes them back. The checkpointer
+/// of the scope does so earlier and beside it; this is the bound where it cannot.
+const WAL_AUTOCHECKPOINT_PAGES: u32 = 20_000;
+/// How many prepared statements a writer keeps.
+const WRITER_STATEMENTS_MAX: usize = 160;
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).disable_statement_logging()
+}
+
+/// Options of a connection that writes.
+fn writing(path: &Path) -> SqliteConnectOptions {
+    options(path)
+        .create_if_missing(true)
+        .page_size(4096)
+        .journal_mode(SqliteJournalMode::Wal)
+        // Explicit: with anything less a power cut loses commits that were answered.
+        .synchronous(SqliteSynchronous::Full)
+        // The rows name each other by position and are written in one order; a check of each would
+        // read what was just written.
+        .foreign_keys(false)
+        .statement_cache_capacity(WRITER_STATEMENTS_MAX)
+        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+        .pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT_PAGES.to_string())
+        // What is deleted is overwritten where that costs no further page.
+        .pragma("secure_delete", "FAST")
+}
+
+/// Options of a connection that only reads.
+pub(super) fn reading(path: &Path) -> SqliteConnectOptions {
+    options(path).read_only(true).pragma("cache_size", format!("-{READER_CACHE_KIB}"))
+}
+
+/// Opens a file for writing, makes it if it is not there, and brings it to the newest schema.
+pub(super) async fn open_writer(path: &Path, schema: &Schema) -> Result<SqliteConnection, StoreError> {
+    refuse_foreign(path)?;
+    let mut conn = writing(path).connect().await.map_err(|error| open_error(&error, path))?;
+    migrate::run(&mut conn, path, schema).await?;
+    Ok(conn)
+}
+
+/// Opens a file for the checkpoints beside the writer.
+pub(super) async fn open_checkpointer(path: &Path) -> Result<SqliteConnection, StoreError> {
+    options(path)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", format!("-{READER_CACHE_KIB}"))
+        .connect()
+        .await
+        .map_err(|error| open_error(&error, path))
+}
+
+/// Refuses a file that is no SQLite database before SQLite is asked to change anything in it.
+fn refuse_foreign(path: &Path) -> Result<(), StoreError> {
+    use std::io::Read as _;
+    let mut head = [0; 16];
+    match std::fs::File::open(path).and_then(|mut file| file.read(&mut head)) {
+        Ok(0) => Ok(()),
+        Ok(_) if head == *b"SQLite format 3\0" => Ok(()),
+        Ok(_) => Err(StoreError::Foreign {
+            path: path.to_owned(),
+            detail: "the file is not a SQLite database".into(),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(super::error::file_error("opening a database", &error, path)),
+    }
+}

@@ -1,0 +1,203 @@
+//! The writer's housekeeping: merging look-ups, dropping what is old, emptying the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{Connection as _, Row as _};
+
+use super::desk::Desk;
+use super::error::{Fault, write_error};
+use super::statement::{Bulk, Rows};
+use crate::model::Instant;
+use crate::store::StoreError;
+use crate::store::lookup::{Entry, Kind, MERGE_ENTRIES};
+
+/// How many entries are written in one transaction of a merge.
+const MERGE_CHUNK: usize = 4_096;
+/// From how many entries on an idle scope merges.
+const MERGE_IDLE_ENTRIES: usize = 4_096;
+/// How long the answer to a request is kept.
+pub(super) const KEPT_MS: i64 = 25 * 60 * 60 * 1_000;
+/// How long a receipt waits for its send.
+const EARLY_RECEIPT_MS: i64 = 10 * 60 * 1_000;
+/// How many kept answers are dropped in one transaction.
+const DROP_CHUNK: i64 = 2_000;
+/// In how many steps the whole of the look-ups is gone through for entries of dropped answers.
+const SWEEP_STEPS: i64 = 256;
+/// How often an erasure tries to empty the log while somebody reads in it.
+const TRUNCATE_TRIES: u32 = 50;
+/// How long it waits between two tries.
+const TRUNCATE_WAIT: Duration = Duration::from_millis(20);
+
+static LOOKUP: Bulk = Bulk::new(
+    "INSERT OR IGNORE INTO lookup(kind, hash, n) SELECT * FROM",
+    3,
+    "WHERE column1 IS NOT NULL",
+    None,
+);
+
+/// A merge of look-ups under way.
+pub(super) struct Merge {
+    entries: Arc<Vec<Entry>>,
+    done: usize,
+    /// Up to where each table is merged when this is done.
+    marks: [(Kind, i64); 5],
+}
+
+impl Desk {
+    /// Goes on with the merge, or begins one if there is enough to merge.
+    pub(super) async fn merge_some(&mut self, from_entries: usize) {
+        if self.merge.is_none() && self.shared.tail.gathered() >= from_entries.max(1) {
+            let heads = self.heads;
+            let marks = [
+                (Kind::Idempotency, heads.idempotency - 1),
+                (Kind::Contact, heads.message - 1),
+                (Kind::Attempt, heads.attempt - 1),
+                (Kind::Address, heads.attempt - 1),
+                (Kind::ProviderId, heads.outcome - 1),
+            ];
+            self.merge = Some(Merge { entries: self.shared.tail.begin_merge(), done: 0, marks });
+        }
+        // When more comes in than is merged, more is merged.
+        let chunks = 1 + self.shared.tail.gathered() / MERGE_ENTRIES;
+        for _ in 0..chunks {
+            let Some(mut merge) = self.merge.take() else { return };
+            match self.merge_chunk(&mut merge).await {
+                Ok(true) => {
+                    self.keys_merged = true;
+                    self.shared.tail.merged();
+                }
+                Ok(false) => self.merge = Some(merge),
+                Err(error) => {
+                    // The entries stay in memory and are tried again later.
+                    let _ = sqlx::query("ROLLBACK").execute(&mut self.conn).await;
+                    if matches!(error, StoreError::Failed { .. }) {
+                        self.shared.fail(error);
+                    }
+                    self.merge = Some(merge);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Merges everything that is in memory.
+    pub(super) async fn merge_all(&mut self) {
+        loop {
+            let before = self.merge.as_ref().map(|merge| merge.done);
+            self.merge_some(1).await;
+            let stuck = self.merge.as_ref().map(|merge| merge.done) == before;
+            if stuck || self.shared.failure().is_some() {
+                return;
+            }
+        }
+    }
+
+    async fn merge_chunk(&mut self, merge: &mut Merge) -> Result<bool, StoreError> {
+        let end = (merge.done + MERGE_CHUNK).min(merge.entries.len());
+        let mut rows = Rows::default();
+        for entry in &merge.entries[merge.done..end] {
+            rows.begin(&LOOKUP).int(entry.kind as u8).int(entry.hash).int(entry.n);
+        }
+        let last = end == merge.entries.len();
+        self.run("BEGIN IMMEDIATE").await?;
+        rows.run(&LOOKUP, &mut self.conn).await.map_err(store_error)?;
+        if last {
+            for (kind, n) in merge.marks {
+                sqlx::query(
+                    "INSERT INTO lookup_mark(kind, n) VALUES ($1, $2) \
+                     ON CONFLICT (kind) DO UPDATE SET n = max(n, excluded.n)",
+                )
+                .bind(kind as u8)
+                .bind(n)
+                .execute(&mut self.conn)
+                .await
+                .map_err(|error| write_error(&error))?;
+            }
+        }
+        self.run("COMMIT").await?;
+        merge.done = end;
+        Ok(last)
+    }
+
+    /// Drops what is old, and gives memory back when nothing was written since the last time.
+    pub(super) async fn tidy(&mut self, now: Instant, idle: bool, step: i64) -> Result<(), StoreError> {
+        if self.shared.failure().is_some() {
+            return Ok(());
+        }
+        self.drop_old(now).await?;
+        self.sweep(step.rem_euclid(SWEEP_STEPS)).await?;
+        if idle {
+            if self.shared.tail.gathered() >= MERGE_IDLE_ENTRIES || self.merge.is_some() {
+                self.merge_all().await;
+            }
+            let _ = self.conn.clear_cached_statements().await;
+            self.run("PRAGMA shrink_memory").await?;
+        }
+        Ok(())
+    }
+
+    async fn drop_old(&mut self, now: Instant) -> Result<(), StoreError> {
+        let kept = "DELETE FROM idempotency WHERE n IN (SELECT n FROM idempotency ORDER BY n LIMIT $1) \
+                    AND at < $2";
+        loop {
+            let dropped = sqlx::query(kept)
+                .bind(DROP_CHUNK)
+                .bind(now.ms() - KEPT_MS)
+                .execute(&mut self.conn)
+                .await
+                .map_err(|error| write_error(&error))?;
+            if dropped.rows_affected() < DROP_CHUNK as u64 {
+                break;
+            }
+        }
+        sqlx::query("DELETE FROM early_receipt WHERE at < $1")
+            .bind(now.ms() - EARLY_RECEIPT_MS)
+            .execute(&mut self.conn)
+            .await
+            .map_err(|error| write_error(&error))?;
+        Ok(())
+    }
+
+    /// Drops the look-ups of dropped answers in one part of the table.
+    async fn sweep(&mut self, step: i64) -> Result<(), StoreError> {
+        if !self.keys_merged {
+            return Ok(());
+        }
+        let width = (i64::MAX / SWEEP_STEPS) * 2 + 2;
+        let from = i64::MIN.saturating_add(width.saturating_mul(step));
+        let to = if step == SWEEP_STEPS - 1 { i64::MAX } else { from.saturating_add(width) };
+        sqlx::query(
+            "DELETE FROM lookup WHERE kind = 0 AND hash BETWEEN $1 AND $2 \
+             AND n < (SELECT coalesce(min(n), 0) FROM idempotency)",
+        )
+        .bind(from)
+        .bind(to)
+        .execute(&mut self.conn)
+        .await
+        .map(drop)
+        .map_err(|error| write_error(&error))
+    }
+
+    /// Writes the whole log into the file and cuts it to nothing, so that no erased byte stays.
+    pub(super) async fn truncate_log(&mut self) {
+        for _ in 0..TRUNCATE_TRIES {
+            let busy = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .fetch_one(&mut self.conn)
+                .await
+                .map_or(true, |row| row.get::<i64, _>(0) != 0);
+            if !busy {
+                return;
+            }
+            tokio::time::sleep(TRUNCATE_WAIT).await;
+        }
+        tracing::warn!(file = %self.path.display(), "the log could not be emptied after an erasure; it is when the file is closed");
+    }
+}
+
+fn store_error(fault: Fault) -> StoreError {
+    match fault {
+        Fault::Store(error) => error,
+        Fault::Conflict(what) => StoreError::Conflict { what },
+    }
+}

@@ -1,0 +1,30 @@
+//! The store on SQLite: a folder with a registry, and a file a scope.
+//!
+//! **Knows** how the rows lie in SQLite, how many of them are written in one statement and one
+//! transaction, and what SQLite's errors mean. **Does not know** what the rows mean, and nothing
+//! above it names SQLite.
+//!
+//! A change goes through `writer` (the queue) into a `batch`, is turned into arguments by `encode`
+//! and, where it is seldom, `rare`, and is written by the `desk`, which holds the one connection
+//! that writes. `read` holds the other connections.
+
+mod batch;
+mod checkpoint;
+mod connect;
+mod desk;
+mod encode;
+mod error;
+mod folder;
+mod merge;
+mod migrate;
+mod rare;
+mod read;
+mod registry;
+mod scope;
+mod shared;
+mod statement;
+mod store;
+mod wal_index;
+mod writer;
+
+pub use store::{Options, SqliteStore, open, open_registry};

@@ -1,0 +1,190 @@
+//! What a tenant set up, and the scope's books.
+
+use super::{Question, Reader, rows};
+use crate::model::{Channel, Id, Instant, kinds};
+use crate::store::rows::{
+    AddressHash, AuditRow, ClockRow, ConsentRow, ContactRow, EarlyReceiptRow, ProviderRow, ProviderStateRow,
+    QuotaRow, SubjectId, UsageRow, VersionKind, VersionName, VersionRow,
+};
+use crate::store::{Listed, Page, Position, Positioned, StoreError};
+
+use super::super::rare::version_kind_number;
+use rows::get;
+
+/// How many keys are asked for in one question.
+const ASKED_CHUNK: usize = 500;
+
+const CONTACT: &str = "SELECT n, id, external_id, version, created_at, updated_at, doc, sealed FROM contact";
+const VERSION: &str = "SELECT v.n, v.name, v.version, v.id, v.created_at, v.doc FROM version v";
+const PROVIDER: &str = "SELECT n, id, name, version, created_at, doc, credentials FROM provider";
+const AUDIT: &str = "SELECT a.n, a.id, a.at, a.who, a.what, a.object, a.request, a.canonical, a.hash, p.hash \
+     FROM audit a LEFT JOIN audit p ON p.n = a.n - 1";
+
+impl Reader {
+    pub(crate) async fn contact(&self, id: Id<kinds::Contact>) -> Result<Option<ContactRow>, StoreError> {
+        let question = Question::new(CONTACT).and("id = ?", id.to_bytes().to_vec());
+        Ok(self.one(question, rows::contact).await?.map(|contact| contact.row))
+    }
+
+    pub(crate) async fn contacts(
+        &self,
+        external_id: Option<&str>,
+        page: Page,
+    ) -> Result<Listed<ContactRow>, StoreError> {
+        let question = Question::new(CONTACT).and_maybe("external_id = ?", external_id);
+        self.page(question, "n", page, rows::contact).await
+    }
+
+    pub(crate) async fn consents(
+        &self,
+        addresses: &[(Channel, AddressHash)],
+    ) -> Result<Vec<ConsentRow>, StoreError> {
+        let mut found: Vec<ConsentRow> = Vec::new();
+        for &channel in Channel::ALL {
+            let asked: Vec<&[u8]> = addresses
+                .iter()
+                .filter(|(of, _)| *of == channel)
+                .map(|(_, address)| address.0.as_slice())
+                .collect();
+            for chunk in asked.chunks(ASKED_CHUNK) {
+                let question = Question::new("SELECT channel, address, opted_out, at FROM consent")
+                    .and("channel = ?", channel.index() as i64)
+                    .and_among("address IN ({})", chunk.iter().copied());
+                found.extend(self.all(question, rows::consent).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    pub(crate) async fn version(
+        &self,
+        kind: VersionKind,
+        name: &str,
+        version: Option<u32>,
+    ) -> Result<Option<VersionRow>, StoreError> {
+        let select = match version {
+            Some(_) => VERSION.to_owned(),
+            None => format!(
+                "{VERSION} JOIN version_name h ON h.kind = v.kind AND h.name = v.name \
+                 AND h.newest = v.version AND h.deleted < h.newest"
+            ),
+        };
+        let question = Question::new(&select)
+            .and("v.kind = ?", version_kind_number(kind))
+            .and("v.name = ?", name)
+            .and_maybe("v.version = ?", version.map(i64::from));
+        Ok(self.one(question, rows::version).await?.map(|version| version.row))
+    }
+
+    pub(crate) async fn version_name(
+        &self,
+        kind: VersionKind,
+        name: &str,
+    ) -> Result<Option<VersionName>, StoreError> {
+        let question = Question::new("SELECT n, name, newest, deleted FROM version_name")
+            .and("kind = ?", version_kind_number(kind))
+            .and("name = ?", name);
+        self.one(question, rows::version_name).await
+    }
+
+    pub(crate) async fn versions(
+        &self,
+        kind: VersionKind,
+        name: &str,
+        page: Page,
+    ) -> Result<Listed<VersionRow>, StoreError> {
+        let select = format!(
+            "{VERSION} JOIN version_name h ON h.kind = v.kind AND h.name = v.name AND v.version > h.deleted"
+        );
+        let question =
+            Question::new(&select).and("v.kind = ?", version_kind_number(kind)).and("v.name = ?", name);
+        self.page(question, "v.n", page, rows::version).await
+    }
+
+    pub(crate) async fn newest_versions(
+        &self,
+        kind: VersionKind,
+        page: Page,
+    ) -> Result<Listed<VersionRow>, StoreError> {
+        // The position is the name's, so that a new version does not move it in the list.
+        let select = "SELECT h.n, v.name, v.version, v.id, v.created_at, v.doc \
+             FROM version_name h JOIN version v ON v.kind = h.kind AND v.name = h.name \
+             AND v.version = h.newest AND h.deleted < h.newest";
+        let question = Question::new(select).and("h.kind = ?", version_kind_number(kind));
+        self.page(question, "h.n", page, rows::version).await
+    }
+
+    pub(crate) async fn provider(&self, name: &str) -> Result<Option<ProviderRow>, StoreError> {
+        let question = Question::new(PROVIDER).and("name = ?", name);
+        Ok(self.one(question, rows::provider).await?.map(|provider| provider.row))
+    }
+
+    pub(crate) async fn provider_by_id(
+        &self,
+        id: Id<kinds::Provider>,
+    ) -> Result<Option<ProviderRow>, StoreError> {
+        let question = Question::new(PROVIDER).and("id = ?", id.to_bytes().to_vec());
+        Ok(self.one(question, rows::provider).await?.map(|provider| provider.row))
+    }
+
+    pub(crate) async fn providers(&self, page: Page) -> Result<Listed<ProviderRow>, StoreError> {
+        self.page(Question::new(PROVIDER), "n", page, rows::provider).await
+    }
+
+    pub(crate) async fn provider_states(&self) -> Result<Vec<ProviderStateRow>, StoreError> {
+        self.all(Question::new("SELECT provider, doc FROM provider_state"), rows::provider_state).await
+    }
+
+    pub(crate) async fn quotas(&self) -> Result<Vec<QuotaRow>, StoreError> {
+        self.all(Question::new("SELECT name, day, month FROM quota"), rows::quota).await
+    }
+
+    pub(crate) async fn usage(&self, since: Instant) -> Result<Vec<UsageRow>, StoreError> {
+        let question = Question::new("SELECT name, win, start, max(used, 0), told FROM usage");
+        self.all(question.and("start >= ?", since.ms()), rows::usage).await
+    }
+
+    pub(crate) async fn clock(&self) -> Result<ClockRow, StoreError> {
+        let question = Question::new("SELECT advanced_by_ms, target_ms FROM clock");
+        let clock = self
+            .one(question, |row| Ok(ClockRow { advanced_by_ms: get(row, 0)?, target_ms: get(row, 1)? }))
+            .await?;
+        Ok(clock.unwrap_or_default())
+    }
+
+    pub(crate) async fn early_receipts(
+        &self,
+        provider: &str,
+        id: &str,
+    ) -> Result<Vec<EarlyReceiptRow>, StoreError> {
+        let question = Question::new("SELECT provider, provider_message_id, at, doc FROM early_receipt")
+            .and("provider = ?", provider)
+            .and("provider_message_id = ?", id)
+            .end("ORDER BY n LIMIT ?", i64::MAX);
+        self.all(question, rows::early_receipt).await
+    }
+
+    pub(crate) async fn audit(&self, page: Page) -> Result<Listed<AuditRow>, StoreError> {
+        self.page(Question::new(AUDIT), "a.n", page, rows::audit_row).await
+    }
+
+    pub(crate) async fn audit_after(
+        &self,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<Positioned<AuditRow>>, StoreError> {
+        let question =
+            Question::new(AUDIT).and("a.n > ?", after).end("ORDER BY a.n LIMIT ?", i64::from(limit));
+        self.all(question, rows::audit_row).await
+    }
+
+    pub(crate) async fn subjects(&self, ids: &[SubjectId]) -> Result<Vec<(SubjectId, Vec<u8>)>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in ids.chunks(ASKED_CHUNK) {
+            let question = Question::new("SELECT id, sealed_key FROM subject")
+                .and_among("id IN ({})", chunk.iter().map(|id| id.0.as_slice()));
+            found.extend(self.all(question, rows::subject).await?);
+        }
+        Ok(found)
+    }
+}
