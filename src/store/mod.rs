@@ -10,6 +10,8 @@
 //! goes through [`ScopeRows::commit`]; concurrent changes share one transaction.
 
 mod change;
+#[cfg(test)]
+mod conformance;
 mod error;
 mod lookup;
 mod page;

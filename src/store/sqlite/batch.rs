@@ -22,7 +22,7 @@ pub(super) struct Job {
 
 /// A job with its positions.
 pub(super) struct Placed {
-    pub(super) job: Job,
+    pub(super) job: Box<Job>,
     pub(super) heads: Heads,
 }
 
@@ -60,7 +60,7 @@ impl Batch {
     /// touches each row once, a change that touches a row which another one of the batch has
     /// touched comes after it. That is also how the second of two requests under one idempotency
     /// key finds the first one's record.
-    pub(super) fn push(&mut self, job: Job) -> Result<(), Job> {
+    pub(super) fn push(&mut self, job: Box<Job>) -> Result<(), Box<Job>> {
         // Erasures end with a checkpoint of their own, and need no company.
         let alone = !job.change.erased.is_empty();
         if !self.has_room() || (alone && !self.jobs.is_empty()) {

@@ -416,3 +416,29 @@ pub(super) const fn delivery_state_number(state: DeliveryState) -> i64 {
         DeliveryState::Dead => 2,
     }
 }
+
+/// The statements of the hot path, as they are prepared.
+#[cfg(test)]
+pub(super) fn texts() -> Vec<std::sync::Arc<str>> {
+    let bulks = [
+        &IDEMPOTENCY,
+        &MESSAGE,
+        &CONTENT,
+        &LIVE,
+        &LIVE_UPDATE,
+        &ENDED_FROM_LIVE,
+        &LIVE_DELETE,
+        &ENDED,
+        &ENDED_UPDATE,
+        &JOURNAL,
+        &EVENT,
+        &ATTEMPT,
+        &OUTCOME,
+        &SUBJECT,
+        &DELIVERY,
+        &DELIVERY_UPDATE,
+        &USAGE,
+        &PROVIDER_STATE,
+    ];
+    bulks.iter().map(|bulk| bulk.text(200)).collect()
+}

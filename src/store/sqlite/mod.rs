@@ -24,6 +24,8 @@ mod scope;
 mod shared;
 mod statement;
 mod store;
+#[cfg(test)]
+mod tests;
 mod wal_index;
 mod writer;
 

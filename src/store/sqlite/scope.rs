@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions};
 use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions};
 use tokio::sync::watch;
 
 use super::checkpoint::Checkpoints;

@@ -41,7 +41,7 @@ impl Bulk {
         Bulk { head, columns, tail, counted, texts: [const { OnceLock::new() }; ROWS.len()] }
     }
 
-    fn text(&self, rows: usize) -> Arc<str> {
+    pub(super) fn text(&self, rows: usize) -> Arc<str> {
         let size = ROWS.iter().position(|&size| size >= rows).unwrap_or(ROWS.len() - 1);
         Arc::clone(self.texts[size].get_or_init(|| {
             let row = format!("(?{})", ",?".repeat(self.columns - 1));

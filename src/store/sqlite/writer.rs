@@ -167,8 +167,8 @@ impl Task {
     fn take(&mut self, work: Work) {
         match work {
             Work::Commit(job) => {
-                if let Err(job) = self.batch.push(*job) {
-                    self.held = Some(Work::Commit(Box::new(job)));
+                if let Err(job) = self.batch.push(job) {
+                    self.held = Some(Work::Commit(job));
                 }
             }
             other => self.held = Some(other),
