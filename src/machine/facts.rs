@@ -77,6 +77,39 @@ impl From<Moment> for i64 {
     }
 }
 
+/// An instant as milliseconds, for fields that are no [`Moment`].
+pub(super) mod ms {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::model::Instant;
+
+    pub(in crate::machine) fn serialize<S: Serializer>(at: &Instant, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i64(at.ms())
+    }
+    pub(in crate::machine) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Instant, D::Error> {
+        i64::deserialize(from).map(Instant::from_ms)
+    }
+}
+
+/// The same, for what may be missing.
+pub(super) mod ms_option {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::model::Instant;
+
+    pub(in crate::machine) fn serialize<S: Serializer>(
+        at: &Option<Instant>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        at.map(Instant::ms).serialize(to)
+    }
+    pub(in crate::machine) fn deserialize<'d, D: Deserializer<'d>>(
+        from: D,
+    ) -> Result<Option<Instant>, D::Error> {
+        Ok(Option::deserialize(from)?.map(Instant::from_ms))
+    }
+}
+
 /// How an attempt in doubt can be cleared up with a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub enum Clearing {

@@ -15,6 +15,7 @@ pub mod facts;
 mod instance;
 pub mod known;
 mod plan;
+pub mod replay;
 mod simulate;
 mod step;
 mod view;
@@ -27,6 +28,7 @@ pub use event::{Event, What};
 pub use facts::{Facts, Recorded, Recorder};
 pub use instance::{Ended, FORMAT, Instance, InstanceError, ReachedBy, SEMANTICS};
 pub use plan::{Machine, Node, StageId, StrategyId, Way};
+pub use replay::{ChangeInput, JournalEntry, Mismatch, Replayed, WhatRecord, replay};
 pub use simulate::{
     DEFAULT_CATEGORY, End, EndReason, Ending, Endings, Entry, Scenario, Timeline, all_endings, simulate,
 };

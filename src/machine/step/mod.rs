@@ -14,29 +14,36 @@ mod sending;
 mod timers;
 mod turns;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Instant, Reason, StageState, Status};
 
 use super::effect::{Effect, Effects, Moved, Told, Transition, Was};
 use super::event::{Event, What};
-use super::facts::{Facts, Moment};
+use super::facts::{Facts, Moment, is_default, ms, ms_option};
 use super::instance::{FORMAT, Instance, SEMANTICS, StageRun, StrategyRun};
 use super::plan::{Machine, StageId, StrategyId};
 
 pub use timers::next_due;
 use timers::{Timer, first_due};
 
-/// How an instance begins.
-#[derive(Debug, Clone)]
+/// How an instance begins. It is kept in the journal, so its form is a persisted one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beginning {
     /// The policy version, `name@version`, or a digest of an inline strategy.
+    #[serde(rename = "p")]
     pub policy: String,
     /// When the message was accepted.
+    #[serde(rename = "a", with = "ms")]
     pub accepted_at: Instant,
     /// When its clocks start: its `send_at`, or `accepted_at`.
+    #[serde(rename = "b", with = "ms")]
     pub start_at: Instant,
     /// When it expires; the earlier of what the request and the policy say is the caller's to find.
+    #[serde(rename = "x", with = "ms_option", default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Instant>,
     /// What the jitter of retries is derived from; 0 for none.
+    #[serde(rename = "j", default, skip_serializing_if = "is_default")]
     pub seed: u64,
 }
 
