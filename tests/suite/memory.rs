@@ -276,6 +276,7 @@ impl ScopeRows for Memory {
 
     closed! {
         fn idempotency(_key: IdempotencyKey) -> Option<Kept>;
+        fn merge_lookups() -> ();
         fn largest_id() -> u128;
         fn message(_id: Id<kinds::Message>) -> Option<StoredMessage>;
         fn message_at(_n: Position) -> Option<StoredMessage>;
@@ -286,7 +287,7 @@ impl ScopeRows for Memory {
         fn live_of_contact(_contact: Id<kinds::Contact>) -> Vec<StoredMessage>;
         fn next_due() -> Option<Instant>;
         fn attempts(_message: Position) -> Vec<StoredAttempt>;
-        fn unfinished(_after: Position, _limit: u32) -> Vec<StoredAttempt>;
+        fn unfinished(_after: Option<(Position, Position)>, _limit: u32) -> Vec<StoredAttempt>;
         fn attempt(_id: Id<kinds::Attempt>) -> Option<StoredAttempt>;
         fn attempts_by_provider_id(_provider: &str, _id: &str) -> Vec<StoredAttempt>;
         fn attempts_to(_channel: Channel, _to: AddressHash, _since: Instant, _limit: u32) -> Vec<StoredAttempt>;
