@@ -33,6 +33,7 @@ use crate::model::{Clock, Id, Ids, Instant, ScopeId, kinds};
 use crate::store::rows::IdempotencyKey;
 use crate::store::seal::Randomness;
 use crate::store::{Registry, Store, StoreError};
+use crate::webhooks::Webhooks;
 
 /// Below it stands everything that needs a key.
 pub const BASE_PATH: &str = "/notifications/v1";
@@ -60,6 +61,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The engine.
     pub front: Arc<dyn Front>,
+    /// Events on their way out.
+    pub webhooks: Arc<Webhooks>,
     /// Both times of a scope.
     pub clock: Arc<dyn Clock>,
     /// For rate limits: the time since some fixed moment; never goes back.
@@ -77,6 +80,7 @@ pub struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) front: Arc<dyn Front>,
+    pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) random: Arc<dyn Randomness>,
@@ -111,6 +115,7 @@ impl Api {
             registry: parts.store.registry(),
             store: parts.store,
             front: parts.front,
+            webhooks: parts.webhooks,
             clock: parts.clock,
             ids: parts.ids,
             random: parts.random,

@@ -187,8 +187,7 @@ pub trait Front: Send + Sync + 'static {
     fn breakers(&self, scope: Arc<Scope>) -> Going<'_, BTreeMap<String, Breaker>>;
 
     /// Closes a provider's breaker, committing `change` with it.
-    fn reset_breaker(&self, scope: Arc<Scope>, provider: String, change: Change)
-    -> Going<'_, Taken<Breaker>>;
+    fn reset_breaker(&self, scope: Arc<Scope>, provider: String, change: Change) -> Going<'_, Taken<()>>;
 
     /// How many of each quota are used up in the windows of the day and of the month, those under
     /// way not counted: `messages` or a channel's name, then both counts.
@@ -211,6 +210,9 @@ pub trait Front: Send + Sync + 'static {
         headers: reqwest::header::HeaderMap,
         body: Vec<u8>,
     ) -> Going<'_, ()>;
+
+    /// Whether an address may be called from here: what is wrong with it, for its owner.
+    fn check_url<'a>(&'a self, url: &'a str) -> Going<'a, Option<String>>;
 
     /// All faults of a provider's settings and credentials, with pointers from `/settings`,
     /// `/credentials` and `/kind`, and the channels that the kind can carry.

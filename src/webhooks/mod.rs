@@ -31,6 +31,7 @@ use crate::store::StoreError;
 use crate::store::rows::StoredEvent;
 use crate::store::seal::Scope;
 
+pub use crate::providers::signature::Secret;
 pub use endpoint::{DisabledBy, Endpoint, EndpointError, Secrets, Wanted};
 pub use hub::{Resting, Webhooks};
 pub use tries::{delivery, pending};

@@ -9,11 +9,12 @@ use serde_json::{Map, Value};
 
 use super::lists::{ListOf, list_query};
 use crate::api::call::{Answer, Call};
-use crate::api::conventions::json::nul_faults_in;
+use crate::api::conventions::json::{nul_faults_in, push_segment};
 use crate::api::conventions::problem::{Code, Fault, Problem, ProblemBody};
 use crate::api::conventions::validate::into_type;
 use crate::api::endpoint::{Access, Endpoint, Nothing, Permission, Request, Surroundings};
 use crate::engine::front::{BatchItem, Refusal, SeqPage};
+use crate::language::script::Scripts;
 use crate::model::shapes::text::NameRef;
 use crate::model::shapes::{Confirm, Message, SendMessage, Transition};
 use crate::model::{Channel, Environment, Id, Instant, Span, Status, kinds};
@@ -88,6 +89,13 @@ impl Request for SendMessage {
             {
                 faults.push(Fault::at(format!("/{name}"), format!("must have at least one {what}")));
             }
+        }
+        let scripts = fields.get("sandbox").and_then(Value::as_object);
+        let scripts = scripts.into_iter().flatten().filter_map(|(key, v)| Some((key.as_str(), v.as_str()?)));
+        for (key, diagnostic) in Scripts::from_map(scripts).err().into_iter().flatten() {
+            let mut at = String::from("/sandbox");
+            push_segment(&mut at, &key);
+            faults.push(Fault::at(at, diagnostic.message));
         }
         if has(&"sandbox") && surroundings.environment == Environment::Live {
             faults.push(Fault::at("/sandbox", "is for test keys only"));
@@ -188,7 +196,7 @@ fn items_of(body: Value) -> Result<Vec<Value>, Vec<Fault>> {
         .keys()
         .map(|name| {
             let mut at = String::new();
-            crate::api::conventions::json::push_segment(&mut at, name);
+            push_segment(&mut at, name);
             Fault::at(at, "is not a known field")
         })
         .collect();
@@ -363,6 +371,9 @@ mod tests {
             ),
             ["/to", "/send_at", "/expires_in", "/content/sms/html"]
         );
+        let sandbox =
+            json!({"contact_id": "x", "template": "t", "sandbox": {"sms": "acepted", "push": "accepted"}});
+        assert_eq!(told(&sandbox, Environment::Test), ["/sandbox/sms"]);
         assert_eq!(
             told(&json!({"contact_id": "x", "template": "t", "fallback_after": "30s"}), live),
             ["/fallback_after"]

@@ -1,15 +1,18 @@
 //! The endpoints: a file a resource, and a line here.
 
 mod contacts;
+mod dead_letters;
 mod events;
 mod keys;
 mod lists;
 mod messages;
 mod patch;
+mod providers;
 mod quotas;
 mod root;
 mod templates;
 mod test_clock;
+mod webhook_endpoints;
 
 use super::endpoint::Endpoint;
 
@@ -19,6 +22,9 @@ pub(super) fn all() -> Vec<Endpoint> {
         messages::endpoints,
         contacts::endpoints,
         templates::endpoints,
+        providers::endpoints,
+        webhook_endpoints::endpoints,
+        dead_letters::endpoints,
         quotas::endpoints,
         events::endpoints,
         keys::endpoints,

@@ -13,10 +13,9 @@ const FORM: u8 = 1;
 pub struct PolicyRecord {
     /// The text of this policy alone.
     pub source: String,
-    /// The `name@version` of every `use` in it, nested ones included.
+    /// The `name@version` of every `use` in it, nested ones included. Versions are kept for ever, so
+    /// that these can always be found.
     pub uses: Vec<String>,
-    /// The texts of these, in the same order: what was used is compiled in, whatever becomes of it.
-    pub used_sources: Vec<String>,
     /// The findings of its publication, as the linter's JSON has them.
     pub findings: Value,
     /// Its bounds, as the answer shows them.
@@ -28,7 +27,6 @@ struct Doc {
     form: u8,
     source: String,
     uses: Vec<String>,
-    used_sources: Vec<String>,
     findings: Value,
     bounds: Value,
 }
@@ -39,8 +37,8 @@ impl PolicyRecord {
     /// # Errors
     /// Where they cannot be written, which no policy does.
     pub fn doc(&self) -> Result<Vec<u8>, StoreError> {
-        let PolicyRecord { source, uses, used_sources, findings, bounds } = self.clone();
-        write(&Doc { form: FORM, source, uses, used_sources, findings, bounds })
+        let PolicyRecord { source, uses, findings, bounds } = self.clone();
+        write(&Doc { form: FORM, source, uses, findings, bounds })
     }
 
     /// From its bytes.
@@ -48,10 +46,10 @@ impl PolicyRecord {
     /// # Errors
     /// Where another program wrote them.
     pub fn read(doc: &[u8]) -> Result<PolicyRecord, StoreError> {
-        let Doc { form, source, uses, used_sources, findings, bounds } = read(doc)?;
+        let Doc { form, source, uses, findings, bounds } = read(doc)?;
         if form != FORM {
             return Err(unreadable());
         }
-        Ok(PolicyRecord { source, uses, used_sources, findings, bounds })
+        Ok(PolicyRecord { source, uses, findings, bounds })
     }
 }
