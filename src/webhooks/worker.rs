@@ -162,14 +162,10 @@ impl Worker {
         }
     }
 
-    /// Whether five days of failure are over and nothing is due that could end them.
+    /// Whether five days of failure are over. Asked while nothing is under way, so that nothing is
+    /// due either that could end them.
     fn fails_too_long(&self) -> bool {
-        let now = self.now();
-        let nothing_due = match self.due {
-            Due::Unknown => false,
-            Due::Known(at) => at.is_none_or(|at| at > now),
-        };
-        nothing_due && schedule::has_failed_too_long(self.endpoint.health, now)
+        schedule::has_failed_too_long(self.endpoint.health, self.now())
     }
 
     /// When there is something to do without anything from outside.

@@ -314,6 +314,28 @@ async fn what_was_tried_and_not_written_when_the_process_died_is_tried_again() {
 }
 
 #[tokio::test]
+async fn the_position_never_passes_an_event_that_is_under_way() {
+    let mut world = World::new().await;
+    let id = world.endpoint("/", &["*"]).await;
+    let (first, second) =
+        (world.tell(EventType::MessageSent).await, world.tell(EventType::MessageRead).await);
+    let mut requests = [world.receiver.next().await, world.receiver.next().await];
+    requests.sort_by_key(|request| request.headers["webhook-id"].to_str().unwrap().to_owned());
+    let [one, two] = requests;
+    assert_eq!(one.headers["webhook-id"], first.to_string().as_str());
+    one.ok();
+    world.memory.until(|rows| (rows.of(id).len() == 1).then_some(())).await;
+    // The process dies while the second is under way.
+    world.webhooks = Webhooks::new(world.outside.clone(), Settings::default());
+    drop(two);
+    world.webhooks.open(&world.scope);
+    let again = world.receiver.next().await;
+    assert_eq!(again.headers["webhook-id"], second.to_string().as_str());
+    again.ok();
+    world.memory.until(|rows| (rows.of(id).len() == 2).then_some(())).await;
+}
+
+#[tokio::test]
 async fn a_full_disk_is_waited_for() {
     let mut world = World::new().await;
     let id = world.endpoint("/", &["*"]).await;
