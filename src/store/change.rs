@@ -191,7 +191,8 @@ pub enum EndpointChange {
     /// Made or changed. `position` is looked at only when it is made: [`Position::MAX`] stands for
     /// the newest event, that of this change not counted.
     Put(Put<EndpointRow>),
-    /// Events up to this position were taken up. A position never goes back.
+    /// Events up to this position were taken up. A position never goes back. A conflict where the
+    /// endpoint is gone, so that no delivery of it is written any more.
     Advance(Id<kinds::Endpoint>, Position),
     /// All its pending deliveries get this state.
     SettlePending(Id<kinds::Endpoint>, DeliveryState),

@@ -59,9 +59,8 @@ impl Rows {
                 EndpointChange::Delete(id, version) => {
                     self.endpoints.get(id).is_some_and(|row| row.version == *version)
                 }
-                EndpointChange::Advance(id, _) | EndpointChange::SettlePending(id, _) => {
-                    self.endpoints.contains_key(id)
-                }
+                EndpointChange::Advance(id, _) => self.endpoints.contains_key(id),
+                EndpointChange::SettlePending(..) => true,
             };
             if !stands {
                 return conflict("an endpoint");

@@ -173,6 +173,7 @@ pub(crate) async fn providers_and_endpoints(backend: &dyn Backend) {
     assert_eq!(scope.endpoints(newest(10)).await.unwrap().rows.len(), 1);
     written(&scope, endpoints(EndpointChange::Delete(id(1), 2))).await;
     assert!(scope.endpoint(id(1)).await.unwrap().is_none());
+    conflicts(&scope, endpoints(EndpointChange::Advance(id(1), 7))).await;
 }
 
 pub(crate) async fn deliveries_are_tried_and_die(backend: &dyn Backend) {

@@ -289,7 +289,7 @@ async fn endpoint_row(
         }
         EndpointChange::Advance(id, position) => {
             let sql = "UPDATE endpoint SET position = max(position, $2) WHERE id = $1";
-            any(conn, query(sql).bind(id.to_bytes().to_vec()).bind(*position)).await
+            one(conn, query(sql).bind(id.to_bytes().to_vec()).bind(*position), "an endpoint").await
         }
         EndpointChange::SettlePending(id, state) => {
             let sql = "UPDATE delivery SET state = $2, version = version + 1, \
