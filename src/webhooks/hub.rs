@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::endpoint::{Endpoint, EndpointError};
 use super::rests::{Rest, Rests};
@@ -17,6 +18,7 @@ use super::worker::{self, STORE_PAUSE};
 use super::{DisabledBy, Outside, Settings, pending};
 use crate::model::shapes::{Delivery, Event, EventType};
 use crate::model::{Id, Instant, ScopeId, kinds};
+use crate::providers::signature::Secret;
 use crate::store::seal::Scope;
 use crate::store::{Change, EndpointChange, Page, PageStart, Put, StoreError};
 
@@ -116,14 +118,13 @@ impl Webhooks {
         join_all(open.into_iter().map(|scope| self.close(scope))).await;
     }
 
-    /// Sends a ping to an endpoint: tried once, in no list, and of no weight for the endpoint's
-    /// health. The answer is the delivery as it begins.
+    /// A ping to an endpoint: tried once, in no list, and of no weight for the endpoint's health.
+    /// Nothing is sent before [`Ping::send`].
     ///
     /// # Errors
     /// Where the endpoint's secrets do not open.
-    pub fn ping(&self, scope: &Arc<Scope>, endpoint: &Endpoint) -> Result<Delivery, EndpointError> {
+    pub fn ping(&self, scope: &Scope, endpoint: &Endpoint) -> Result<Ping, EndpointError> {
         let now = self.outside.clock.scope_now(scope.id());
-        let secrets = endpoint.secrets(scope)?.at(now);
         let event = Event {
             id: self.outside.ids.mint(),
             r#type: EventType::WebhookPing,
@@ -131,11 +132,14 @@ impl Webhooks {
             sequence: None,
             data: serde_json::json!({"endpoint_id": endpoint.id}),
         };
-        let told = pending(self.outside.ids.mint(), event.id, endpoint.id, now);
-        let (outside, scope, url) = (self.outside.clone(), scope.id(), endpoint.url());
-        let body = serde_json::to_vec(&event).unwrap_or_default();
-        tokio::spawn(async move { send(&outside, scope, url.as_ref(), &secrets, event.id, body).await });
-        Ok(told)
+        Ok(Ping {
+            delivery: pending(self.outside.ids.mint(), event.id, endpoint.id, now),
+            outside: self.outside.clone(),
+            scope: scope.id(),
+            url: endpoint.url(),
+            secrets: endpoint.secrets(scope)?.at(now),
+            body: serde_json::to_vec(&event).unwrap_or_default(),
+        })
     }
 
     /// What disabling an endpoint at its owner's request writes: its row, its pending deliveries
@@ -167,6 +171,27 @@ impl Drop for Webhooks {
         for running in self.scopes().values() {
             running.supervisor.abort();
         }
+    }
+}
+
+/// A ping that is ready to be sent.
+pub struct Ping {
+    /// The delivery as it begins.
+    pub delivery: Delivery,
+    outside: Outside,
+    scope: ScopeId,
+    url: Option<Url>,
+    secrets: Vec<Secret>,
+    body: Vec<u8>,
+}
+
+impl Ping {
+    /// Sends it, without waiting for what comes of it. To be called within the runtime.
+    pub fn send(self) {
+        tokio::spawn(async move {
+            let event = self.delivery.event_id;
+            send(&self.outside, self.scope, self.url.as_ref(), &self.secrets, event, self.body).await
+        });
     }
 }
 
@@ -223,7 +248,9 @@ async fn supervise(mut given: Supervised) {
                     while workers.join_next().await.is_some() {}
                 }
             },
-            changed = given.poked.changed() => if changed.is_err() { given.stop.cancel() },
+            changed = given.poked.changed(), if !given.stop.is_cancelled() => if changed.is_err() {
+                given.stop.cancel();
+            },
             () = given.stop.cancelled(), if !given.stop.is_cancelled() => {}
             () = worker::until(clock.as_ref(), scope, pause) => pause = None,
         }

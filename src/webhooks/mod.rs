@@ -33,7 +33,7 @@ use crate::store::seal::Scope;
 
 pub use crate::providers::signature::Secret;
 pub use endpoint::{DisabledBy, Endpoint, EndpointError, Secrets, Wanted};
-pub use hub::{Resting, Webhooks};
+pub use hub::{Ping, Resting, Webhooks};
 pub use tries::{delivery, pending};
 
 /// How stored events are read and written; their form belongs to who writes most of them.

@@ -186,14 +186,15 @@ impl Worker {
             takes && self.first.len() < self.start.settings.first_tries_max && self.events.is_empty();
         tokio::select! {
             biased;
-            Some(slot) = self.first.next(), if !self.first.is_empty() => {
-                let mut ended = Vec::new();
-                ended.extend(slot.and_then(|slot| self.passed(slot)));
-                while let Some(Some(Some(slot))) = self.first.next().now_or_never() {
-                    ended.extend(self.passed(slot));
+            // What is rare comes first, since first tries may end without a pause.
+            changed = self.start.poke.changed(), if takes => match changed {
+                Ok(()) => Woken::Changed,
+                Err(_) => {
+                    self.start.stop.cancel();
+                    Woken::Look
                 }
-                Woken::Ended(ended)
-            }
+            },
+            () = self.start.stop.cancelled(), if takes => Woken::Look,
             Some(tried) = self.later.next(), if !self.later.is_empty() => {
                 let mut ended = Vec::new();
                 let mut next = tried;
@@ -204,14 +205,14 @@ impl Worker {
                 }
                 Woken::Ended(ended)
             }
-            () = self.start.stop.cancelled(), if takes => Woken::Look,
-            changed = self.start.poke.changed() => match changed {
-                Ok(()) => Woken::Changed,
-                Err(_) => {
-                    self.start.stop.cancel();
-                    Woken::Look
+            Some(slot) = self.first.next(), if !self.first.is_empty() => {
+                let mut ended = Vec::new();
+                ended.extend(slot.and_then(|slot| self.passed(slot)));
+                while let Some(Some(Some(slot))) = self.first.next().now_or_never() {
+                    ended.extend(self.passed(slot));
                 }
-            },
+                Woken::Ended(ended)
+            }
             // An error means that the scope is closed, which the next read tells.
             _ = self.newest.changed(), if listens => Woken::Look,
             () = until(clock.as_ref(), scope, wake) => Woken::Look,

@@ -304,11 +304,13 @@ async fn rotate(call: Call, _: Nothing) -> Result<Answer, Problem> {
 
 async fn ping(call: Call, _: Nothing) -> Result<Answer, Problem> {
     let endpoint = endpoint_of(&call, call.id(0)?).await?;
-    let delivery = call.app.webhooks.ping(&call.scope, &endpoint)?;
-    let answer = Answer::json(202, &delivery)?;
+    let ping = call.app.webhooks.ping(&call.scope, &endpoint)?;
+    let answer = Answer::json(202, &ping.delivery)?;
     let object_id = endpoint.id.to_string();
     let deed = Deed { what: "webhook_endpoint.pinged", object_id: &object_id };
-    Ok(call.commit(Change::default(), deed, answer, Keep::Plain).await?)
+    let answer = call.commit(Change::default(), deed, answer, Keep::Plain).await?;
+    ping.send();
+    Ok(answer)
 }
 
 async fn deliveries(call: Call, query: PlainQuery) -> Result<Answer, Problem> {
