@@ -121,13 +121,13 @@ impl World for SimulatedWorld {
     fn has_body(&self, _: Channel) -> bool {
         true
     }
-    fn quota_used(&self, channel: Channel) -> bool {
+    fn quota_used(&self, channel: Channel, _: u32) -> bool {
         self.quota_used.contains(&channel)
     }
     fn route(&self, channel: Channel, route: &Route) -> Vec<RouteProvider> {
         self.catalog.route(channel, route)
     }
-    fn readiness(&self, provider: &str) -> Readiness {
+    fn readiness(&self, provider: &str, _: u32) -> Readiness {
         Readiness {
             open: self.open.contains(provider),
             paused_until: self.paused.get(provider).copied().map(Moment),

@@ -169,8 +169,9 @@ pub trait Facts {
     fn opted_out(&self, channel: Channel) -> bool;
     /// Whether there is a body for the channel and the person's locale.
     fn has_body(&self, channel: Channel) -> bool;
-    /// Whether the tenant's quota of the channel is used up, attempts under way counted.
-    fn quota_used(&self, channel: Channel) -> bool;
+    /// Whether the tenant's quota of the channel is used up, attempts under way counted, and `begun`
+    /// more that this very step has begun.
+    fn quota_used(&self, channel: Channel, begun: u32) -> bool;
     /// Whether now is inside the quiet window.
     fn quiet(&self) -> bool;
     /// When the stage may start by its own window and, if asked, the quiet hours.
@@ -179,8 +180,8 @@ pub trait Facts {
     fn wait_end(&self, stage: StageId) -> Opening;
     /// The providers of a stage, in the order in which they are tried.
     fn route(&self, stage: StageId) -> Vec<RouteProvider>;
-    /// Whether a provider can be called now.
-    fn readiness(&self, provider: &str) -> Readiness;
+    /// Whether a provider can be called now, where this very step has begun `begun` calls of it.
+    fn readiness(&self, provider: &str, begun: u32) -> Readiness;
 }
 
 /// A question with its answer, as it is kept.
@@ -263,8 +264,8 @@ impl Facts for Recorder<'_> {
         self.keep(Fact::HasBody(channel, answer));
         answer
     }
-    fn quota_used(&self, channel: Channel) -> bool {
-        let answer = self.from.quota_used(channel);
+    fn quota_used(&self, channel: Channel, begun: u32) -> bool {
+        let answer = self.from.quota_used(channel, begun);
         self.keep(Fact::QuotaUsed(channel, answer));
         answer
     }
@@ -288,8 +289,8 @@ impl Facts for Recorder<'_> {
         self.keep(Fact::Route(stage.0, answer.clone()));
         answer
     }
-    fn readiness(&self, provider: &str) -> Readiness {
-        let answer = self.from.readiness(provider);
+    fn readiness(&self, provider: &str, begun: u32) -> Readiness {
+        let answer = self.from.readiness(provider, begun);
         self.keep(Fact::Readiness(provider.to_owned(), answer));
         answer
     }
@@ -355,7 +356,7 @@ impl Facts for Recorded<'_> {
         })
         .unwrap_or_default()
     }
-    fn quota_used(&self, channel: Channel) -> bool {
+    fn quota_used(&self, channel: Channel, _: u32) -> bool {
         self.take(|fact| match fact {
             Fact::QuotaUsed(c, answer) if *c == channel => Some(*answer),
             _ => None,
@@ -390,7 +391,7 @@ impl Facts for Recorded<'_> {
         })
         .unwrap_or_default()
     }
-    fn readiness(&self, provider: &str) -> Readiness {
+    fn readiness(&self, provider: &str, _: u32) -> Readiness {
         self.take(|fact| match fact {
             Fact::Readiness(name, answer) if name == provider => Some(*answer),
             _ => None,

@@ -47,11 +47,11 @@ pub trait World {
     /// See [`Facts::has_body`].
     fn has_body(&self, channel: Channel) -> bool;
     /// See [`Facts::quota_used`].
-    fn quota_used(&self, channel: Channel) -> bool;
+    fn quota_used(&self, channel: Channel, begun: u32) -> bool;
     /// See [`Facts::route`].
     fn route(&self, channel: Channel, route: &Route) -> Vec<RouteProvider>;
     /// See [`Facts::readiness`].
-    fn readiness(&self, provider: &str) -> Readiness;
+    fn readiness(&self, provider: &str, begun: u32) -> Readiness;
 }
 
 /// The facts of one instant.
@@ -110,8 +110,8 @@ impl<W: World + ?Sized> Facts for FactsAt<'_, W> {
     fn has_body(&self, channel: Channel) -> bool {
         self.world.has_body(channel)
     }
-    fn quota_used(&self, channel: Channel) -> bool {
-        self.world.quota_used(channel)
+    fn quota_used(&self, channel: Channel, begun: u32) -> bool {
+        self.world.quota_used(channel, begun)
     }
     fn quiet(&self) -> bool {
         self.machine.headers.quiet.as_ref().is_some_and(|quiet| {
@@ -146,8 +146,8 @@ impl<W: World + ?Sized> Facts for FactsAt<'_, W> {
             .map(|channel| self.world.route(channel.channel, &channel.route))
             .unwrap_or_default()
     }
-    fn readiness(&self, provider: &str) -> Readiness {
-        self.world.readiness(provider)
+    fn readiness(&self, provider: &str, begun: u32) -> Readiness {
+        self.world.readiness(provider, begun)
     }
 }
 

@@ -108,6 +108,32 @@ impl Instance {
         reasons
     }
 
+    /// Whether the attempt of that number is under way, or in doubt and being cleared up.
+    #[must_use]
+    pub fn is_open(&self, number: u32) -> bool {
+        self.stages.iter().filter_map(|stage| stage.sending.as_deref()).any(|sending| {
+            matches!(sending.activity,
+                Activity::Calling { attempt, .. } | Activity::Clearing { attempt, .. } if attempt == number)
+        })
+    }
+
+    /// The stages that wait for a place with a provider, and its name.
+    pub fn queued(&self) -> impl Iterator<Item = (StageId, &str)> {
+        self.stages.iter().enumerate().filter_map(|(place, stage)| {
+            let sending = stage.sending.as_deref()?;
+            let Activity::Queued(provider) = sending.activity else { return None };
+            let provider = sending.route.get(usize::from(provider))?;
+            Some((StageId(u16::try_from(place).ok()?), provider.name.as_str()))
+        })
+    }
+
+    /// Whether any provider of a stage that has started has a price.
+    #[must_use]
+    pub fn has_prices(&self) -> bool {
+        let routes = self.stages.iter().filter_map(|stage| stage.sending.as_deref());
+        routes.flat_map(|sending| &sending.route).any(|provider| provider.price > 0)
+    }
+
     /// Whether a provider's answer to the attempt of that number is still to come.
     #[must_use]
     pub fn awaits_answer(&self, number: u32) -> bool {

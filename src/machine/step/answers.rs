@@ -163,11 +163,11 @@ impl Run<'_> {
         if sending.resent >= RESENT_MAX
             || headers.limit_sends.is_some_and(|limit| sends >= limit)
             || headers.limit_cost.is_some_and(|limit| cost.saturating_add(provider.price) > limit.micros)
-            || self.facts.quota_used(channel.channel)
+            || self.facts.quota_used(channel.channel, self.begun_on(channel.channel))
         {
             return false;
         }
-        let now = self.facts.readiness(&provider.name);
+        let now = self.facts.readiness(&provider.name, self.begun_with(&provider.name));
         !now.open && !now.busy && now.paused_until.is_none_or(|until| until.0 <= self.at)
     }
 

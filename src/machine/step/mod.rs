@@ -16,7 +16,7 @@ mod turns;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Instant, Reason, StageState, Status};
+use crate::model::{Channel, Instant, Reason, StageState, Status};
 
 use super::effect::{Effect, Effects, Moved, Told, Transition, Was};
 use super::event::{Event, What};
@@ -86,6 +86,7 @@ pub fn step(machine: &Machine, instance: Instance, event: Event<'_>) -> (Instanc
         effects: Effects::default(),
         confirmed: None,
         reached: None,
+        begun: Vec::new(),
     };
     run.instance.last_at = Moment(at);
     run.take(event.what);
@@ -104,6 +105,8 @@ struct Run<'a> {
     confirmed: Option<(StageId, u32)>,
     /// The stage that came to its goal last in this step.
     reached: Option<StageId>,
+    /// The channels and providers of the attempts that this step has begun.
+    begun: Vec<(Channel, String)>,
 }
 
 /// What stands beside a transition.

@@ -5,7 +5,7 @@ use crate::machine::effect::{Effect, Was};
 use crate::machine::facts::{Moment, RouteProvider};
 use crate::machine::instance::{Activity, Phase, Round, Send, Sending, Sent};
 use crate::machine::plan::StageId;
-use crate::model::{Confirmation, Instant, Reason, Span};
+use crate::model::{Channel, Confirmation, Instant, Reason, Span};
 
 use super::guards::Gate;
 use super::{Note, Run};
@@ -112,7 +112,7 @@ impl Run<'_> {
         else {
             return Choice::RoundOver;
         };
-        if self.facts.quota_used(channel.channel) {
+        if self.facts.quota_used(channel.channel, self.begun_on(channel.channel)) {
             return Choice::Fail(Reason::Quota);
         }
         let (sends, cost) = self.counted();
@@ -127,7 +127,7 @@ impl Run<'_> {
             if sending.tried.contains(&place) {
                 continue;
             }
-            let now = self.facts.readiness(&provider.name);
+            let now = self.facts.readiness(&provider.name, self.begun_with(&provider.name));
             if now.open {
                 open += 1;
                 continue;
@@ -169,6 +169,16 @@ impl Run<'_> {
         })
     }
 
+    /// Attempts on a channel that this step has begun: no fact counts them yet.
+    pub(super) fn begun_on(&self, channel: Channel) -> u32 {
+        u32::try_from(self.begun.iter().filter(|(begun, _)| *begun == channel).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Calls of a provider that this step has begun.
+    pub(super) fn begun_with(&self, provider: &str) -> u32 {
+        u32::try_from(self.begun.iter().filter(|(_, begun)| begun == provider).count()).unwrap_or(u32::MAX)
+    }
+
     fn provider_name(&self, id: StageId, place: u8) -> String {
         let provider = self.stage(id).sending.as_deref().and_then(|sending| sending.provider(place));
         provider.map(|provider| provider.name.clone()).unwrap_or_default()
@@ -185,6 +195,9 @@ impl Run<'_> {
             run.phase = Phase::Open;
             run.set_activity(Activity::Calling { attempt, place, cleared: 0 });
         });
+        if let Some(channel) = self.machine.channel(id) {
+            self.begun.push((channel.channel, provider.clone()));
+        }
         self.effects.push(Effect::Call { stage: id, attempt, provider, valid_until });
         self.started(id);
     }
