@@ -7,6 +7,7 @@
 //! The one integration binary: it links once.
 
 mod cases;
+mod cli;
 mod language;
 mod meaning;
 mod memory;
