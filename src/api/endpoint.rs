@@ -131,13 +131,15 @@ type Across = fn(&Value, &Surroundings, &mut Vec<Fault>);
 /// A media type that an answer may have besides JSON.
 pub type Media = &'static str;
 
-/// The body of a request.
-#[derive(Clone, Copy)]
+/// The body or the query of a request.
+#[derive(Clone)]
 pub struct Takes {
     /// Its schema.
     pub schema: SchemaOf,
     /// The name of the schema under `components/schemas`.
-    pub name: fn() -> String,
+    pub name: String,
+    /// The pointer of the schema in the document.
+    pub pointer: String,
     /// What lies across its fields.
     pub across: Across,
     /// Whether an empty body stands for `{}`.
@@ -198,7 +200,8 @@ impl std::fmt::Debug for Endpoint {
 fn takes<T: Request>() -> Takes {
     Takes {
         schema: |generator| generator.subschema_for::<T>(),
-        name: || T::schema_name().into_owned(),
+        pointer: format!("#/components/schemas/{}", T::schema_name()),
+        name: T::schema_name().into_owned(),
         across: T::across,
         may_be_empty: false,
     }

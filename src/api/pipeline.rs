@@ -124,7 +124,7 @@ struct Incoming<'a> {
     body: Body,
 }
 
-fn route(app: &App, found: Found) -> Result<(Endpoint, Vec<String>), Problem> {
+fn route(app: &App, found: Found) -> Result<(Arc<Endpoint>, Vec<String>), Problem> {
     match found {
         Found::Endpoint(index, path) => {
             app.endpoints.get(index).cloned().map(|e| (e, path)).ok_or_else(Problem::not_found)
@@ -138,7 +138,7 @@ fn route(app: &App, found: Found) -> Result<(Endpoint, Vec<String>), Problem> {
 
 async fn unkeyed(app: &Arc<App>, found: Found, headers: HeaderMap, body: Body) -> Result<Answer, Problem> {
     let (endpoint, path) = route(app, found)?;
-    let Handler::Open(handler) = endpoint.handler.clone() else {
+    let Handler::Open(handler) = &endpoint.handler else {
         return Err(Problem::not_found());
     };
     let body = if endpoint.method == Method::GET {
@@ -177,7 +177,7 @@ async fn keyed(
         claim: None,
     };
     let query = parts.uri.query().unwrap_or_default();
-    let Some(takes) = endpoint.takes else {
+    let Some(takes) = &endpoint.takes else {
         let query = app.query(&endpoint, query)?;
         return work(&endpoint, call, Value::Null, query).await;
     };
@@ -239,8 +239,8 @@ async fn under_key(
     value: Value,
     query: &str,
 ) -> Result<Answer, Problem> {
-    let _turn = app.in_flight.enter((scope.id(), claim.key)).await;
-    let looked_up = endpoint.idempotency == Idempotency::Needed;
+    let turn = app.in_flight.enter((scope.id(), claim.key)).await;
+    let looked_up = endpoint.idempotency == Idempotency::Needed || turn.waited;
     if looked_up && let Some(kept) = standing(app, scope, &claim).await? {
         return app.replay(scope, &claim, &kept).await;
     }
@@ -286,8 +286,8 @@ async fn checked(
     query: &str,
 ) -> Result<Answer, Problem> {
     let query = app.query(endpoint, query)?;
-    if let Some(takes) = endpoint.takes.filter(|_| !endpoint.tells_faults) {
-        let mut faults = app.validators.faults(&(takes.name)(), &value);
+    if let Some(takes) = endpoint.takes.as_ref().filter(|_| !endpoint.tells_faults) {
+        let mut faults = app.validators.faults_at(&takes.pointer, &value);
         faults.extend(json::nul_faults(bytes, &value));
         (takes.across)(&value, &call.surroundings(), &mut faults);
         if !faults.is_empty() {
@@ -365,7 +365,7 @@ async fn read(body: Body, headers: &HeaderMap, bytes_max: usize) -> Result<Bytes
 impl App {
     /// The query of an endpoint, checked.
     fn query(&self, endpoint: &Endpoint, text: &str) -> Result<Value, Problem> {
-        self.validators.query(&(endpoint.query.name)(), text).map_err(|mut faults| {
+        self.validators.query(&endpoint.query.name, text).map_err(|mut faults| {
             faults.sort_by(|a, b| a.parameter.cmp(&b.parameter));
             Problem::parameters(faults)
         })

@@ -6,11 +6,13 @@
 )]
 //! The one integration binary: it links once.
 
+mod api;
 mod cases;
-mod cli;
+mod front;
 mod language;
 mod meaning;
 mod memory;
+mod names;
 mod providers;
 mod receiver;
 mod webhooks;

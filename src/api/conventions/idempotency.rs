@@ -73,6 +73,8 @@ pub struct Turn<'a, K: Hash + Eq + Clone> {
     of: &'a InFlight<K>,
     key: K,
     guard: Option<tokio::sync::OwnedMutexGuard<()>>,
+    /// Whether another request under the key was there before.
+    pub waited: bool,
 }
 
 impl<K: Hash + Eq + Clone> Default for InFlight<K> {
@@ -95,7 +97,10 @@ impl<K: Hash + Eq + Clone> InFlight<K> {
                 }
             }
         };
-        Turn { of: self, key, guard: Some(lock.lock_owned().await) }
+        match Arc::clone(&lock).try_lock_owned() {
+            Ok(guard) => Turn { of: self, key, guard: Some(guard), waited: false },
+            Err(_) => Turn { of: self, key, guard: Some(lock.lock_owned().await), waited: true },
+        }
     }
 
     /// How many keys are under way.
@@ -176,8 +181,11 @@ mod tests {
         {
             let mut second = std::pin::pin!(in_flight.enter(7));
             assert!(futures_util::poll!(second.as_mut()).is_pending());
+            assert!(!first.waited);
             drop(first);
-            assert!(futures_util::poll!(second.as_mut()).is_ready());
+            assert!(
+                matches!(futures_util::poll!(second.as_mut()), std::task::Poll::Ready(turn) if turn.waited)
+            );
         }
         drop(other);
         assert!(in_flight.is_empty(), "{} left", in_flight.len());

@@ -74,7 +74,7 @@ impl Request for SendMessage {
             let first = given.first().copied().unwrap_or_default();
             faults.push(Fault::at(format!("/{surplus}"), format!("cannot stand beside `{first}`")));
         }
-        if given.is_empty() && !has(&"template") {
+        if given.is_empty() && has(&"content") && !has(&"template") {
             faults.push(Fault::at(
                 "",
                 "must have one of `policy`, `strategy`, `channels`: only a template has a policy of its own",
@@ -354,7 +354,8 @@ mod tests {
     fn what_lies_across_the_fields_of_a_send_is_told_at_the_surplus_field() {
         let live = Environment::Live;
         assert_eq!(told(&json!({"contact_id": "x", "template": "t"}), live), Vec::<String>::new());
-        assert_eq!(told(&json!({}), live), ["", "", ""]);
+        assert_eq!(told(&json!({}), live), ["", ""]);
+        assert_eq!(told(&json!({"contact_id": "x", "content": {"sms": {}}}), live), [""]);
         assert_eq!(
             told(
                 &json!({"contact_id": "x", "to": {"sms": "+1"}, "template": "t", "content": {"sms": {"body": "b"}},
