@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -16,7 +17,7 @@ use super::outbound::{self, CallError, Outbound};
 use super::schema::Reader;
 use super::signature::{self, Secret};
 use super::{Adapter, Answer, Call, Callback, CallbackError, DoubtAbility, Kind, Opened, Report, table};
-use crate::model::{Channel, Confirmation, Fault, Id, Instant, Outcome, kinds};
+use crate::model::{Channel, Confirmation, Fault, Id, Instant, Outcome, Span, kinds};
 
 /// The most characters kept of a gateway's `detail`.
 const DETAIL_CHARS_MAX: usize = 1_000;
@@ -269,7 +270,7 @@ impl Gateway {
 struct Said {
     id: Option<String>,
     outcome: Option<Outcome>,
-    retry_after_s: Option<u64>,
+    retry_after: Option<Span>,
     detail: Option<String>,
 }
 
@@ -282,22 +283,21 @@ impl Said {
             _ => text("id").map(str::to_owned),
         };
         let said = text("outcome").and_then(|word| word.parse::<Outcome>().ok());
-        let wait_s = value.get("retry_after_s").and_then(Value::as_f64).filter(|s| *s > 0.0);
+        let wait_s = value.get("retry_after_s").and_then(Value::as_f64);
         Said {
             id: id.filter(|id| !id.is_empty() && id.chars().count() <= ID_CHARS_MAX && !id.contains('\0')),
             // A gateway refuses or accepts; only the lack of an answer is in doubt.
             outcome: said.filter(|outcome| *outcome != Outcome::InDoubt),
-            retry_after_s: wait_s.map(whole_seconds),
+            retry_after: wait_s.and_then(span_of),
             detail: text("detail").map(bounded),
         }
     }
 }
 
-/// Rounded up to whole seconds. The bounds make the conversion exact: 2^53 seconds are far beyond
-/// the longest span.
-fn whole_seconds(seconds: f64) -> u64 {
-    let up = seconds.ceil().min(9_007_199_254_740_992.0);
-    format!("{up:.0}").parse().unwrap_or(u64::MAX)
+/// So many seconds, at most [`Span::MAX`]; nothing for what is no length of time.
+fn span_of(seconds: f64) -> Option<Span> {
+    let ms = Duration::try_from_secs_f64(seconds).ok()?.as_millis();
+    Some(Span::from_ms(i64::try_from(ms).unwrap_or(i64::MAX).min(Span::MAX.ms())))
 }
 
 fn bounded(text: &str) -> String {
@@ -310,7 +310,7 @@ fn answer(reply: &outbound::Reply, now: Instant) -> Answer {
     let outcome = said.outcome.unwrap_or(by_status);
     let accepted = outcome == Outcome::Accepted;
     let waits = matches!(outcome, Outcome::RateLimited | Outcome::Transient);
-    let asked = said.retry_after_s.map(table::span_of_s).or_else(|| table::retry_after(&reply.headers, now));
+    let asked = said.retry_after.or_else(|| table::retry_after(&reply.headers, now));
     Answer {
         outcome,
         provider_message_id: said.id.filter(|_| accepted),

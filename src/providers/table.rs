@@ -60,7 +60,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Instant) -> Option<Span> {
 }
 
 /// So many seconds, at most [`Span::MAX`].
-pub(super) fn span_of_s(seconds: u64) -> Span {
+fn span_of_s(seconds: u64) -> Span {
     let ms = i64::try_from(seconds).ok().and_then(|s| s.checked_mul(1000)).unwrap_or(i64::MAX);
     Span::from_ms(ms.min(Span::MAX.ms()))
 }

@@ -21,6 +21,14 @@ pub(super) struct Sent {
     pub(super) took: Took,
 }
 
+impl Sent {
+    /// A try that ended by a fault of ours.
+    pub(super) fn broken(at: Instant, ended_at: Instant) -> Sent {
+        let error = Some("the try ended by a fault of the server".to_owned());
+        Sent { tried: Try { at, status_code: None, error, duration_ms: 0 }, ended_at, took: Took::Failed }
+    }
+}
+
 /// Sends `body` once. Never fails: what goes wrong is the try's result.
 pub(super) async fn send(
     outside: &Outside,

@@ -61,7 +61,7 @@ enum Due {
     Known(Option<Instant>),
 }
 
-type Trying<T> = BoxFuture<'static, Option<T>>;
+type Trying<T> = BoxFuture<'static, T>;
 
 struct Worker {
     start: Start,
@@ -197,24 +197,28 @@ impl Worker {
             () = self.start.stop.cancelled(), if takes => Woken::Look,
             Some(tried) = self.later.next(), if !self.later.is_empty() => {
                 let mut ended = Vec::new();
-                let mut next = tried;
+                let mut next = Some(tried);
                 while let Some((row, sent)) = next.take() {
                     self.under_way.remove(&row.id);
                     ended.push(Ended::Later(row, Some(sent)));
-                    next = self.later.next().now_or_never().flatten().flatten();
+                    next = self.later.next().now_or_never().flatten();
                 }
                 Woken::Ended(ended)
             }
             Some(slot) = self.first.next(), if !self.first.is_empty() => {
                 let mut ended = Vec::new();
-                ended.extend(slot.and_then(|slot| self.passed(slot)));
-                while let Some(Some(Some(slot))) = self.first.next().now_or_never() {
+                ended.extend(self.passed(slot));
+                while let Some(Some(slot)) = self.first.next().now_or_never() {
                     ended.extend(self.passed(slot));
                 }
                 Woken::Ended(ended)
             }
-            // An error means that the scope is closed, which the next read tells.
-            _ = self.newest.changed(), if listens => Woken::Look,
+            told = self.newest.changed(), if listens => {
+                if told.is_err() {
+                    self.start.stop.cancel();
+                }
+                Woken::Look
+            }
             () = until(clock.as_ref(), scope, wake) => Woken::Look,
         }
     }
@@ -248,10 +252,10 @@ impl Worker {
             let body = self.start.body(&self.endpoint, &event).await?;
             let at = EventRef { n: event.n, id: event.row.id, at: event.row.at };
             self.first.push_back(match body {
-                None => ready(Some(Slot::Passed(event.n))).boxed(),
+                None => ready(Slot::Passed(event.n)).boxed(),
                 Some(body) => {
                     let trying = self.send(at.id, body);
-                    async move { Some(Slot::Tried(at, trying.await?)) }.boxed()
+                    async move { Slot::Tried(at, trying.await) }.boxed()
                 }
             });
         }
@@ -289,19 +293,28 @@ impl Worker {
             let body = self.start.read(&event).await?;
             let trying = self.send(event.row.id, body);
             self.under_way.insert(row.id);
-            self.later.push(async move { Some((Box::new(row), trying.await?)) }.boxed());
+            self.later.push(async move { (Box::new(row), trying.await) }.boxed());
         }
         if gone.is_empty() { Ok(true) } else { self.write(gone).await }
     }
 
     /// Begins a try. It goes on while the worker writes, and ends with the worker.
-    fn send(&self, event: Id<kinds::Event>, body: Vec<u8>) -> BoxFuture<'static, Option<Sent>> {
+    fn send(&self, event: Id<kinds::Event>, body: Vec<u8>) -> BoxFuture<'static, Sent> {
         let (outside, scope) = (self.start.outside.clone(), self.start.scope.id());
-        let (url, secrets) = (self.url.clone(), self.secrets.at(self.now()));
+        let (url, secrets, began_at) = (self.url.clone(), self.secrets.at(self.now()), self.now());
+        let clock = Arc::clone(&outside.clock);
         let trying = AbortOnDropHandle::new(tokio::spawn(async move {
             send(&outside, scope, url.as_ref(), &secrets, event, body).await
         }));
-        async move { trying.await.ok() }.boxed()
+        async move {
+            match trying.await {
+                Ok(sent) => sent,
+                Err(error) if error.is_panic() => Sent::broken(began_at, clock.scope_now(scope)),
+                // The runtime is ending, and this with it.
+                Err(_) => std::future::pending().await,
+            }
+        }
+        .boxed()
     }
 
     /// Writes what has ended. False where the endpoint is gone.
@@ -310,7 +323,8 @@ impl Worker {
         if ended.is_empty() && passed < PASSED_MAX {
             return Ok(true);
         }
-        for _ in 0..CONFLICTS_MAX {
+        let mut conflicts = 0;
+        loop {
             let advance = (passed > 0).then_some(self.settled_to);
             let Settled { change, endpoint, next_try_at } =
                 settle(&self.start.outside, &self.endpoint, &ended, advance);
@@ -323,16 +337,25 @@ impl Worker {
                     }
                     return if changed { self.reload().await } else { Ok(true) };
                 }
-                Err(StoreError::Conflict { .. }) => {
+                Err(StoreError::Conflict { .. }) if conflicts < CONFLICTS_MAX => {
+                    conflicts += 1;
                     if !self.reload().await? {
                         return Ok(false);
                     }
                     self.start.read_again(&mut ended).await?;
                 }
+                // What was tried is kept until there is room, not tried again meanwhile.
+                Err(StoreError::Full | StoreError::Overloaded) if !self.start.stop.is_cancelled() => {
+                    let (clock, scope) = (&self.start.outside.clock, self.start.scope.id());
+                    let again_at = self.now().plus(STORE_PAUSE);
+                    tokio::select! {
+                        () = clock.until(scope, again_at) => {}
+                        () = self.start.stop.cancelled() => {}
+                    }
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(StoreError::Overloaded.into())
     }
 
     /// Writes a change of the endpoint alone; where another came first, nothing. False where the

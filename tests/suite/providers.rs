@@ -120,7 +120,7 @@ async fn an_answer_is_read_as_the_table_says() {
             r#"{"outcome": "rate_limited", "retry_after_s": 10}"#,
             Outcome::RateLimited,
             None,
-            Some(10),
+            Some(10_000),
             Some("HTTP 400"),
         ),
         (
@@ -129,13 +129,13 @@ async fn an_answer_is_read_as_the_table_says() {
             r#"{"outcome": "transient", "retry_after_s": 1.5}"#,
             Outcome::Transient,
             None,
-            Some(2),
+            Some(1_500),
             Some("HTTP 400"),
         ),
         (400, &[], r#"{"outcome": "no such word"}"#, Outcome::ContentFault, None, None, Some("HTTP 400")),
-        (429, &wait, "", Outcome::RateLimited, None, Some(7), Some("HTTP 429")),
-        (429, &wait, r#"{"retry_after_s": 3}"#, Outcome::RateLimited, None, Some(3), Some("HTTP 429")),
-        (503, &wait, "", Outcome::Transient, None, Some(7), Some("HTTP 503")),
+        (429, &wait, "", Outcome::RateLimited, None, Some(7_000), Some("HTTP 429")),
+        (429, &wait, r#"{"retry_after_s": 3}"#, Outcome::RateLimited, None, Some(3_000), Some("HTTP 429")),
+        (503, &wait, "", Outcome::Transient, None, Some(7_000), Some("HTTP 503")),
         (404, &wait, "", Outcome::RecipientFault, None, None, Some("HTTP 404")),
         (401, &[], "", Outcome::AccountFault, None, None, Some("HTTP 401")),
         (
@@ -151,7 +151,7 @@ async fn an_answer_is_read_as_the_table_says() {
         let answer = answered(status, headers, body).await;
         assert_eq!(answer.outcome, outcome, "{status} {body}");
         assert_eq!(answer.provider_message_id.as_deref(), id, "{status} {body}");
-        assert_eq!(answer.retry_after, retry_after.map(Span::from_s), "{status} {body}");
+        assert_eq!(answer.retry_after, retry_after.map(Span::from_ms), "{status} {body}");
         match detail {
             Some(part) => assert!(answer.detail.as_deref().is_some_and(|d| d.contains(part)), "{answer:?}"),
             None => assert_eq!(answer.detail, None, "{status} {body}"),

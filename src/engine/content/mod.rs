@@ -75,6 +75,7 @@ struct Compiled {
 /// A template whose bodies all compile.
 pub struct Template {
     environment: Environment<'static>,
+    absent: Value,
     bodies: Vec<Compiled>,
 }
 
@@ -135,7 +136,9 @@ impl Template {
     /// # Errors
     /// All faults of all bodies, each with its pointer.
     pub fn compile(bodies: &[Body]) -> Result<Template, Vec<Fault>> {
-        let mut template = Template { environment: environment(), bodies: Vec::new() };
+        let environment = environment();
+        let absent = values::absent(&environment);
+        let mut template = Template { environment, absent, bodies: Vec::new() };
         let (mut faults, mut seen) = (Vec::new(), HashSet::new());
         for body in bodies {
             let locale = body.locale.as_deref().map(normal);
@@ -266,7 +269,7 @@ impl Template {
         contact: Option<&Map<String, serde_json::Value>>,
     ) -> Result<Rendered, RenderError> {
         let (place, body) = self.find(channel, locale).ok_or(RenderError::NoBody)?;
-        let context = values::context(&self.environment, vars, contact);
+        let context = values::context(&self.absent, vars, contact);
         let mut rendered =
             Rendered { locale: body.locale.clone(), subject: None, body: String::new(), html: None };
         for part in &body.parts {

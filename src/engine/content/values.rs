@@ -11,14 +11,14 @@ pub(super) const CONTACT: &str = "contact";
 
 /// The vars at the top, and the contact.
 pub(super) fn context(
-    environment: &Environment<'_>,
+    absent: &Value,
     vars: &Map<String, serde_json::Value>,
     contact: Option<&Map<String, serde_json::Value>>,
 ) -> Value {
     let mut names: Vec<(String, Value)> = given(vars);
     names.retain(|(name, _)| name != CONTACT);
     let fields = contact.map(given).unwrap_or_default();
-    let contact = Contact { fields, absent: absent(environment) };
+    let contact = Contact { fields, absent: absent.clone() };
     names.push((CONTACT.to_owned(), Value::from_object(contact)));
     Value::from_pairs(names)
 }
@@ -29,9 +29,9 @@ fn given(object: &Map<String, serde_json::Value>) -> Vec<(String, Value)> {
     present.map(|(name, value)| (name.clone(), Value::from(minijinja::value::Serde(value)))).collect()
 }
 
-/// A value that prints as nothing and yet is not defined, so that `default` replaces it: what
+/// For what a contact lacks: a value that prints as nothing and yet is not defined, so that `default` replaces it: what
 /// MiniJinja gives for an `if` without `else`.
-fn absent(environment: &Environment<'_>) -> Value {
+pub(super) fn absent(environment: &Environment<'_>) -> Value {
     let made = environment.compile_expression("'' if false").and_then(|expression| expression.eval(()));
     made.unwrap_or(Value::UNDEFINED)
 }
