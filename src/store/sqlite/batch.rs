@@ -11,7 +11,7 @@ use crate::store::{
     StoreError, VersionChange,
 };
 
-/// The most changes in one transaction.
+/// The most changes in one transaction; one with many messages counts as many.
 pub(super) const BATCH_CHANGES_MAX: usize = 3_000;
 
 /// A change that waits, and the way back to its caller.
@@ -33,6 +33,8 @@ pub(super) struct Batch {
     /// The heads after the last job.
     pub(super) heads: Heads,
     touched: HashSet<(u8, [u8; 16])>,
+    /// How many changes are in it, as [`BATCH_CHANGES_MAX`] counts them.
+    weight: usize,
     /// Nothing may come after what is in it.
     closed: bool,
 }
@@ -44,6 +46,7 @@ impl Batch {
             statements: Statements::default(),
             heads,
             touched: HashSet::new(),
+            weight: 0,
             closed: false,
         }
     }
@@ -53,7 +56,7 @@ impl Batch {
     }
 
     pub(super) const fn has_room(&self) -> bool {
-        !self.closed && self.jobs.len() < BATCH_CHANGES_MAX
+        !self.closed && self.weight < BATCH_CHANGES_MAX
     }
 
     /// Takes a job, or gives it back if it has to wait for the next batch: since a statement
@@ -71,6 +74,7 @@ impl Batch {
             return Err(job);
         }
         self.touched.extend(touches);
+        self.weight += job.change.messages.len().max(1);
         let heads = self.heads;
         self.heads = self.statements.add(&job.change, heads);
         self.heads.rare += rare_rows(&job.change);

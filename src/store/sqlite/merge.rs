@@ -125,6 +125,14 @@ impl Desk {
         if self.shared.failure().is_some() {
             return Ok(());
         }
+        let tidied = self.tidy_rows(now, idle, step).await;
+        if let Err(error @ StoreError::Failed { .. }) = &tidied {
+            self.shared.fail(error.clone());
+        }
+        tidied
+    }
+
+    async fn tidy_rows(&mut self, now: Instant, idle: bool, step: i64) -> Result<(), StoreError> {
         self.drop_old(now).await?;
         self.sweep(step.rem_euclid(SWEEP_STEPS)).await?;
         if idle {
