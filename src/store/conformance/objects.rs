@@ -29,7 +29,7 @@ fn contacts(change: ContactChange) -> Change {
 }
 
 pub(crate) async fn contacts_are_changed_under_a_version(backend: &dyn Backend) {
-    let (_store, scope) = scope(backend).await;
+    let (store, mut scope) = scope(backend).await;
     let put = |row, expected| contacts(ContactChange::Put(Put { row, expected }));
     written(&scope, put(contact(1, Some("c-1")), None)).await;
     conflicts(&scope, put(contact(1, None), None)).await;
@@ -51,6 +51,12 @@ pub(crate) async fn contacts_are_changed_under_a_version(backend: &dyn Backend) 
     let last = all.rows[0].n;
     written(&scope, contacts(ContactChange::Delete(id(3), 1))).await;
     conflicts(&scope, contacts(ContactChange::Delete(id(3), 1))).await;
+    let scope_id = scope.id();
+    drop(scope);
+    store.close().await.unwrap();
+    drop(store);
+    let store = backend.open().await.unwrap();
+    scope = store.scope(scope_id).await.unwrap();
     written(&scope, put(contact(4, None), None)).await;
     let newer = scope.contacts(None, before(last, 10)).await.unwrap();
     assert_eq!(newer.rows.len(), 1);
@@ -280,12 +286,13 @@ pub(crate) fn audit(number: u64) -> NewAudit {
 
 pub(crate) async fn the_audit_is_a_chain(backend: &dyn Backend) {
     let (_store, scope) = scope(backend).await;
-    written(&scope, begins(77)).await;
+    let taken = || ContactChange::Put(Put { row: contact(77, None), expected: None });
+    written(&scope, contacts(taken())).await;
     // One of these is refused; the chain closes over it without a gap.
     let changes = (1..=40).map(|number| {
         let mut change = Change { audit: vec![audit(number)], ..Change::default() };
         if number == 20 {
-            change.messages.push(begin(77));
+            change.contacts.push(taken());
         }
         scope.commit(change)
     });

@@ -396,8 +396,8 @@ async fn a_long_log_is_written_back_beside_the_writer() {
         }
         longest = longest.max(std::fs::metadata(&log).unwrap().len());
     }
-    // 120 MB went through it.
-    assert!(longest < 90 << 20, "the log grew to {longest} bytes");
+    // 120 MB went through it; alone, the writer would have let it grow to 80.
+    assert!(longest < 75 << 20, "the log grew to {longest} bytes");
     let messages = scope.messages(Default::default(), newest(100)).await.unwrap();
     assert_eq!(messages.rows.len(), 100);
     scope.close().await;
