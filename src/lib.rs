@@ -3,8 +3,10 @@
 //! `ARCHITECTURE.md` draws the rooms of this crate and says of each what it does not know.
 
 pub mod api;
+pub mod cli;
 pub mod engine;
 pub mod language;
+pub mod lint;
 pub mod machine;
 pub mod model;
 pub mod providers;

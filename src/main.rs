@@ -1,3 +1,7 @@
 //! The `spine` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    spine::cli::main()
+}

@@ -1,9 +1,13 @@
 //! Faults of a text as data: what, where, and what to write instead.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::policy::TextRange;
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// It does not compile.
     Error,

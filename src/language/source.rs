@@ -26,8 +26,8 @@ impl Scan {
                     i = end;
                 }
                 b'"' => i = string_end(bytes, i),
-                b'\'' => i = closed_before_line_end(source, i, "'"),
-                0xE2 if source[i..].starts_with('“') => i = closed_before_line_end(source, i, "”"),
+                b'\'' => i = closed_before_line_end(source, i, '\''),
+                0xE2 if source[i..].starts_with('“') => i = closed_before_line_end(source, i, '”'),
                 b'(' | b'[' | b'{' => {
                     depth += 1;
                     if depth > BRACKETS_DEPTH_MAX && scan.too_deep.is_none() {
@@ -102,11 +102,16 @@ fn string_end(bytes: &[u8], from: usize) -> usize {
     bytes.len()
 }
 
-/// Behind a text that `close` ends on the same line; else behind its first character.
-fn closed_before_line_end(source: &str, from: usize, close: &str) -> usize {
-    let open = source[from..].chars().next().map_or(1, char::len_utf8);
-    let rest = &source[from + open..line_end(source.as_bytes(), from)];
-    rest.find(close).map_or(from + open, |n| from + open + n + close.len())
+/// Behind a text that `close` ends on the same line, before another one opens; else behind its first
+/// character.
+fn closed_before_line_end(source: &str, from: usize, close: char) -> usize {
+    let mut chars = source[from..].chars();
+    let Some(open) = chars.next() else { return from + 1 };
+    let after_open = from + open.len_utf8();
+    match source[after_open..].find([close, open, '\n']) {
+        Some(n) if source[after_open + n..].starts_with(close) => after_open + n + close.len_utf8(),
+        _ => after_open,
+    }
 }
 
 /// The line and the column of a byte, both from 1; columns count characters.

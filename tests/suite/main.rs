@@ -8,6 +8,7 @@
 
 mod api;
 mod cases;
+mod cli;
 mod front;
 mod language;
 mod meaning;

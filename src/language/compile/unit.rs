@@ -99,8 +99,17 @@ impl<'l> Session<'l> {
 
     fn cycle_to(&mut self, key: &str) -> Option<Vec<String>> {
         let from = self.under_way.iter().position(|k| k == key)?;
-        let way = self.under_way.iter().skip(from).map(String::as_str).chain([key]);
-        let cycle: Vec<String> = way.map(|k| k.split('#').next_back().unwrap_or(k).to_owned()).collect();
+        let mut cycle: Vec<String> = Vec::new();
+        let mut before: Option<&str> = None;
+        for step in self.under_way.iter().skip(from).map(String::as_str).chain([key]) {
+            // A policy of the library is under way twice: as such, and as one of its source.
+            let (of_source, name) = step.split_once('#').map_or((false, step), |(_, name)| (true, name));
+            let again = of_source && before.and_then(|b| b.split('@').next()) == Some(name);
+            before = (!of_source).then_some(step);
+            if !again {
+                cycle.push(name.to_owned());
+            }
+        }
         self.cycle = Some(cycle.clone());
         Some(cycle)
     }

@@ -1,0 +1,27 @@
+//! `spine policy …`: the tools for those who write policies.
+
+mod check;
+pub(crate) mod files;
+
+use super::commands;
+
+commands! {
+    /// What can be done with policies.
+    PolicyCommand {
+        Check(check::Args),
+    }
+}
+
+/// Check policies and see what they do
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  spine policy check policies/reminder.policy")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: PolicyCommand,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Result<std::process::ExitCode, super::CliError> {
+        self.command.run()
+    }
+}

@@ -1,0 +1,55 @@
+use crate::language::policy::{Action, Route};
+use crate::lint::Context;
+
+use super::walk::{stages, word_in};
+use super::{Found, declare_rule};
+
+declare_rule! {
+    /// `via` names a provider that the catalog or the scope does not have, or that does not serve
+    /// the channel.
+    ///
+    /// The policy compiles, since a provider may be added later. Until then the name is passed
+    /// over, and a stage none of whose providers exists fails with `no_provider`.
+    ///
+    /// Write the name of a provider of the catalog, or add the provider. Nothing is said where no
+    /// catalog is given.
+    UnknownProvider, "unknown-provider", Warning, check;
+    for &["twilio", "vonage"]; true => "sms via twillio or vonage",
+    for &["twilio"]; true => "email via twilio",
+    for &["twilio", "vonage"]; false => "sms via twilio or vonage",
+    false => "sms via anything",
+}
+
+fn check(context: &Context<'_>, found: Found<'_>) {
+    let Some(providers) = context.library.providers() else { return };
+    stages(context.policy, &mut |place| {
+        let Action::Channel(stage) = &place.stage.action else { return };
+        let names: Vec<&String> = match &stage.route {
+            Route::Default => Vec::new(),
+            Route::Failover(names) => names.iter().collect(),
+            Route::Weighted(shares) => shares.iter().map(|(_, name)| name).collect(),
+        };
+        for name in names {
+            let known = providers.iter().find(|p| p.name == *name);
+            let serves = known.is_some_and(|p| p.channels.iter().any(|(c, _)| *c == stage.channel));
+            if serves {
+                continue;
+            }
+            let message = match known {
+                Some(_) => format!("provider `{name}` does not serve `{}`", stage.channel),
+                None => format!("unknown provider `{name}`"),
+            };
+            let serving: Vec<&str> = providers
+                .iter()
+                .filter(|p| p.channels.iter().any(|(c, _)| *c == stage.channel))
+                .map(|p| p.name.as_str())
+                .collect();
+            let help = match serving.is_empty() {
+                true => format!("no provider serves `{}` yet; add one", stage.channel),
+                false => format!("the providers for `{}` are `{}`", stage.channel, serving.join("`, `")),
+            };
+            let at = if place.used { place.at.clone() } else { word_in(context.source, &place.at, name) };
+            found(at, message, help);
+        }
+    });
+}
