@@ -8,6 +8,7 @@ use super::conventions::idempotency::KEY_CHARS_MAX;
 use super::conventions::problem::{Code, PROBLEM_JSON, ProblemBody};
 use super::conventions::validate::FormatCheck;
 use super::endpoint::{Access, Endpoint, Gives, Idempotency};
+use crate::machine::Was;
 use crate::model::{Instant, Span, ZoneTable};
 
 /// The formats of our own types.
@@ -39,7 +40,11 @@ pub fn document(endpoints: &[Endpoint]) -> Result<Value, String> {
             methods.insert(endpoint.method.as_str().to_ascii_lowercase(), operation);
         }
     }
-    let schemas = merged(takes.take_definitions(true), gives.take_definitions(true))?;
+    let mut schemas = merged(takes.take_definitions(true), gives.take_definitions(true))?;
+    // The list of the machine's own words stands on a higher floor than the shapes.
+    if let Some(event) = schemas.get_mut("TransitionEvent").and_then(Value::as_object_mut) {
+        event.insert("enum".into(), Was::WORDS.into());
+    }
     Ok(json!({
         "openapi": "3.1.0",
         "info": {

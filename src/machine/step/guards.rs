@@ -78,7 +78,9 @@ impl Run<'_> {
         let channel = stage.and_then(|id| self.machine.channel(id)).map(|channel| channel.channel);
         match word {
             Word::Quiet => self.facts.quiet(),
-            Word::Quota => channel.is_some_and(|channel| self.facts.quota_used(channel, self.begun_on(channel))),
+            Word::Quota => {
+                channel.is_some_and(|channel| self.facts.quota_used(channel, self.begun_on(channel)))
+            }
             Word::OptedOut => channel.is_some_and(|channel| self.facts.opted_out(channel)),
             Word::Tripped => stage.is_some_and(|id| {
                 let route = self.facts.route(id);
