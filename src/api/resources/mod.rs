@@ -1,5 +1,7 @@
 //! The endpoints: a file a resource, and a line here.
 
+#[cfg(test)]
+mod constraints;
 mod contacts;
 mod dead_letters;
 mod events;
