@@ -78,6 +78,17 @@ const ROWS: &[(&str, &str, &[(&str, &str)])] = &[
             ("/category", r#""A""#),
         ],
     ),
+    (
+        "PublishPolicies",
+        r#"{"source": "sms", "name": "a"}"#,
+        &[("/source", r#""""#), ("/name", r#""A""#), ("/nope", "1")],
+    ),
+    ("CheckPolicies", r#"{"source": ""}"#, &[("/source", "1"), ("/name", r#""a""#)]),
+    (
+        "SimulatePolicy",
+        r#"{"script": {}, "facts": {}}"#,
+        &[("/policy", r#""a@""#), ("/script/S", r#""accepted""#), ("/facts", "[]"), ("/at", r#""now""#)],
+    ),
     ("RenderTemplate", r#"{"channel": "sms", "vars": {}}"#, &[("/vars/a-b", "1"), ("/locale", r#""x""#)]),
     (
         "CreateProvider",

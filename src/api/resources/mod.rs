@@ -9,6 +9,7 @@ mod keys;
 mod lists;
 mod messages;
 mod patch;
+mod policies;
 mod providers;
 mod quotas;
 mod root;
@@ -24,6 +25,7 @@ pub(super) fn all() -> Vec<Endpoint> {
         messages::endpoints,
         contacts::endpoints,
         templates::endpoints,
+        policies::endpoints,
         providers::endpoints,
         webhook_endpoints::endpoints,
         dead_letters::endpoints,
