@@ -7,7 +7,9 @@ use crate::api::conventions::validate::Validators;
 use crate::api::openapi::{FORMATS, document};
 
 /// The body's schema, a body without a fault, and what is put where to make one.
-const ROWS: &[(&str, &str, &[(&str, &str)])] = &[
+type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const ROWS: &[Row] = &[
     (
         "SendMessage",
         r#"{"to": {}, "content": {}, "vars": {}, "metadata": {}, "sandbox": {}}"#,
