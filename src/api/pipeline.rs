@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::App;
 use super::call::{Answer, Call, JSON, OpenCall};
@@ -45,6 +46,8 @@ pub(super) async fn answer(app: Arc<App>, request: Request<Body>) -> Response<Bo
         Found::Endpoint(index, _) => app.endpoints.get(*index).is_some_and(|e| e.access == Access::Open),
         _ => false,
     };
+    // What is logged while it is answered carries its id.
+    let span = tracing::info_span!("request", id = %id_text);
     let answering = async {
         if below && !open {
             match authenticate(&app, &headers).await {
@@ -59,10 +62,11 @@ pub(super) async fn answer(app: Arc<App>, request: Request<Body>) -> Response<Bo
             (unkeyed(&app, found, headers, body).await, None)
         }
     };
-    let (outcome, bucket) = AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!(request_id = %id_text, "a request ended in a panic");
-        (Err(Code::Internal.into()), None)
-    });
+    let (outcome, bucket) =
+        AssertUnwindSafe(answering).catch_unwind().instrument(span).await.unwrap_or_else(|_| {
+            tracing::error!(request_id = %id_text, "a request ended in a panic");
+            (Err(Code::Internal.into()), None)
+        });
     let answer = match outcome {
         Ok(answer) => answer,
         Err(problem) => {
@@ -219,7 +223,7 @@ async fn keyed(
 async fn uninterrupted(
     work: impl Future<Output = Result<Answer, Problem>> + Send + 'static,
 ) -> Result<Answer, Problem> {
-    match tokio::spawn(work).await {
+    match tokio::spawn(work.in_current_span()).await {
         Ok(outcome) => outcome,
         Err(error) => {
             tracing::error!(%error, "a request ended in a panic");

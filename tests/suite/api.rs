@@ -5,329 +5,15 @@
 //! were first seen: `ctc#1`, `cursor#2`. A request may use these names.
 
 use std::cell::RefCell;
-use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
 
 use serde_json::Value;
-use spine::api::conventions::keys::ApiKey;
-use spine::api::conventions::limit::{Rate, Steady};
-use spine::api::endpoint::Permission;
-use spine::api::{Api, BASE_PATH, Parts};
-use spine::engine::ids::RisingIds;
-use spine::model::{Clock, Currency, Environment, Id, Ids, Instant, ScopeId};
-use spine::providers::outbound::Outbound;
-use spine::store::seal::Randomness;
-use spine::store::sqlite::{Options, open};
-use spine::store::{KeyRow, RegistryChange, Store, StoreError, TenantRow};
-use spine::webhooks::{Outside, Webhooks};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::runtime::Runtime;
+use spine::api::conventions::limit::Rate;
+use spine::model::{Id, Span};
 use tokio::sync::Semaphore;
 
-use crate::front::Answering;
 use crate::names::Names;
-
-/// Both clocks stand still; nothing here waits for one.
-struct Still(AtomicI64);
-
-impl Clock for Still {
-    fn real_now(&self) -> Instant {
-        Instant::from_ms(self.0.load(Ordering::Relaxed))
-    }
-    fn scope_now(&self, _: ScopeId) -> Instant {
-        self.real_now()
-    }
-    fn until(
-        &self,
-        _: ScopeId,
-        _: Instant,
-    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = ()> + Send + '_>> {
-        Box::pin(std::future::pending())
-    }
-}
-
-/// Bytes that anybody could guess, never the same twice.
-#[derive(Default)]
-struct Seeded(AtomicU64);
-
-impl Randomness for Seeded {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), StoreError> {
-        for byte in bytes {
-            let n = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            *byte = u8::try_from(n >> 56).unwrap();
-        }
-        Ok(())
-    }
-}
-
-/// A server, its keys, and who answers for the engine.
-pub(crate) struct World {
-    runtime: Runtime,
-    address: std::net::SocketAddr,
-    front: Arc<Answering>,
-    clock: Arc<Still>,
-    steady: Arc<AtomicU64>,
-    keys: Vec<(&'static str, ApiKey)>,
-    asked: AtomicU32,
-    _folder: tempfile::TempDir,
-}
-
-const NOW_MS: i64 = 1_767_614_400_000;
-
-impl World {
-    pub(crate) fn new(rate: Rate) -> World {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let folder = tempfile::TempDir::new().unwrap();
-        let clock = Arc::new(Still(AtomicI64::new(NOW_MS)));
-        let steady = Arc::new(AtomicU64::new(0));
-        let random: Arc<dyn Randomness> = Arc::new(Seeded::default());
-        let (address, front, keys) = runtime.block_on(async {
-            let options = Options {
-                folder: folder.path().join("data"),
-                master_key: None,
-                now: clock.real_now(),
-                random: Arc::clone(&random),
-            };
-            let store: Arc<dyn Store> = Arc::new(open(options).await.unwrap());
-            let shared = Arc::clone(&clock) as Arc<dyn Clock>;
-            let ids: Arc<dyn Ids> = Arc::new(RisingIds::above(0, Arc::clone(&shared), Arc::clone(&random)));
-            let keys = tenants(store.as_ref(), ids.as_ref(), random.as_ref(), shared.real_now()).await;
-            let front = Arc::new(Answering::new(Arc::clone(&ids)));
-            let outbound = Outbound::new(spine::providers::outbound::Settings::default()).unwrap();
-            let outside = Outside {
-                clock: Arc::clone(&shared),
-                ids: Arc::clone(&ids),
-                events: Arc::new(crate::front::PlainEvents),
-                outbound,
-            };
-            let elapsed = Arc::clone(&steady);
-            let api = Api::new(Parts {
-                store,
-                front: Arc::clone(&front) as Arc<dyn spine::engine::front::Front>,
-                webhooks: Arc::new(Webhooks::new(outside, spine::webhooks::Settings::default())),
-                clock: shared,
-                steady: Steady::new(move || Duration::from_millis(elapsed.load(Ordering::Relaxed))),
-                ids,
-                random,
-                settings: spine::api::Settings { rate, ..spine::api::Settings::default() },
-            })
-            .unwrap();
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap();
-            tokio::spawn(async move { axum::serve(listener, api.router()).await.unwrap() });
-            (address, front, keys)
-        });
-        World { runtime, address, front, clock, steady, keys, asked: AtomicU32::new(0), _folder: folder }
-    }
-
-    /// Sends a request as a case writes it; gives status, headers and body.
-    pub(crate) fn ask(&self, request: &str) -> Answer {
-        self.runtime.block_on(self.asking(request))
-    }
-
-    pub(crate) fn asking(&self, request: &str) -> impl Future<Output = Answer> + Send + 'static {
-        let text = self.written(request);
-        let address = self.address;
-        async move {
-            let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-            socket.write_all(&text).await.unwrap();
-            let mut answer = Vec::new();
-            socket.read_to_end(&mut answer).await.unwrap();
-            Answer::read(&answer)
-        }
-    }
-
-    /// The bytes of a request. Its first line is method and path (below the base path, or from the
-    /// root behind `//`), then come headers, then an empty line and the body. Where nothing else is
-    /// said it is sent with the key `test`, as JSON, and under an idempotency key of its own.
-    fn written(&self, request: &str) -> Vec<u8> {
-        let (head, body) = request.split_once("\n\n").unwrap_or((request.trim_end(), ""));
-        let body = unescaped(body.trim_end());
-        let mut lines = head.lines();
-        let (method, path) = lines.next().unwrap().split_once(' ').unwrap();
-        let path = path.strip_prefix("//").map_or_else(|| format!("{BASE_PATH}{path}"), |p| format!("/{p}"));
-        let mut headers: Vec<(String, String)> = Vec::new();
-        let mut key = Some("test".to_owned());
-        for line in lines {
-            let (name, value) = line.split_once(": ").unwrap_or((line.trim_end_matches(':'), ""));
-            if name == "as" {
-                key = Some(value.to_owned()).filter(|value| value != "nobody");
-            } else {
-                headers.push((name.to_owned(), value.to_owned()));
-            }
-        }
-        let has = |headers: &[(String, String)], name: &str| {
-            headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
-        };
-        if let Some(key) = key.filter(|_| !has(&headers, "Authorization")) {
-            let key = &self.keys.iter().find(|(name, _)| *name == key).expect("a key of this name").1;
-            headers.push(("Authorization".into(), format!("Bearer {}", key.reveal())));
-        }
-        if !body.is_empty() && !has(&headers, "Content-Type") {
-            headers.push(("Content-Type".into(), "application/json".into()));
-        }
-        if method != "GET" && !has(&headers, "Idempotency-Key") {
-            let n = self.asked.fetch_add(1, Ordering::Relaxed);
-            headers.push(("Idempotency-Key".into(), format!("own-{n}")));
-        }
-        let mut text = format!(
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n",
-            body.len()
-        );
-        for (name, value) in headers.into_iter().filter(|(_, value)| value != "(none)") {
-            write!(text, "{name}: {value}\r\n").unwrap();
-        }
-        text.push_str("\r\n");
-        let mut bytes = text.into_bytes();
-        bytes.extend(body);
-        bytes
-    }
-}
-
-/// `<ff>` stands for that byte, `<x*300000>` for as many of the character.
-fn unescaped(body: &str) -> Vec<u8> {
-    let (mut out, mut rest) = (Vec::new(), body);
-    while let Some((before, after)) = rest.split_once('<') {
-        let (inside, behind) = after.split_once('>').unwrap();
-        out.extend(before.as_bytes());
-        match inside.split_once('*') {
-            Some((text, times)) => out.extend(text.repeat(times.parse().unwrap()).as_bytes()),
-            None => out.push(u8::from_str_radix(inside, 16).unwrap()),
-        }
-        rest = behind;
-    }
-    out.extend(rest.as_bytes());
-    out
-}
-
-/// Two tenants with keys of several kinds.
-async fn tenants(
-    store: &dyn Store,
-    ids: &dyn Ids,
-    random: &dyn Randomness,
-    now: Instant,
-) -> Vec<(&'static str, ApiKey)> {
-    let registry = store.registry();
-    let mut keys = Vec::new();
-    let mut change = RegistryChange::default();
-    for tenant in ["acme", "other"] {
-        let row = TenantRow {
-            id: ids.mint(),
-            name: tenant.into(),
-            timezone: "UTC".into(),
-            currency: Currency::EUR,
-            created_at: now,
-        };
-        let scopes = registry.make_tenant(row).await.unwrap();
-        let scope = |environment| scopes.iter().find(|s| s.environment == environment).unwrap().id;
-        let all = Permission::ALL.iter().fold(0, |bits, p| bits | p.bit());
-        let kinds: &[(&'static str, Environment, u8)] = if tenant == "acme" {
-            &[
-                ("test", Environment::Test, all),
-                ("live", Environment::Live, all),
-                ("reader", Environment::Test, Permission::Read.bit()),
-                ("sender", Environment::Test, Permission::Send.bit()),
-                ("manager", Environment::Test, Permission::Manage.bit()),
-                ("revoked", Environment::Test, all),
-                ("expired", Environment::Test, all),
-            ]
-        } else {
-            &[("other", Environment::Test, all)]
-        };
-        for (name, environment, permissions) in kinds {
-            let mut bytes = [0; 25];
-            random.fill(&mut bytes).unwrap();
-            let key = ApiKey::from_random(*environment, &bytes);
-            change.keys.push(KeyRow {
-                id: ids.mint(),
-                scope: scope(*environment),
-                environment: *environment,
-                name: (*name).into(),
-                hash: key.hash(),
-                hint: key.hint(),
-                permissions: *permissions,
-                created_at: now,
-                last_used_at: None,
-                expires_at: (*name == "expired").then_some(now),
-                revoked_at: None,
-            });
-            keys.push((*name, key));
-        }
-    }
-    keys.push(("unknown", ApiKey::from_random(Environment::Test, &[9; 25])));
-    let revoked = change.keys.iter().find(|key| key.name == "revoked").unwrap();
-    let revoked = (revoked.id, revoked.scope, now);
-    registry.commit(change).await.unwrap();
-    let change = RegistryChange { keys_revoked: vec![revoked], ..RegistryChange::default() };
-    registry.commit(change).await.unwrap();
-    keys
-}
-
-/// An answer, taken apart.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Answer {
-    fn read(bytes: &[u8]) -> Answer {
-        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("an answer with a head");
-        let head = std::str::from_utf8(&bytes[..end]).unwrap();
-        let mut lines = head.split("\r\n");
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers =
-            lines.filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()));
-        Answer { status, headers: headers.collect(), body: bytes[end + 4..].to_vec() }
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
-    }
-
-    fn shown(&self, names: &mut Names) -> String {
-        let mut out = format!("{}\n", self.status);
-        assert!(self.header("x-request-id").is_some_and(|id| id.starts_with("req_")), "no X-Request-Id");
-        for (name, value) in &self.headers {
-            let told = ["allow", "www-authenticate", "retry-after", "idempotent-replayed"];
-            if told.contains(&name.as_str()) {
-                writeln!(out, "{name}: {value}").unwrap();
-            }
-        }
-        let media = self.header("content-type").unwrap_or_default();
-        if !media.is_empty() && !media.ends_with("json") {
-            writeln!(out, "{media}").unwrap();
-        }
-        match serde_json::from_slice::<Value>(&self.body) {
-            // What a problem always says is not said again.
-            Ok(Value::Object(fields)) if media == "application/problem+json" => {
-                let text = |name: &str| fields[name].as_str().unwrap().to_owned();
-                assert_eq!(text("type"), format!("/problems/{}", text("code")));
-                assert_eq!(fields["status"], self.status);
-                writeln!(out, "{}: {}", text("code"), text("detail")).unwrap();
-                for fault in fields["errors"].as_array().unwrap() {
-                    writeln!(out, "  {}", names.shown("", fault)).unwrap();
-                }
-                for finding in fields.get("findings").and_then(Value::as_array).into_iter().flatten() {
-                    writeln!(out, "  {finding}").unwrap();
-                }
-            }
-            Ok(Value::Object(fields)) => {
-                out.push_str("{\n");
-                for (name, value) in &fields {
-                    writeln!(out, "  {name:?}: {}", names.shown(name, value)).unwrap();
-                }
-                out.push_str("}\n");
-            }
-            _ => writeln!(out, "{}", String::from_utf8_lossy(&self.body).trim_end()).unwrap(),
-        }
-        out
-    }
-}
+use crate::world::World;
 
 #[test]
 fn the_conventions_hold_for_every_session() {
@@ -344,9 +30,7 @@ fn the_conventions_hold_for_every_session() {
         }
         let (world, names) = world.as_mut().expect("a block `world` at the top of each file");
         if kind == "later" {
-            let ms: i64 = input.trim().parse::<spine::model::Span>().unwrap().ms();
-            world.clock.0.fetch_add(ms, Ordering::Relaxed);
-            world.steady.fetch_add(u64::try_from(ms).unwrap(), Ordering::Relaxed);
+            world.later(input.trim().parse().unwrap());
             return String::new();
         }
         world.ask(&names.meant(input)).shown(names)
@@ -453,5 +137,128 @@ fn an_id_of_another_scope_is_told_as_one_that_never_was() {
         assert_eq!(foreign, absent, "{method}");
         assert_eq!(live, absent, "{method}");
         assert_eq!(none, absent, "{method}");
+    }
+}
+
+/// One request that is wrong in every way, mended step by step.
+#[test]
+fn the_checks_are_made_in_their_order() {
+    let one = 1.try_into().unwrap();
+    let world = World::new(Rate { requests_per_second: one, burst: one });
+    let code = |request: &str| {
+        let answer = world.ask(request);
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        body["code"].as_str().unwrap_or("none").to_owned()
+    };
+    let later = || world.later(Span::from_s(1));
+    assert_eq!(code("POST /contacts\nIdempotency-Key: used\n\n{}"), "none");
+    let bad = "Content-Type: text/plain\nIdempotency-Key: (none)\n\n<x*300000>";
+    assert_eq!(code(&format!("PUT /nowhere\nas: nobody\n{bad}")), "key_missing");
+    assert_eq!(code(&format!("PUT /nowhere\nas: reader\n{bad}")), "not_found");
+    assert_eq!(code(&format!("PUT /contacts\nas: reader\n{bad}")), "method_not_allowed");
+    assert_eq!(code(&format!("POST /contacts\nas: reader\n{bad}")), "rate_limited");
+    later();
+    assert_eq!(code(&format!("POST /contacts\nas: reader\n{bad}")), "permission_missing");
+    later();
+    assert_eq!(code(&format!("POST /contacts\n{bad}")), "content_type_unsupported");
+    later();
+    assert_eq!(code("POST /contacts\nIdempotency-Key: (none)\n\n<x*300000>"), "body_too_large");
+    later();
+    assert_eq!(code("POST /contacts\nIdempotency-Key: (none)\n\n{"), "idempotency_key_missing");
+    later();
+    assert_eq!(code("POST /contacts\nIdempotency-Key: used\n\n{"), "malformed_json");
+    later();
+    let absent = "PATCH /contacts/ctc_00000000000000000000000000";
+    assert_eq!(code(&format!("{absent}?a=1\nIdempotency-Key: used\n\n{{\"a\": 1}}")), "idempotency_conflict");
+    later();
+    assert_eq!(code(&format!("{absent}?a=1\n\n{{\"a\": 1}}")), "parameter_invalid");
+    later();
+    assert_eq!(code(&format!("{absent}\n\n{{\"a\": 1}}")), "invalid");
+    later();
+    assert_eq!(code(&format!("{absent}\n\n{{}}")), "not_found");
+    later();
+    assert_eq!(code(&format!("{absent}\nas: nobody\n\n{{}}")), "key_missing");
+}
+
+/// Who did what stands in the scope's chain, in the change that did it, and nothing of a person.
+#[test]
+fn every_mutation_outside_messages_stands_in_the_audit() {
+    let world = World::new(Rate::DEFAULT);
+    let asked = |request: &str| {
+        let answer = world.ask(request);
+        assert!((200..300).contains(&answer.status), "{request}: {}", String::from_utf8_lossy(&answer.body));
+        let request_id = answer.header("x-request-id").unwrap().to_owned();
+        (serde_json::from_slice::<Value>(&answer.body).unwrap_or_default(), request_id)
+    };
+    let (contact, _) =
+        asked("POST /contacts\n\n{\"name\": \"Ann Onymous\", \"addresses\": {\"sms\": \"+4915112345678\"}}");
+    let contact = contact["id"].as_str().unwrap().to_owned();
+    asked(&format!("PUT /contacts/{contact}/consent/sms\n\n{{\"state\": \"opted_in\"}}"));
+    asked("PUT /quotas/sms\n\n{\"day\": 3}");
+    asked("POST /policies\n\n{\"source\": \"policy a { sms }\\npolicy b { use a }\"}");
+    // A publication that changes nothing, and a repeated request, are no deeds.
+    asked("POST /policies\n\n{\"source\": \"policy a { sms }\\npolicy b { use a }\"}");
+    let (_, last) = asked(&format!("DELETE /contacts/{contact}\nIdempotency-Key: gone"));
+    asked(&format!("DELETE /contacts/{contact}\nIdempotency-Key: gone"));
+
+    let scope = world.test_scope();
+    let rows = world.runtime.block_on(async { scope.audit_after(0, 100).await.unwrap() });
+    let what: Vec<&str> = rows.iter().map(|row| row.row.entry.what.as_str()).collect();
+    assert_eq!(
+        what,
+        [
+            "contact.created",
+            "contact.consent_set",
+            "quota.set",
+            "policy.published",
+            "policy.published",
+            "contact.deleted"
+        ]
+    );
+    let deleted = &rows.last().unwrap().row.entry;
+    assert_eq!(deleted.object_id.as_deref(), Some(contact.as_str()));
+    assert_eq!(deleted.request_id.as_deref(), Some(last.as_str()));
+    assert!(deleted.who.starts_with("key_"));
+    let mut before = [0; 32];
+    for row in rows {
+        assert_eq!(row.row.prev_hash, before, "the chain is broken");
+        before = row.row.hash;
+        let entry: Value = serde_json::from_slice(&row.row.entry.canonical).unwrap();
+        assert_eq!(spine::model::canonical(&entry).into_bytes(), row.row.entry.canonical);
+        assert!(!entry.to_string().contains("Ann") && !entry.to_string().contains("4915"), "{entry}");
+    }
+}
+
+/// What is secret or personal is in no file in clear, the kept answers included.
+#[test]
+fn secrets_and_people_are_in_no_file_in_clear() {
+    let world = World::new(Rate::DEFAULT);
+    let field = |request: &str, name: &str| {
+        let answer = world.ask(request);
+        assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        body[name].as_str().unwrap_or_default().to_owned()
+    };
+    let key = field("POST /keys\n\n{\"name\": \"ci\", \"permissions\": [\"read\"]}", "key");
+    let endpoint = "POST /webhook_endpoints\n\n{\"url\": \"https://example.org\", \"events\": [\"*\"]}";
+    let secret = field(endpoint, "secret");
+    let provider = "{\"name\": \"gw\", \"kind\": \"http\", \"settings\": {\"url\": \"https://example.org\"}, \"credentials\": {\"token\": \"tok-123456789\"}}";
+    field(&format!("POST /providers\n\n{provider}"), "id");
+    let contact = "{\"name\": \"Ann Onymous\", \"addresses\": {\"email\": \"ann@example.org\"}, \"attributes\": {\"pet\": \"ferret\"}, \"metadata\": {\"plan\": \"in-clear\"}}";
+    field(&format!("POST /contacts\n\n{contact}"), "id");
+    let disk = world.bytes_on_disk();
+    let stands = |text: &str| disk.windows(text.len()).any(|w| w == text.as_bytes());
+    assert!(stands("in-clear"), "what may stand in clear is not found either");
+    for text in [
+        key.as_str(),
+        &key[8..],
+        &secret,
+        &secret[6..],
+        "tok-123456789",
+        "Ann Onymous",
+        "ann@example.org",
+        "ferret",
+    ] {
+        assert!(!stands(text), "{text} is on the disk in clear");
     }
 }

@@ -17,3 +17,4 @@ mod names;
 mod providers;
 mod receiver;
 mod webhooks;
+mod world;
