@@ -7,6 +7,7 @@
 //! stdout is for data, stderr for the rest. Exit codes: 0 clean, 1 findings or a failed check, 2
 //! could not run.
 
+mod config;
 mod error;
 mod policy;
 mod terminal;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub use config::Fault as ConfigFault;
 pub use error::CliError;
 
 /// Declares commands: the enum that clap reads, and the call of each `run`.
@@ -38,6 +40,7 @@ commands! {
     /// What `spine` can do.
     Command {
         Policy(policy::Args),
+        Config(config::Args),
     }
 }
 

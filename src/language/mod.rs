@@ -12,7 +12,7 @@ pub mod limits;
 pub mod policy;
 pub mod script;
 mod source;
-mod words;
+pub(crate) mod words;
 
 pub use compile::{
     BARE_NAME, Compiled, KnownProvider, Library, NoLibrary, Parsed, Used, compile, compile_version, parse,
