@@ -11,7 +11,7 @@ use super::conventions::cursor::Binding;
 use super::conventions::problem::{Code, Fault, PROBLEM_JSON, Problem};
 use super::endpoint::Surroundings;
 use crate::engine::front::{Claim, Refusal, Taken};
-use crate::model::{Environment, Id, IdKind, Instant, canonical, kinds};
+use crate::model::{Environment, Id, IdKind, Instant, kinds};
 use crate::store::rows::{Kept, KeptAnswer, NewAudit, SubjectId};
 use crate::store::seal::Scope;
 use crate::store::{
@@ -240,20 +240,9 @@ impl Call {
     /// An entry of the audit.
     #[must_use]
     pub fn audit(&self, deed: Deed<'_>, at: Instant) -> NewAudit {
-        let id: Id<kinds::Audit> = self.mint();
-        let (who, request_id) = (self.key.to_string(), self.request_id.to_string());
-        let entry = serde_json::json!({
-            "id": id, "at": at, "who": who, "what": deed.what, "object_id": deed.object_id, "request_id": request_id,
-        });
-        NewAudit {
-            id,
-            at,
-            who,
-            what: deed.what.to_owned(),
-            object_id: Some(deed.object_id.to_owned()),
-            request_id: Some(request_id),
-            canonical: canonical(&entry).into_bytes(),
-        }
+        let (who, object_id) = (self.key.to_string(), deed.object_id.to_owned());
+        let request_id = Some(self.request_id.to_string());
+        NewAudit::new(self.mint(), at, &who, deed.what, Some(object_id), request_id)
     }
 
     /// Adds to `change` what every mutation has, its entry in the audit and its kept answer, and

@@ -7,9 +7,15 @@
 //! stdout is for data, stderr for the rest. Exit codes: 0 clean, 1 findings or a failed check, 2
 //! could not run.
 
+mod completions;
 mod config;
 mod error;
+mod key;
+mod openapi;
+mod operator;
 mod policy;
+mod table;
+mod tenant;
 mod terminal;
 
 use std::process::ExitCode;
@@ -40,7 +46,11 @@ commands! {
     /// What `spine` can do.
     Command {
         Policy(policy::Args),
+        Tenant(tenant::Args),
+        Key(key::Args),
+        Openapi(openapi::Args),
         Config(config::Args),
+        Completions(completions::Args),
     }
 }
 

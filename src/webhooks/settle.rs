@@ -8,7 +8,7 @@ use super::send::Sent;
 use super::tries::Tries;
 use super::{EventForm, Outside};
 use crate::model::shapes::EventType;
-use crate::model::{Id, Ids, Instant, canonical, kinds};
+use crate::model::{Id, Ids, Instant, kinds};
 use crate::store::rows::{DeliveryRow, DeliveryState, EventRow, NewAudit};
 use crate::store::{Change, EndpointChange, Position, Put};
 
@@ -199,17 +199,6 @@ fn event(
 }
 
 fn audit(ids: &dyn Ids, endpoint: Id<kinds::Endpoint>, at: Instant) -> NewAudit {
-    let (id, who, what): (Id<kinds::Audit>, _, _) = (ids.mint(), "system", "webhook_endpoint.disabled");
-    let entry = json!({
-        "id": id, "at": at, "who": who, "what": what, "object_id": endpoint, "request_id": null,
-    });
-    NewAudit {
-        id,
-        at,
-        who: who.to_owned(),
-        what: what.to_owned(),
-        object_id: Some(endpoint.to_string()),
-        request_id: None,
-        canonical: canonical(&entry).into_bytes(),
-    }
+    let object_id = Some(endpoint.to_string());
+    NewAudit::new(ids.mint(), at, "system", "webhook_endpoint.disabled", object_id, None)
 }

@@ -204,7 +204,7 @@ mod tests {
         let defaults = Config::of("").unwrap();
         assert_eq!(Config::of(DEFAULT).unwrap(), defaults);
         assert_eq!(defaults.limits.body_bytes_max, Bytes(256 * 1024));
-        assert_eq!(defaults.limits.burst.get(), 2_000);
+        assert_eq!(defaults.limits.burst.0.get(), 2_000);
         assert_eq!(defaults.outbound.allow_private_addresses, None);
         let mut before = "";
         for line in DEFAULT.lines().filter(|line| line.contains(": ") || line.ends_with(':')) {

@@ -32,12 +32,6 @@ impl Setting for bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) NonZeroU32);
 
-impl Count {
-    pub(crate) fn get(self) -> usize {
-        usize::try_from(self.0.get()).unwrap_or(usize::MAX)
-    }
-}
-
 impl Default for Count {
     fn default() -> Count {
         Count(NonZeroU32::MIN)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{Id, Instant, kinds};
+use crate::model::{Id, Instant, canonical, kinds};
 
 /// The first 16 bytes of the SHA-256 of an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -112,6 +112,32 @@ pub struct NewAudit {
     /// The RFC 8785 form of the entry without `prev_hash` and `hash`. The store chains it:
     /// `hash` is the SHA-256 of the lower-case hex of the hash before, a newline and this.
     pub canonical: Vec<u8>,
+}
+
+impl NewAudit {
+    /// An entry with its canonical form.
+    #[must_use]
+    pub fn new(
+        id: Id<kinds::Audit>,
+        at: Instant,
+        who: &str,
+        what: &str,
+        object_id: Option<String>,
+        request_id: Option<String>,
+    ) -> NewAudit {
+        let entry = serde_json::json!({
+            "id": id, "at": at, "who": who, "what": what, "object_id": object_id, "request_id": request_id,
+        });
+        NewAudit {
+            id,
+            at,
+            who: who.to_owned(),
+            what: what.to_owned(),
+            object_id,
+            request_id,
+            canonical: canonical(&entry).into_bytes(),
+        }
+    }
 }
 
 /// An entry of the audit as it is read back.

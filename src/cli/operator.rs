@@ -1,0 +1,266 @@
+//! What the operator does to the registry: tenants and keys. Audited as `cli`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::CliError;
+use super::config::Config;
+use crate::api::conventions::keys::{ApiKey, KEY_RANDOM_BYTES};
+use crate::api::endpoint::Permission;
+use crate::model::{Currency, Environment, Id, IdKind, Instant, ScopeId, kinds};
+use crate::store::rows::NewAudit;
+use crate::store::seal::{Randomness, SystemRandom};
+use crate::store::sqlite::{Options, open_registry};
+use crate::store::{KeyRow, Page, PageStart, Registry, RegistryAudit, RegistryChange, ScopeRow, TenantRow};
+
+/// Who stands in the audit.
+const WHO: &str = "cli";
+/// Characters of a tenant's name, and of a key's.
+const NAME_CHARS_MAX: usize = 100;
+/// Keys that are read at once.
+const PAGE_ROWS: u32 = 100;
+
+/// Where the installation is.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Where {
+    /// The file of settings
+    #[arg(long, value_name = "FILE", env = "SPINE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder of the embedded store
+    #[arg(long, value_name = "DIR", env = "SPINE_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// The database of an installation of several nodes, `postgres://…`
+    #[arg(long, value_name = "URL", env = "SPINE_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+}
+
+impl Where {
+    /// The settings, those of flags and environment over those of the file.
+    pub(crate) fn settings(&self) -> Result<Config, CliError> {
+        let mut config = Config::load(self.config.as_deref())?;
+        match (&self.data, &self.database_url) {
+            (Some(data), _) => {
+                config.data.clone_from(data);
+                config.database_url = None;
+            }
+            (None, Some(url)) => config.database_url = Some(url.clone()),
+            (None, None) => {}
+        }
+        match config.database_url {
+            Some(_) => Err(CliError::Refused(
+                "this version of spine has the embedded store alone; leave `database_url` out and \
+                 name a folder with --data"
+                    .to_owned(),
+            )),
+            None => Ok(config),
+        }
+    }
+
+    /// The registry of an installation, also beside a running server.
+    pub(crate) async fn operator(&self) -> Result<Operator, CliError> {
+        let folder = self.settings()?.data;
+        if !folder.is_dir() {
+            return Err(CliError::Refused(format!(
+                "there is no data folder `{}`; name the one of the server with --data, or make it with \
+                 `spine tenant create`",
+                folder.display()
+            )));
+        }
+        self.operator_of_new().await
+    }
+
+    /// The same; the folder is made if it is not there.
+    pub(crate) async fn operator_of_new(&self) -> Result<Operator, CliError> {
+        let registry = open_registry(options(self.settings()?.data)).await?;
+        Ok(Operator::of(registry))
+    }
+}
+
+/// How the store of a folder is opened.
+pub(crate) fn options(folder: PathBuf) -> Options {
+    Options {
+        folder,
+        master_key: std::env::var("SPINE_MASTER_KEY").ok(),
+        now: now(),
+        random: Arc::new(SystemRandom::new()),
+    }
+}
+
+/// The operating system's clock.
+pub(crate) fn now() -> Instant {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Instant::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Runs a command to its end on this thread.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// A key that was just made.
+pub(crate) struct MadeKey {
+    /// What is kept of it.
+    pub(crate) row: KeyRow,
+    /// The key itself, to be shown once.
+    pub(crate) key: ApiKey,
+}
+
+/// One who changes the registry.
+pub(crate) struct Operator {
+    pub(crate) registry: Arc<dyn Registry>,
+    random: SystemRandom,
+}
+
+impl Operator {
+    pub(crate) fn of(registry: Arc<dyn Registry>) -> Operator {
+        Operator { registry, random: SystemRandom::new() }
+    }
+
+    /// Makes a tenant with its two scopes.
+    pub(crate) async fn make_tenant(
+        &self,
+        name: &str,
+        timezone: &str,
+        currency: Currency,
+    ) -> Result<TenantRow, CliError> {
+        check_name("tenant", name)?;
+        let taken = || CliError::Refused(format!("there is a tenant called `{name}` already"));
+        if self.registry.tenants().await?.iter().any(|tenant| tenant.name == name) {
+            return Err(taken());
+        }
+        let tenant = TenantRow {
+            id: self.mint()?,
+            name: name.to_owned(),
+            timezone: timezone.to_owned(),
+            currency,
+            created_at: now(),
+        };
+        match self.registry.make_tenant(tenant.clone()).await {
+            Err(crate::store::StoreError::Conflict { .. }) => return Err(taken()),
+            done => done?,
+        };
+        let audit = self.audit(None, "tenant.created", tenant.id.to_string())?;
+        let change = RegistryChange { audit: vec![audit], ..RegistryChange::default() };
+        self.registry.commit(change).await?;
+        Ok(tenant)
+    }
+
+    /// Makes a key of a tenant.
+    pub(crate) async fn make_key(
+        &self,
+        tenant: &str,
+        environment: Environment,
+        name: &str,
+        permissions: &[Permission],
+    ) -> Result<MadeKey, CliError> {
+        check_name("key", name)?;
+        let scope = self.scope(tenant, environment).await?;
+        let mut random = [0; KEY_RANDOM_BYTES];
+        self.random.fill(&mut random)?;
+        let key = ApiKey::from_random(environment, &random);
+        let row = KeyRow {
+            id: self.mint()?,
+            scope: scope.id,
+            environment,
+            name: name.to_owned(),
+            hash: key.hash(),
+            hint: key.hint(),
+            permissions: permissions.iter().fold(0, |bits, p| bits | p.bit()),
+            created_at: now(),
+            last_used_at: None,
+            expires_at: None,
+            revoked_at: None,
+        };
+        let audit = self.audit(Some(scope.id), "key.created", row.id.to_string())?;
+        let change =
+            RegistryChange { keys: vec![row.clone()], audit: vec![audit], ..RegistryChange::default() };
+        self.registry.commit(change).await?;
+        Ok(MadeKey { row, key })
+    }
+
+    /// Revokes a key; false where it was revoked before.
+    pub(crate) async fn revoke(&self, id: Id<kinds::Key>) -> Result<bool, CliError> {
+        for scope in self.registry.scopes().await? {
+            let Some(key) = self.registry.key(scope.id, id).await? else { continue };
+            if key.revoked_at.is_some() {
+                return Ok(false);
+            }
+            let audit = self.audit(Some(scope.id), "key.revoked", id.to_string())?;
+            let change = RegistryChange {
+                keys_revoked: vec![(id, scope.id, now())],
+                audit: vec![audit],
+                ..RegistryChange::default()
+            };
+            self.registry.commit(change).await?;
+            return Ok(true);
+        }
+        Err(CliError::Refused(format!("there is no key `{id}`; `spine key list` shows all")))
+    }
+
+    /// All keys of a scope, newest first.
+    pub(crate) async fn keys(&self, scope: ScopeId) -> Result<Vec<KeyRow>, CliError> {
+        let (mut keys, mut start) = (Vec::new(), PageStart::Newest);
+        loop {
+            let page = self.registry.keys(scope, Page { start, limit: PAGE_ROWS }).await?;
+            let last = page.rows.last().map(|row| row.n);
+            keys.extend(page.rows.into_iter().map(|row| row.row));
+            match last {
+                Some(n) if page.has_more => start = PageStart::After(n),
+                _ => return Ok(keys),
+            }
+        }
+    }
+
+    async fn scope(&self, tenant: &str, environment: Environment) -> Result<ScopeRow, CliError> {
+        let scopes = self.registry.scopes().await?;
+        let mut names: Vec<&str> = scopes.iter().map(|scope| scope.tenant_name.as_str()).collect();
+        names.dedup();
+        let unknown = || {
+            let told = match names.as_slice() {
+                [] => "there is none yet; make one with `spine tenant create`".to_owned(),
+                names => {
+                    let known = crate::language::words::listed(names.iter().copied(), "and");
+                    format!("known: {known}")
+                }
+            };
+            CliError::Refused(format!("there is no tenant called `{tenant}`; {told}"))
+        };
+        scopes
+            .iter()
+            .find(|scope| scope.tenant_name == tenant && scope.environment == environment)
+            .cloned()
+            .ok_or_else(unknown)
+    }
+
+    fn audit(
+        &self,
+        scope: Option<ScopeId>,
+        what: &str,
+        object_id: String,
+    ) -> Result<RegistryAudit, CliError> {
+        let entry = NewAudit::new(self.mint()?, now(), WHO, what, Some(object_id), None);
+        Ok(RegistryAudit { scope, entry })
+    }
+
+    /// A fresh id: the milliseconds of real time, and 80 random bits.
+    fn mint<K: IdKind>(&self) -> Result<Id<K>, CliError> {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes[6..])?;
+        let ms = u128::from(now().ms().unsigned_abs());
+        Ok(Id::from_u128((ms << 80) | u128::from_be_bytes(bytes)))
+    }
+}
+
+/// A name that a person can write down again.
+fn check_name(of: &str, name: &str) -> Result<(), CliError> {
+    let is_right = !name.is_empty()
+        && name.trim() == name
+        && name.chars().count() <= NAME_CHARS_MAX
+        && !name.chars().any(char::is_control);
+    match is_right {
+        true => Ok(()),
+        false => Err(CliError::Refused(format!(
+            "the name of a {of} has 1 to {NAME_CHARS_MAX} characters on one line, and no blank at its ends"
+        ))),
+    }
+}
