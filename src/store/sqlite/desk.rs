@@ -55,6 +55,10 @@ pub(super) struct Desk {
     pub(super) keys_merged: bool,
     /// The merge under way.
     pub(super) merge: Option<super::merge::Merge>,
+    /// How many look-ups the last batch brought.
+    pub(super) batch_entries: usize,
+    /// A merge could not go on; it is tried again after the next batch or tidying.
+    pub(super) stalled: bool,
 }
 
 impl Desk {
@@ -66,6 +70,7 @@ impl Desk {
             None => self.write(&mut batch, erases).await,
         };
         self.heads = batch.heads;
+        self.stalled = false;
         match done {
             Ok(verdicts) => {
                 if erases {
@@ -222,6 +227,7 @@ impl Desk {
                 lookup::entries(&placed.job.change, firsts, |entry| entries.push(entry));
             }
         }
+        self.batch_entries = entries.len();
         self.shared.tail.add(entries);
         for (placed, verdict) in batch.jobs.into_iter().zip(verdicts) {
             let answer = match verdict {

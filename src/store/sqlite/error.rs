@@ -22,6 +22,8 @@ impl From<StoreError> for Fault {
 /// SQLite's primary result codes that mean something of their own here.
 mod code {
     pub(super) const PERM: i32 = 3;
+    pub(super) const BUSY: i32 = 5;
+    pub(super) const LOCKED: i32 = 6;
     pub(super) const READONLY: i32 = 8;
     pub(super) const IOERR: i32 = 10;
     pub(super) const CORRUPT: i32 = 11;
@@ -49,6 +51,8 @@ pub(super) fn fault(error: &sqlx::Error, what: &'static str) -> Fault {
 pub(super) fn write_error(error: &sqlx::Error) -> StoreError {
     match primary_code(error) {
         Some(code::FULL) => StoreError::Full,
+        // Another program holds the file's lock, for longer than the connection waits.
+        Some(code::BUSY | code::LOCKED) => StoreError::Overloaded,
         Some(code::IOERR | code::CORRUPT | code::NOTADB | code::READONLY | code::PERM | code::CANTOPEN) => {
             StoreError::Failed { detail: error.to_string() }
         }

@@ -10,10 +10,11 @@ use super::error::{Fault, write_error};
 use super::statement::{Bulk, Rows};
 use crate::model::Instant;
 use crate::store::StoreError;
-use crate::store::lookup::{Entry, Kind, MERGE_ENTRIES};
+use crate::store::lookup::{Entry, Kind};
 
-/// How many entries are written in one transaction of a merge.
-const MERGE_CHUNK: usize = 4_096;
+/// How many entries are written in one transaction of a merge: some milliseconds, for which a
+/// change that comes meanwhile waits.
+const MERGE_CHUNK: usize = 1_024;
 /// From how many entries on an idle scope merges.
 const MERGE_IDLE_ENTRIES: usize = 4_096;
 /// How long the answer to a request is kept.
@@ -58,27 +59,30 @@ impl Desk {
             ];
             self.merge = Some(Merge { entries: self.shared.tail.begin_merge(), done: 0, marks });
         }
-        // When more comes in than is merged, more is merged.
-        let chunks = 1 + self.shared.tail.gathered() / MERGE_ENTRIES;
-        for _ in 0..chunks {
-            let Some(mut merge) = self.merge.take() else { return };
-            match self.merge_chunk(&mut merge).await {
-                Ok(true) => {
-                    self.keys_merged = true;
-                    self.shared.tail.merged();
+        let Some(mut merge) = self.merge.take() else { return };
+        // Twice as many as the last batch brought, so that a merge ends before the next is due.
+        let chunk = MERGE_CHUNK.max(2 * self.batch_entries);
+        match self.merge_chunk(&mut merge, chunk).await {
+            Ok(true) => {
+                self.keys_merged = true;
+                self.shared.tail.merged();
+            }
+            Ok(false) => self.merge = Some(merge),
+            Err(error) => {
+                // The entries stay in memory and are tried again later.
+                let _ = sqlx::query("ROLLBACK").execute(&mut self.conn).await;
+                if matches!(error, StoreError::Failed { .. }) {
+                    self.shared.fail(error);
                 }
-                Ok(false) => self.merge = Some(merge),
-                Err(error) => {
-                    // The entries stay in memory and are tried again later.
-                    let _ = sqlx::query("ROLLBACK").execute(&mut self.conn).await;
-                    if matches!(error, StoreError::Failed { .. }) {
-                        self.shared.fail(error);
-                    }
-                    self.merge = Some(merge);
-                    return;
-                }
+                self.merge = Some(merge);
+                self.stalled = true;
             }
         }
+    }
+
+    /// Whether a merge is to be gone on with now.
+    pub(super) fn is_merging(&self) -> bool {
+        self.merge.is_some() && !self.stalled && self.shared.failure().is_none()
     }
 
     /// Merges everything that is in memory.
@@ -93,8 +97,8 @@ impl Desk {
         }
     }
 
-    async fn merge_chunk(&mut self, merge: &mut Merge) -> Result<bool, StoreError> {
-        let end = (merge.done + MERGE_CHUNK).min(merge.entries.len());
+    async fn merge_chunk(&mut self, merge: &mut Merge, chunk: usize) -> Result<bool, StoreError> {
+        let end = (merge.done + chunk).min(merge.entries.len());
         let mut rows = Rows::default();
         for entry in &merge.entries[merge.done..end] {
             rows.begin(&LOOKUP).int(entry.kind as u8).int(entry.hash).int(entry.n);
@@ -125,6 +129,7 @@ impl Desk {
         if self.shared.failure().is_some() {
             return Ok(());
         }
+        self.stalled = false;
         let tidied = self.tidy_rows(now, idle, step).await;
         if let Err(error @ StoreError::Failed { .. }) = &tidied {
             self.shared.fail(error.clone());
@@ -136,9 +141,8 @@ impl Desk {
         self.drop_old(now).await?;
         self.sweep(step.rem_euclid(SWEEP_STEPS)).await?;
         if idle {
-            if self.shared.tail.gathered() >= MERGE_IDLE_ENTRIES || self.merge.is_some() {
-                self.merge_all().await;
-            }
+            // Begins one; the writer goes on with it while nothing else waits.
+            self.merge_some(MERGE_IDLE_ENTRIES).await;
             let _ = self.conn.clear_cached_statements().await;
             self.run("PRAGMA shrink_memory").await?;
         }

@@ -20,6 +20,7 @@ mod migrate;
 mod rare;
 mod read;
 mod registry;
+mod registry_rows;
 mod scope;
 mod shared;
 mod statement;

@@ -79,6 +79,8 @@ impl SqliteScope {
             heads,
             keys_merged,
             merge: None,
+            batch_entries: 0,
+            stalled: false,
         };
         let writer = Writer::start(desk, Checkpoints::new(path));
         Ok(SqliteScope { reader: Reader { pool, shared }, writer, used: AtomicBool::new(true) })

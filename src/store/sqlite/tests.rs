@@ -403,3 +403,38 @@ async fn a_long_log_is_written_back_beside_the_writer() {
     scope.close().await;
     assert!(!log.exists());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_scope_merges_its_lookups() {
+    let place = InFolder::new();
+    let scope = lone_scope(&place).await;
+    let keyed = |number: u64| {
+        let mut kept = kept(0, 0);
+        kept.key = crate::store::rows::IdempotencyKey(u128::from(number).to_le_bytes());
+        scope.commit(Change::keeping(kept))
+    };
+    for answer in futures_util::future::join_all((1..=4_500).map(keyed)).await {
+        answer.unwrap();
+    }
+    let merged = async || -> i64 {
+        let path = place.folder.path().join("1.db");
+        let mut conn = sqlx::ConnectOptions::connect(&connect::reading(&path)).await.unwrap();
+        let count = sqlx::query("SELECT count(*) FROM lookup").fetch_one(&mut conn).await.unwrap().get(0);
+        conn.close().await.unwrap();
+        count
+    };
+    scope.tidy(at(0)).await.unwrap();
+    assert_eq!(merged().await, 0, "it was not idle");
+    scope.tidy(at(1)).await.unwrap();
+    // It goes on by itself, a part at a time, and lets others in between.
+    for _ in 0..6 {
+        scope.writer().run("SELECT 1").await.unwrap();
+    }
+    assert_eq!(merged().await, 4_500);
+    assert!(scope.commit(Change::keeping(kept(0, 1))).await.is_ok());
+    let again = Change::keeping(crate::store::rows::Kept {
+        key: crate::store::rows::IdempotencyKey(77_u128.to_le_bytes()),
+        ..kept(0, 1)
+    });
+    assert!(scope.commit(again).await.unwrap().applied().is_none(), "a merged key was taken again");
+}

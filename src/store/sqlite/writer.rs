@@ -43,6 +43,7 @@ impl Writer {
         let shared = Arc::clone(&desk.shared);
         let task = Task {
             batch: Batch::new(desk.heads),
+            shared: Arc::clone(&shared),
             desk: Some(desk),
             committing: None,
             held: None,
@@ -110,6 +111,7 @@ impl Writer {
 }
 
 struct Task {
+    shared: Arc<Shared>,
     /// At hand while no batch is being committed.
     desk: Option<Desk>,
     committing: Option<JoinHandle<Desk>>,
@@ -138,7 +140,7 @@ impl Task {
                         // The task of a batch died. Its callers are told by their dropped channel;
                         // there is no connection to go on with.
                         Err(error) => {
-                            tracing::error!(%error, "the writer of a scope died");
+                            self.shared.fail(StoreError::Failed { detail: error.to_string() });
                             return;
                         }
                     }
@@ -194,7 +196,6 @@ impl Task {
             }
             return false;
         }
-        let mut over = false;
         match self.held.take() {
             None => {}
             Some(Work::Commit(job)) => self.take(Work::Commit(job)),
@@ -218,11 +219,16 @@ impl Task {
                 return true;
             }
         }
-        self.desk = Some(desk);
-        if !self.batch.is_empty() {
-            over = Box::pin(self.hand_over()).await;
+        if self.batch.is_empty() && desk.is_merging() {
+            // A part at a time, so that what comes meanwhile waits for one part at most.
+            self.committing = Some(tokio::spawn(async move {
+                desk.merge_some(MERGE_ENTRIES).await;
+                desk
+            }));
+            return false;
         }
-        over
+        self.desk = Some(desk);
+        if self.batch.is_empty() { false } else { Box::pin(self.hand_over()).await }
     }
 
     /// The last handle is gone: writes what was taken, and closes the file.
