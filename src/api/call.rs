@@ -7,16 +7,14 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Serialize;
 
 use super::App;
-use super::conventions::cursor::Binding;
-use super::conventions::problem::{Code, Fault, PROBLEM_JSON, Problem};
+use super::conventions::problem::{Code, Fault, Problem};
 use super::endpoint::Surroundings;
+use super::kept::Keep;
 use crate::engine::front::{Claim, Refusal, Taken};
 use crate::model::{Environment, Id, IdKind, Instant, kinds};
-use crate::store::rows::{Kept, KeptAnswer, NewAudit, SubjectId};
+use crate::store::rows::{Kept, NewAudit};
 use crate::store::seal::Scope;
-use crate::store::{
-    Change, Committed, Listed, Page, PageStart, RegistryAudit, RegistryChange, RegistryCommitted, StoreError,
-};
+use crate::store::{Change, Committed, RegistryAudit, RegistryChange, RegistryCommitted, StoreError};
 
 /// How often a change is decided again after another came first.
 pub const CONFLICTS_MAX: u32 = 16;
@@ -56,17 +54,6 @@ pub struct OpenCall {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-}
-
-/// Under which key an answer is kept.
-#[derive(Debug, Clone, Copy)]
-pub enum Keep {
-    /// In clear: it holds neither a secret nor personal data.
-    Plain,
-    /// Under the scope's key: it holds a secret.
-    Secret,
-    /// Under a person's key: it holds their data, and goes with them.
-    Person(SubjectId),
 }
 
 /// What a mutation is called in the audit, and on what it was done.
@@ -347,211 +334,4 @@ impl Call {
             Taken::Replayed(kept) => self.replayed(&kept).await,
         }
     }
-
-    /// A list's page from its cursors and limit.
-    ///
-    /// # Errors
-    /// `parameter_invalid` with both cursors, `cursor_invalid` with one of another list.
-    pub fn page(&self, query: &PageQuery, filter: &str) -> Result<Page, Problem> {
-        let limit = query.limit.unwrap_or(PageQuery::LIMIT_DEFAULT);
-        let secret = self.cursor_secret();
-        let at = self.binding(&secret, filter);
-        let start = match (&query.after, &query.before) {
-            (Some(_), Some(_)) => {
-                return Err(Problem::parameters(vec![Fault::parameter(
-                    "before",
-                    "cannot stand beside `after`",
-                )]));
-            }
-            (Some(after), None) => PageStart::After(at.read(after)?),
-            (None, Some(before)) => PageStart::Before(at.read(before)?),
-            (None, None) => PageStart::Newest,
-        };
-        Ok(Page { start, limit })
-    }
-
-    fn cursor_secret(&self) -> [u8; 32] {
-        self.scope.fingerprint(&[b"cursors"])
-    }
-
-    fn binding<'a>(&'a self, secret: &'a [u8; 32], filter: &'a str) -> Binding<'a> {
-        Binding { secret, scope: self.scope.id().0, list: &self.list, filter }
-    }
-
-    /// The answer of a list.
-    ///
-    /// # Errors
-    /// `internal` for what cannot be written.
-    pub fn listed<T, S: Serialize>(
-        &self,
-        page: Page,
-        filter: &str,
-        listed: Listed<T>,
-        mut show: impl FnMut(T) -> Result<S, Problem>,
-    ) -> Result<Answer, Problem> {
-        let secret = self.cursor_secret();
-        let at = self.binding(&secret, filter);
-        let (first, last) = (listed.rows.first().map(|r| r.n), listed.rows.last().map(|r| r.n));
-        // On an empty page both cursors stay where the reader stands.
-        let here = match page.start {
-            PageStart::Newest => 0,
-            PageStart::After(n) | PageStart::Before(n) => n,
-        };
-        let older = match page.start {
-            // Whoever reads upwards came from older rows, or from an empty list.
-            PageStart::Before(n) => n > 0,
-            PageStart::Newest | PageStart::After(_) => listed.has_more,
-        };
-        let newer = match page.start {
-            PageStart::After(n) if first.is_none() => n.saturating_sub(1),
-            _ => first.unwrap_or(here),
-        };
-        let data: Vec<S> = listed.rows.into_iter().map(|r| show(r.row)).collect::<Result<_, _>>()?;
-        Answer::json(
-            200,
-            &ListBody {
-                data,
-                has_more: listed.has_more,
-                next_cursor: older.then(|| at.write(last.unwrap_or_else(|| here.saturating_add(1)))),
-                prev_cursor: at.write(newer),
-            },
-        )
-    }
-}
-
-/// The query parameters that every list takes.
-#[derive(Debug, Clone, Default)]
-pub struct PageQuery {
-    /// How many rows at most.
-    pub limit: Option<u32>,
-    /// The rows older than this cursor.
-    pub after: Option<String>,
-    /// The rows newer than this cursor.
-    pub before: Option<String>,
-}
-
-impl PageQuery {
-    /// Rows of a page where nothing is said.
-    pub const LIMIT_DEFAULT: u32 = 20;
-}
-
-/// A page of a list.
-#[derive(Debug, Serialize)]
-struct ListBody<T> {
-    data: Vec<T>,
-    has_more: bool,
-    next_cursor: Option<String>,
-    prev_cursor: String,
-}
-
-impl App {
-    /// The form in which an answer's body is kept. What seals under a person's key puts that key
-    /// into `change`.
-    async fn keep_form(
-        &self,
-        scope: &Scope,
-        key: [u8; 16],
-        body: &Bytes,
-        keep: Keep,
-        change: &mut Change,
-    ) -> Result<KeptAnswer, Problem> {
-        let aad = kept_place(key);
-        Ok(match keep {
-            _ if body.is_empty() => KeptAnswer::Empty,
-            Keep::Plain => KeptAnswer::Plain(body.to_vec()),
-            Keep::Secret => {
-                let mut form = vec![SEALED_BY_SCOPE];
-                form.extend(scope.seal_secret(&aad, body)?);
-                KeptAnswer::Sealed(form)
-            }
-            Keep::Person(subject) => {
-                let key = scope.subject_key(subject).await?;
-                key.keep_in(change);
-                let mut form = vec![SEALED_BY_PERSON];
-                form.extend(subject.0);
-                form.extend(scope.seal(&key, &aad, body)?);
-                KeptAnswer::Sealed(form)
-            }
-        })
-    }
-
-    /// The answer that a record holds.
-    ///
-    /// # Errors
-    /// `idempotency_conflict` where it is another request's; `not_found` where the person that it
-    /// is about was erased.
-    pub(super) async fn replay(
-        &self,
-        scope: &Arc<Scope>,
-        claim: &Claim,
-        kept: &Kept,
-    ) -> Result<Answer, Problem> {
-        if kept.request != claim.request {
-            return Err(Code::IdempotencyConflict.into());
-        }
-        let aad = kept_place(kept.key.0);
-        let body = match &kept.answer {
-            KeptAnswer::Empty => Some(Vec::new()),
-            KeptAnswer::Plain(body) => Some(body.clone()),
-            KeptAnswer::Sealed(form) => match form.split_first() {
-                Some((&SEALED_BY_SCOPE, sealed)) => Some(scope.open_secret(&aad, sealed)?),
-                Some((&SEALED_BY_PERSON, rest)) => match rest.split_first_chunk::<16>() {
-                    Some((subject, sealed)) => match scope.known_subject_key(SubjectId(*subject)).await? {
-                        Some(key) => scope.open(&key, &aad, sealed).ok(),
-                        None => None,
-                    },
-                    None => None,
-                },
-                _ => None,
-            },
-            by_reference => self.front.kept_body(Arc::clone(scope), by_reference.clone()).await?,
-        };
-        let body = body.ok_or_else(Problem::not_found)?;
-        let media = if kept.status >= 400 { PROBLEM_JSON } else { JSON };
-        let mut answer =
-            if body.is_empty() { Answer::empty(kept.status) } else { Answer::text(kept.status, media, body) };
-        answer.headers.push((
-            HeaderName::from_static(super::conventions::idempotency::IDEMPOTENT_REPLAYED),
-            HeaderValue::from_static("true"),
-        ));
-        Ok(answer.kept())
-    }
-
-    /// Keeps an answer that no mutation has kept: a refusal, or a deed that changed nothing.
-    pub(super) async fn keep_alone(
-        &self,
-        scope: &Arc<Scope>,
-        claim: &Claim,
-        status: u16,
-        body: &Bytes,
-        in_registry: bool,
-    ) -> Result<Option<Answer>, Problem> {
-        let form = if body.is_empty() { KeptAnswer::Empty } else { KeptAnswer::Plain(body.to_vec()) };
-        let kept = claim.kept(status, form);
-        let standing = if in_registry {
-            let change = RegistryChange { keep: Some((scope.id(), kept)), ..RegistryChange::default() };
-            match self.registry.commit(change).await? {
-                RegistryCommitted::Applied => None,
-                RegistryCommitted::Replayed(kept) => Some(kept),
-            }
-        } else {
-            match scope.commit(Change::keeping(kept)).await? {
-                Committed::Applied(_) => None,
-                Committed::Replayed(kept) => Some(kept),
-            }
-        };
-        match standing {
-            Some(kept) => self.replay(scope, claim, &kept).await.map(Some),
-            None => Ok(None),
-        }
-    }
-}
-
-const SEALED_BY_SCOPE: u8 = 0;
-const SEALED_BY_PERSON: u8 = 1;
-
-fn kept_place(key: [u8; 16]) -> Vec<u8> {
-    let mut place = b"kept answer ".to_vec();
-    place.extend(key);
-    place
 }

@@ -10,7 +10,9 @@
 pub mod call;
 pub mod conventions;
 pub mod endpoint;
+pub mod kept;
 pub mod openapi;
+pub mod pages;
 mod pipeline;
 mod resources;
 
@@ -77,7 +79,6 @@ pub struct Parts {
 
 /// What every request needs.
 pub struct App {
-    pub(crate) store: Arc<dyn Store>,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) front: Arc<dyn Front>,
     pub(crate) webhooks: Arc<Webhooks>,
@@ -113,7 +114,6 @@ impl Api {
         let text = document_text(&document);
         Ok(Api(Arc::new(App {
             registry: parts.store.registry(),
-            store: parts.store,
             front: parts.front,
             webhooks: parts.webhooks,
             clock: parts.clock,

@@ -168,7 +168,7 @@ async fn keyed(
     }
     permitted(&endpoint, &key)?;
     let Incoming { request_id, parts, headers, body } = incoming;
-    let scope = app.store.scope(key.scope).await?;
+    let scope = app.front.open(key.scope).await?;
     let mut call = Call {
         app: Arc::clone(app),
         scope,

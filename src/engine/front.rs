@@ -123,6 +123,10 @@ pub trait Front: Send + Sync + 'static {
     /// Whether messages are taken in.
     fn is_ready(&self) -> bool;
 
+    /// Opens a scope with all that runs in it, its clock first, or gives the one that is open. The
+    /// surface asks for every scope here, so that no request meets a clock that was not wound up.
+    fn open(&self, scope: ScopeId) -> Going<'_, Arc<Scope>>;
+
     /// Takes a message in: the bytes are its JSON at the commit, kept as the message's first body.
     fn send(&self, scope: Arc<Scope>, request: Box<SendMessage>, claim: Claim) -> Going<'_, Taken<Vec<u8>>>;
 
@@ -214,8 +218,8 @@ pub trait Front: Send + Sync + 'static {
     /// Whether an address may be called from here: what is wrong with it, for its owner.
     fn check_url<'a>(&'a self, url: &'a str) -> Going<'a, Option<String>>;
 
-    /// All faults of a provider's settings and credentials, with pointers from `/settings`,
-    /// `/credentials` and `/kind`, and the channels that the kind can carry.
+    /// All faults of a provider's settings and credentials, where its URLs lead among them, with
+    /// pointers from `/settings`, `/credentials` and `/kind`; else what the kind can do.
     fn check_provider<'a>(
         &'a self,
         kind: &'a str,

@@ -13,7 +13,7 @@ use spine::model::shapes::{
 use spine::model::{Fault, Id, Ids, Instant, ScopeId, Span, kinds};
 use spine::store::rows::{EventFilter, KeptAnswer, MessageFilter, StoredEvent};
 use spine::store::seal::Scope;
-use spine::store::{Change, Committed, Listed, Page, StoreError};
+use spine::store::{Change, Committed, Listed, Page, Store, StoreError};
 use spine::webhooks::EventForm;
 use tokio::sync::{Notify, Semaphore};
 
@@ -41,6 +41,7 @@ fn shown(event: &StoredEvent) -> Event {
 
 /// The engine that only answers.
 pub(crate) struct Answering {
+    store: Arc<dyn Store>,
     ids: Arc<dyn Ids>,
     sends: AtomicU32,
     gate: Mutex<Option<Arc<Semaphore>>>,
@@ -48,8 +49,8 @@ pub(crate) struct Answering {
 }
 
 impl Answering {
-    pub(crate) fn new(ids: Arc<dyn Ids>) -> Answering {
-        Answering { ids, sends: AtomicU32::new(0), gate: Mutex::default(), entered: Notify::new() }
+    pub(crate) fn new(store: Arc<dyn Store>, ids: Arc<dyn Ids>) -> Answering {
+        Answering { store, ids, sends: AtomicU32::new(0), gate: Mutex::default(), entered: Notify::new() }
     }
 
     /// From now on sends wait.
@@ -98,6 +99,10 @@ fn nothing<T: Send + 'static>() -> Going<'static, T> {
 impl Front for Answering {
     fn is_ready(&self) -> bool {
         true
+    }
+
+    fn open(&self, scope: ScopeId) -> Going<'_, Arc<Scope>> {
+        Box::pin(async move { Ok(self.store.scope(scope).await?) })
     }
 
     fn send(&self, scope: Arc<Scope>, request: Box<SendMessage>, claim: Claim) -> Going<'_, Taken<Vec<u8>>> {

@@ -91,7 +91,7 @@ impl World {
             let shared = Arc::clone(&clock) as Arc<dyn Clock>;
             let ids: Arc<dyn Ids> = Arc::new(RisingIds::above(0, Arc::clone(&shared), Arc::clone(&random)));
             let keys = tenants(store.as_ref(), ids.as_ref(), random.as_ref(), shared.real_now()).await;
-            let front = Arc::new(Answering::new(Arc::clone(&ids)));
+            let front = Arc::new(Answering::new(Arc::clone(&store), Arc::clone(&ids)));
             let outbound = Outbound::new(spine::providers::outbound::Settings::default()).unwrap();
             let outside = Outside {
                 clock: Arc::clone(&shared),

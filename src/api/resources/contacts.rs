@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 
 use super::lists::{ListOf, list_query};
 use super::patch::{Patch, merge};
-use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Keep, Uncommitted};
+use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Uncommitted};
 use crate::api::conventions::problem::{Code, Problem};
 use crate::api::conventions::validate::into_type;
 use crate::api::endpoint::{Access, Endpoint, Nothing, Permission, Request};
+use crate::api::kept::Keep;
 use crate::engine::front::{Changed, Refusal};
 use crate::engine::records::{ContactRecord, Waiting};
 use crate::model::shapes::text::{

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::lists::{ListOf, list_query};
 use super::webhook_endpoints::endpoint_of;
-use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Keep, Uncommitted};
+use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Uncommitted};
 use crate::api::conventions::problem::{Code, Fault, Problem};
 use crate::api::endpoint::{Access, Endpoint, Nothing, Permission, Request, Surroundings};
+use crate::api::kept::Keep;
 use crate::model::shapes::Delivery;
 use crate::model::{Id, Instant, kinds};
 use crate::store::Change;

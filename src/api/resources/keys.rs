@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::lists::{ListOf, PlainQuery};
-use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Keep, Uncommitted};
+use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Uncommitted};
 use crate::api::conventions::keys::{ApiKey, KEY_RANDOM_BYTES};
 use crate::api::conventions::problem::{Code, Fault, Problem};
 use crate::api::endpoint::{Access, Endpoint, Nothing, Permission, Request, Surroundings};
+use crate::api::kept::Keep;
 use crate::model::shapes::text::Label;
 use crate::model::{Environment, Id, Instant, Span, kinds};
 use crate::store::{KeyRow, RegistryChange};

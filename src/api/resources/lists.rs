@@ -44,8 +44,8 @@ macro_rules! list_query {
         impl $name {
             /// The page that is asked for, and the filters in a form that is the same for the same
             /// filters.
-            pub(super) fn parts(&self) -> ($crate::api::call::PageQuery, String) {
-                let page = $crate::api::call::PageQuery {
+            pub(super) fn parts(&self) -> ($crate::api::pages::PageQuery, String) {
+                let page = $crate::api::pages::PageQuery {
                     limit: self.limit.map(|limit| limit.0),
                     after: self.after.clone(),
                     before: self.before.clone(),

@@ -10,11 +10,12 @@ use serde_json::{Map, Value, json};
 
 use super::lists::{ListOf, PlainQuery};
 use super::patch::{Patch, merge};
-use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Keep, OpenCall, Uncommitted};
+use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, OpenCall, Uncommitted};
 use crate::api::conventions::json::push_segment;
 use crate::api::conventions::problem::{Code, Fault, Problem};
 use crate::api::conventions::validate::into_type;
 use crate::api::endpoint::{Access, Endpoint, Nothing, Permission, Request};
+use crate::api::kept::Keep;
 use crate::engine::front::{Changed, ProviderKind, Refusal};
 use crate::engine::records::ProviderRecord;
 use crate::model::shapes::text::ObjectName;

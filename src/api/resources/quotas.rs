@@ -10,9 +10,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::lists::{ListOf, PlainQuery};
-use crate::api::call::{Answer, Call, Deed, Keep};
+use crate::api::call::{Answer, Call, Deed};
 use crate::api::conventions::problem::{Code, Problem};
 use crate::api::endpoint::{Access, Endpoint, Permission, Request};
+use crate::api::kept::Keep;
 use crate::engine::front::Changed;
 use crate::model::Instant;
 use crate::model::shapes::{Quota, QuotaName, QuotaUse};

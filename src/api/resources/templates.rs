@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lists::{ListOf, PlainQuery};
-use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Keep, Uncommitted};
+use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Uncommitted};
 use crate::api::conventions::problem::{Code, Fault, Problem};
 use crate::api::endpoint::{Access, Endpoint, Nothing, Permission, Request};
+use crate::api::kept::Keep;
 use crate::engine::content::RenderError;
 use crate::engine::front::Changed;
 use crate::engine::records::{BodyRecord, TemplateRecord};

@@ -10,10 +10,11 @@ use serde_json::{Map, Value};
 
 use super::lists::{ListOf, PlainQuery};
 use super::templates::{delete_name, version_of};
-use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Keep, Uncommitted};
+use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Uncommitted};
 use crate::api::conventions::json::push_segment;
 use crate::api::conventions::problem::{Code, Fault, Problem};
 use crate::api::endpoint::{Access, Endpoint, Nothing, Permission, Request, Surroundings};
+use crate::api::kept::Keep;
 use crate::engine::front::Changed;
 use crate::engine::records::PolicyRecord;
 use crate::language::facts_text::GivenFacts;
