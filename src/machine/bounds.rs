@@ -14,7 +14,7 @@ use petgraph::visit::EdgeRef;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::language::policy::{ChannelStage, OnDoubt, Wait};
+use crate::language::policy::{ChannelStage, GroupKind, OnDoubt, Wait};
 use crate::model::{Confirmation, Days, Money, Span, TimeOfDay, Window, Zone};
 
 use super::catalog::Catalog;
@@ -125,15 +125,14 @@ impl Measure<'_> {
     fn stage(&self, id: StageId) -> Amounts {
         match &self.machine.stage(id).kind {
             Kind::Wait(_) => Amounts::default(),
-            Kind::Group { members, .. } => {
+            Kind::Group { kind, members, .. } => {
                 let members: Vec<_> = members.iter().map(|member| self.strategy(*member)).collect();
                 let most = members.iter().fold(Amount::default(), |sum, member| sum.plus(member.most()));
                 let ends = members.iter().any(|member| member.over.is_some());
                 let on = members.iter().fold(Amount::default(), |sum, member| sum.plus(member.on));
-                Amounts {
-                    on: if ends { on.max(self.but_one(&members)) } else { on },
-                    over: ends.then_some(most),
-                }
+                // A member that is reached ends an `any of`, and not yet an `all of`.
+                let on = if *kind == GroupKind::All { on.max(self.but_one(&members)) } else { on };
+                Amounts { on, over: ends.then_some(most) }
             }
             Kind::Channel(channel) => self.channel(channel),
         }
@@ -159,9 +158,7 @@ impl Measure<'_> {
         let resends = if channel.on_doubt == OnDoubt::Resend { 3 } else { 1 };
         let repeats = 1 + channel.repeat.map_or(0, |repeat| repeat.times);
         let all = one.times(resends).times(repeats);
-        let confirms = route.iter().any(|provider| provider.confirms.contains(&Confirmation::Delivered));
-        let default = if confirms { Confirmation::Delivered } else { Confirmation::Accepted };
-        if channel.until.unwrap_or(default) != Confirmation::Accepted {
+        if goal(channel, &route) != Confirmation::Accepted {
             return Amounts { on: all, over: None };
         }
         // Reached by the acceptance itself: only what is in doubt and given up can come before it.
@@ -182,7 +179,7 @@ impl Measure<'_> {
         for node in order {
             let came = graph.edges_directed(node, Direction::Incoming).filter_map(|edge| {
                 let from = *at.get(&edge.source())?;
-                Some(from.saturating_add(self.takes(*edge.weight())))
+                Some(from.saturating_add(self.takes(graph[edge.source()], *edge.weight())))
             });
             // Of what a stage can begin by, the earlier counts where one of them is `after`.
             let time = match graph[node] {
@@ -194,7 +191,9 @@ impl Measure<'_> {
             match graph[node] {
                 Node::Begin(id) => {
                     time = time.saturating_add(self.held(id));
-                    if let Kind::Channel(channel) = &self.machine.stage(id).kind {
+                    if let Kind::Channel(channel) = &self.machine.stage(id).kind
+                        && !self.route(channel).is_empty()
+                    {
                         let last = time.saturating_add(self.last_send(id, channel));
                         latest = Some(latest.map_or(last, |latest| latest.max(last)));
                     }
@@ -219,7 +218,7 @@ impl Measure<'_> {
         let mut other: Option<i64> = None;
         for edge in graph.edges_directed(node, Direction::Incoming) {
             let Some(from) = at.get(&edge.source()) else { continue };
-            let time = from.saturating_add(self.takes(*edge.weight()));
+            let time = from.saturating_add(self.takes(graph[edge.source()], *edge.weight()));
             let slot = if matches!(edge.weight(), Way::After(_)) { &mut after } else { &mut other };
             *slot = Some(slot.map_or(time, |latest: i64| latest.max(time)));
         }
@@ -236,21 +235,48 @@ impl Measure<'_> {
         let stage = self.machine.stage(id);
         let after = stage.after?.ms();
         let earlier = &self.machine.strategy(stage.strategy).stages[..stage.place];
-        let begun =
-            |id: &StageId| self.machine.node(Node::Begin(*id)).and_then(|node| at.get(&node)).copied();
+        let begun = |id: &StageId| {
+            let begun = self.machine.node(Node::Begin(*id)).and_then(|node| at.get(&node)).copied()?;
+            Some(begun.saturating_add(self.first_start(*id)))
+        };
         // A stage that is held and then skipped or cannot run passes its turn on at the end of the hold.
         let passed = earlier.last().and_then(begun);
         let clocks = earlier.iter().rev().skip(1).filter_map(begun).map(|begun| begun.saturating_add(after));
         clocks.max().max(passed)
     }
 
-    /// What an edge adds.
-    fn takes(&self, way: Way) -> i64 {
+    /// What an edge adds. What counts from the start of a group counts from the first channel in it.
+    fn takes(&self, from: Node, way: Way) -> i64 {
+        let started = match from {
+            Node::Begin(id) => self.first_start(id),
+            Node::Start | Node::End(_) | Node::Reached | Node::Unreached => 0,
+        };
         match way {
             Way::First(after) => after.map_or(0, Span::ms),
-            Way::After(after) => after.ms(),
+            Way::After(after) => started.saturating_add(after.ms()),
+            Way::Alongside => started,
             _ => 0,
         }
+    }
+
+    /// How much later than it begins the first channel in a group can start, or the group be left
+    /// without one: every stage before that one is held in vain, or a `wait`.
+    fn first_start(&self, id: StageId) -> i64 {
+        let Kind::Group { members, .. } = &self.machine.stage(id).kind else { return 0 };
+        let member = |id: &StrategyId| -> i64 {
+            let stages = &self.machine.strategy(*id).stages;
+            let after = stages.first().and_then(|first| self.machine.stage(*first).after).map_or(0, Span::ms);
+            stages.iter().fold(after, |time, stage| {
+                let own = match &self.machine.stage(*stage).kind {
+                    Kind::Wait(_) => self.runs(*stage),
+                    Kind::Channel(_) | Kind::Group { .. } => {
+                        self.held(*stage).saturating_add(self.first_start(*stage))
+                    }
+                };
+                time.saturating_add(own)
+            })
+        };
+        members.iter().map(member).max().unwrap_or_default()
     }
 
     /// How much later than it begins a stage can come to its end.
@@ -261,8 +287,14 @@ impl Measure<'_> {
             Kind::Wait(Wait::For(span)) => span.ms(),
             Kind::Wait(Wait::Until { time, days, zone }) => longest_wait(*time, *days, zone),
             Kind::Channel(channel) => {
-                let horizon = self.route(channel).iter().map(|p| p.horizon_ms).max().unwrap_or_default();
-                self.last_send(id, channel).saturating_add(horizon)
+                let route = self.route(channel);
+                if route.is_empty() {
+                    return 0;
+                }
+                // What an acceptance reaches cannot fail after it.
+                let waits = goal(channel, &route) != Confirmation::Accepted;
+                let horizon = route.iter().filter(|_| waits).map(|provider| provider.horizon_ms).max();
+                self.last_send(id, channel).saturating_add(horizon.unwrap_or_default())
             }
         }
     }
@@ -275,10 +307,11 @@ impl Measure<'_> {
         if spread == 0 {
             return 0;
         }
-        // What is tried again may run into the window anew, once for each stretch of it that is open.
+        // What is tried again runs into the closed window anew once the time between the tries has
+        // used up a stretch for which it is open; the first hold is the stage's own.
         let closed = self.held(id);
         let open = self.shortest_open(id).max(MINUTE_MS);
-        let times = if closed == 0 { 0 } else { spread / open + 1 };
+        let times = if closed == 0 { 0 } else { spread / open };
         spread.saturating_add(closed.saturating_mul(times))
     }
 
@@ -310,6 +343,12 @@ impl Measure<'_> {
         };
         stretches(&open).into_iter().filter(|(is_open, _)| *is_open).map(|(_, ms)| ms).min().unwrap_or(0)
     }
+}
+
+/// What reaches a stage.
+fn goal(channel: &ChannelStage, route: &[RouteProvider]) -> Confirmation {
+    let confirms = route.iter().any(|provider| provider.confirms.contains(&Confirmation::Delivered));
+    channel.until.unwrap_or(if confirms { Confirmation::Delivered } else { Confirmation::Accepted })
 }
 
 /// The stretches of a week, around its end, in which `open` stays the same.

@@ -44,6 +44,8 @@ pub enum What {
     FailedLater {
         /// Which attempt.
         attempt: u32,
+        /// Whose fault it was, where the receipt says so: it is the stage's reason then.
+        fault: Option<Outcome>,
     },
     /// The provider that a stage waits for has a free place.
     Ready {

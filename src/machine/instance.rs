@@ -85,6 +85,9 @@ pub struct Instance {
     /// The caller confirmed the message as a whole.
     #[serde(rename = "k", default, skip_serializing_if = "is_default")]
     pub(super) caller: bool,
+    /// The place of the channel stage that came to its goal last.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub(super) reached_last: Option<u16>,
     #[serde(rename = "y")]
     pub(super) strategies: Vec<StrategyRun>,
     #[serde(rename = "z")]
@@ -318,6 +321,9 @@ pub(super) struct Send {
     /// How long a confirmation is waited for.
     #[serde(rename = "h")]
     pub(super) horizon: Moment,
+    /// A receipt reported a failure, whether or not that changed the state.
+    #[serde(rename = "f", default, skip_serializing_if = "is_default")]
+    pub(super) reported: bool,
 }
 
 /// What became of a send.

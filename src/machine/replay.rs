@@ -88,6 +88,9 @@ pub enum WhatRecord {
         /// Which attempt.
         #[serde(rename = "n")]
         attempt: u32,
+        /// Whose fault.
+        #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+        fault: Option<Outcome>,
     },
     /// [`What::Ready`].
     #[serde(rename = "rdy")]
@@ -120,7 +123,7 @@ impl From<What> for WhatRecord {
                 WhatRecord::Answered { attempt, outcome, retry_after_ms: retry_after.map(Span::ms) }
             }
             What::Confirmed { attempt, level } => WhatRecord::Confirmed { attempt, level },
-            What::FailedLater { attempt } => WhatRecord::FailedLater { attempt },
+            What::FailedLater { attempt, fault } => WhatRecord::FailedLater { attempt, fault },
             What::Ready { stage } => WhatRecord::Ready { stage: stage.0 },
             What::ConfirmedByCaller { level, channel } => WhatRecord::ConfirmedByCaller { level, channel },
             What::Canceled => WhatRecord::Canceled,
@@ -137,7 +140,7 @@ impl From<WhatRecord> for What {
                 What::Answered { attempt, outcome, retry_after: retry_after_ms.map(Span::from_ms) }
             }
             WhatRecord::Confirmed { attempt, level } => What::Confirmed { attempt, level },
-            WhatRecord::FailedLater { attempt } => What::FailedLater { attempt },
+            WhatRecord::FailedLater { attempt, fault } => What::FailedLater { attempt, fault },
             WhatRecord::Ready { stage } => What::Ready { stage: StageId(stage) },
             WhatRecord::ConfirmedByCaller { level, channel } => What::ConfirmedByCaller { level, channel },
             WhatRecord::Canceled => What::Canceled,

@@ -43,7 +43,7 @@ impl Instance {
     /// The state of a stage.
     pub(super) fn state_of(&self, machine: &Machine, id: StageId) -> StageState {
         let run = &self.stages[usize::from(id.0)];
-        if !self.begun && machine.number(id) == Some(1) {
+        if !self.begun && self.seq > 0 && machine.number(id) == Some(1) {
             return StageState::Held;
         }
         state(run)
@@ -141,7 +141,8 @@ impl Instance {
     }
 }
 
-fn state(run: &StageRun) -> StageState {
+/// The state that a stage's run shows, once the message has begun.
+pub(super) fn state(run: &StageRun) -> StageState {
     let waits =
         run.sending.as_deref().is_some_and(|s| s.sends.iter().any(|send| send.state == Sent::Accepted));
     let activity = run.sending.as_deref().map_or(Activity::None, |sending| sending.activity);

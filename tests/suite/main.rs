@@ -11,6 +11,7 @@ mod cases;
 mod cli;
 mod front;
 mod language;
+mod machine;
 mod meaning;
 mod memory;
 mod names;

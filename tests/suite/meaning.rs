@@ -50,6 +50,15 @@ impl Case {
                     provider.confirms.insert(channel, confirms);
                     case.catalog.providers.get_or_insert_default().push(provider);
                 }
+                // `NAME CHANNEL SPAN`, of a provider above.
+                "horizon" => {
+                    let words: Vec<_> = value.split(' ').collect();
+                    let channel = words[1].parse().unwrap();
+                    let mut known = case.catalog.providers.iter_mut().flatten();
+                    let provider = known.find(|provider| provider.name == words[0]).unwrap();
+                    provider.horizon.insert(channel, words[2].parse().unwrap());
+                }
+                "zone" => case.catalog.zone = Some(value.to_owned()),
                 other => panic!("a case has no `{other}`"),
             }
         }

@@ -170,7 +170,7 @@ impl<'a> Way<'a> {
             let reply = if *next == Confirmation::Replied { " \"yes\"" } else { "" };
             (What::Confirmed { attempt, level: *next }, format!(", {next}{reply} after {after}"), Some(*next))
         });
-        let failed = (What::FailedLater { attempt }, format!(", failed after {after}"), None);
+        let failed = (What::FailedLater { attempt, fault: None }, format!(", failed after {after}"), None);
         for (what, text, waits) in higher.chain([failed]) {
             let mut way = self.clone();
             way.run.now = at;

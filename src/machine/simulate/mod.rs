@@ -239,7 +239,7 @@ impl Simulation<'_> {
             let at = answered.plus(later.after);
             let what = match &later.what {
                 LaterWhat::Confirmed(level, _) => What::Confirmed { attempt, level: *level },
-                LaterWhat::Failed => What::FailedLater { attempt },
+                LaterWhat::Failed => What::FailedLater { attempt, fault: None },
             };
             self.coming.push(Coming { at, since, what });
         }

@@ -160,7 +160,8 @@ impl Run<'_> {
         let Some(provider) = sending.provider(place) else { return false };
         let (sends, cost) = self.counted();
         let headers = &self.machine.headers;
-        if sending.resent >= RESENT_MAX
+        if self.expiring()
+            || sending.resent >= RESENT_MAX
             || headers.limit_sends.is_some_and(|limit| sends >= limit)
             || headers.limit_cost.is_some_and(|limit| cost.saturating_add(provider.price) > limit.micros)
             || self.facts.quota_used(channel.channel, self.begun_on(channel.channel))
@@ -261,18 +262,23 @@ impl Run<'_> {
         })
     }
 
-    pub(super) fn failed_later(&mut self, attempt: u32) {
+    pub(super) fn failed_later(&mut self, attempt: u32, fault: Option<Outcome>) {
         let Some((id, index)) = self.sent(attempt) else { return };
         let Some(sending) = self.stage(id).sending.as_deref() else { return };
         let send = sending.sends[index];
         let delivered = sending.level() >= Some(Confirmation::Delivered);
-        if send.state == Sent::Failed {
+        if send.reported {
             return;
         }
-        let note = self.note(id, send.place, attempt, Some(Reason::Failed));
+        let reason = fault.and_then(Outcome::reason).unwrap_or(Reason::Failed);
+        let note = self.note(id, send.place, attempt, Some(reason));
         self.change(id, Was::ReceiptFailed, note, |run| {
             if let Some(send) = run.sending.as_deref_mut().and_then(|sending| sending.sends.get_mut(index)) {
-                send.state = Sent::Failed;
+                send.reported = true;
+                // What was confirmed as delivered still waits for more.
+                if !delivered {
+                    send.state = Sent::Failed;
+                }
             }
         });
         let run = self.stage(id);
@@ -283,10 +289,10 @@ impl Run<'_> {
         let busy = run.sending.as_deref().is_some_and(|sending| sending.activity != Activity::None);
         if busy {
             if let Some(sending) = self.sending(id) {
-                sending.last = Some(Reason::Failed);
+                sending.last = Some(reason);
             }
         } else {
-            self.send_failed(id, Reason::Failed);
+            self.send_failed(id, reason);
         }
     }
 

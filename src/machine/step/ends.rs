@@ -95,7 +95,8 @@ impl Instance {
         if stages.iter().any(|stage| self.run(*stage).reached) {
             return Came::Reached;
         }
-        if self.left_to_start(machine, id) {
+        let waiting = |stage: &StageId| matches!(self.run(*stage).phase, Phase::Waiting(_));
+        if self.left_to_start(machine, id) || stages.iter().any(waiting) {
             return Came::Open;
         }
         if stages.iter().all(|stage| self.run(*stage).skipped()) {
@@ -261,7 +262,7 @@ impl Run<'_> {
         if self.stage(id).lost || self.stage(id).reached {
             return;
         }
-        self.reached = Some(id);
+        self.instance.reached_last = Some(id.0);
         self.change(id, Was::Reached, Note::default(), |run| {
             run.reached = true;
             run.phase = Phase::Over;
@@ -318,7 +319,8 @@ impl Run<'_> {
         if self.instance.caller {
             self.end(self.final_status(true), Some(ReachedBy::Caller));
         } else if self.top_reached() {
-            let channel = self.reached.and_then(|id| self.machine.channel(id));
+            let last = self.instance.reached_last.map(StageId);
+            let channel = last.and_then(|id| self.machine.channel(id));
             let by = channel.map(|channel| ReachedBy::Channel(channel.channel));
             self.end(self.final_status(true), by);
         } else if !self.instance.strategy_unsettled(self.machine, StrategyId(0)) {

@@ -69,6 +69,7 @@ impl Instance {
             seq: 0,
             told_delivered: false,
             caller: false,
+            reached_last: None,
             strategies: vec![StrategyRun::default(); machine.strategies.len()],
             stages: vec![StageRun::default(); machine.stages.len()],
         }
@@ -78,14 +79,15 @@ impl Instance {
 /// What `event` makes of `instance`, and what is to be done about it.
 pub fn step(machine: &Machine, instance: Instance, event: Event<'_>) -> (Instance, Effects) {
     let at = event.at.max(instance.last_at.0);
+    let shown = machine.ids().map(|id| instance.state_of(machine, id)).collect();
     let mut run = Run {
         machine,
+        shown,
         instance,
         facts: event.facts,
         at,
         effects: Effects::default(),
         confirmed: None,
-        reached: None,
         begun: Vec::new(),
     };
     run.instance.last_at = Moment(at);
@@ -98,13 +100,13 @@ pub fn step(machine: &Machine, instance: Instance, event: Event<'_>) -> (Instanc
 struct Run<'a> {
     machine: &'a Machine,
     instance: Instance,
+    /// The state of each stage as the transitions show it, so that they chain.
+    shown: Vec<StageState>,
     facts: &'a dyn Facts,
     at: Instant,
     effects: Effects,
     /// The stage and attempt that a receipt of this step confirmed.
     confirmed: Option<(StageId, u32)>,
-    /// The stage that came to its goal last in this step.
-    reached: Option<StageId>,
     /// The channels and providers of the attempts that this step has begun.
     begun: Vec<(Channel, String)>,
 }
@@ -126,12 +128,16 @@ impl Note {
 
 impl Run<'_> {
     fn take(&mut self, what: What) {
+        if self.instance.seq == 0 && what != What::Accepted {
+            // Nothing has happened to it yet, so nothing else can.
+            return;
+        }
         let ended = self.instance.ended.is_some();
         match what {
             What::Accepted => self.accepted(),
             What::Answered { attempt, outcome, retry_after } => self.answered(attempt, outcome, retry_after),
             What::Confirmed { attempt, level } => self.confirmed(attempt, level),
-            What::FailedLater { attempt } => self.failed_later(attempt),
+            What::FailedLater { attempt, fault } => self.failed_later(attempt, fault),
             What::ConfirmedByCaller { level, channel } if !ended => self.confirmed_by_caller(level, channel),
             What::Due if !ended => self.due(),
             What::Ready { stage } if !ended => self.ready(stage),
@@ -182,12 +188,18 @@ impl Run<'_> {
             let number = self.machine.stage(stage).number;
             let moved = Moved::Stage { stage, number, channel: channel.channel, from, to };
             self.write(was, moved, Note::default());
+            self.shown[usize::from(stage.0)] = to;
         }
     }
 
     fn due(&mut self) {
         let Some(due) = first_due(self.machine, &self.instance) else { return };
         if due.at > self.at {
+            return;
+        }
+        if self.expiring() {
+            // Also before a start that fell due earlier and fires late: it would come after the expiry.
+            self.expire();
             return;
         }
         match due.timer {
@@ -203,6 +215,11 @@ impl Run<'_> {
             Timer::Activity(stage) => self.activity_due(stage),
             Timer::Repetition(stage) => self.repeat(stage),
         }
+    }
+
+    /// Whether the message's expiry has come, and is yet to be handed over: nothing more starts.
+    fn expiring(&self) -> bool {
+        self.instance.expires_at.is_some_and(|expires| expires.0 <= self.at)
     }
 
     fn stage(&self, id: StageId) -> &StageRun {
@@ -223,9 +240,9 @@ impl Run<'_> {
 
     /// Changes a stage and writes what happened to it; of a group or a wait nothing is written.
     fn change(&mut self, id: StageId, was: Was, note: Note, change: impl FnOnce(&mut StageRun)) {
-        let from = self.instance.state_of(self.machine, id);
         change(self.stage_mut(id));
         let to = self.instance.state_of(self.machine, id);
+        let from = std::mem::replace(&mut self.shown[usize::from(id.0)], to);
         let number = self.machine.stage(id).number;
         if let Some(channel) = self.machine.channel(id) {
             self.write(was, Moved::Stage { stage: id, number, channel: channel.channel, from, to }, note);

@@ -91,6 +91,11 @@ impl Run<'_> {
 
     /// Calls the next provider of the round, or does what follows where none can be called.
     pub(super) fn next_provider(&mut self, id: StageId) {
+        if self.expiring() && self.stage(id).started.is_some() {
+            // The expiry of the same instant comes first.
+            self.set_activity(id, Activity::Paused(Moment(self.at)));
+            return;
+        }
         match self.choose(id) {
             Choice::Call(place) => self.call(id, place),
             Choice::Busy(place) => {
@@ -120,7 +125,7 @@ impl Run<'_> {
             return Choice::Fail(Reason::Limit);
         }
         let limit_cost = self.machine.headers.limit_cost.map(|limit| limit.micros);
-        let (mut open, mut dear) = (0, 0);
+        let (mut all_open, mut all_dear) = (true, true);
         let mut free_at: Option<Instant> = None;
         for place in 0..u8::try_from(sending.route.len()).unwrap_or(u8::MAX) {
             let Some(provider) = sending.provider(place) else { break };
@@ -128,12 +133,9 @@ impl Run<'_> {
                 continue;
             }
             let now = self.facts.readiness(&provider.name, self.begun_with(&provider.name));
-            if now.open {
-                open += 1;
-                continue;
-            }
-            if limit_cost.is_some_and(|limit| cost.saturating_add(provider.price) > limit) {
-                dear += 1;
+            let dear = limit_cost.is_some_and(|limit| cost.saturating_add(provider.price) > limit);
+            (all_open, all_dear) = (all_open && now.open, all_dear && dear);
+            if now.open || dear {
                 continue;
             }
             let own = sending.limited.iter().find(|(at, _)| *at == place).map(|(_, until)| until.0);
@@ -147,9 +149,9 @@ impl Run<'_> {
         match free_at {
             Some(until) => Choice::Pause(until),
             None if !sending.tried.is_empty() => Choice::RoundOver,
-            None if dear > 0 => Choice::Fail(Reason::Limit),
-            None if open > 0 => Choice::Fail(Reason::BreakerOpen),
-            None => Choice::Fail(Reason::NoProvider),
+            None if sending.route.is_empty() => Choice::Fail(Reason::NoProvider),
+            None if all_open && !all_dear => Choice::Fail(Reason::BreakerOpen),
+            None => Choice::Fail(Reason::Limit),
         }
     }
 
@@ -335,7 +337,7 @@ impl Run<'_> {
         let horizon = sending.provider(place).map_or(0, |provider| provider.horizon_ms);
         let horizon = Moment(at.plus(Span::from_ms(horizon)));
         let price = sending.price(place);
-        sending.sends.push(Send { attempt, place, state, level: None, horizon });
+        sending.sends.push(Send { attempt, place, state, level: None, horizon, reported: false });
         self.instance.sends += 1;
         self.instance.cost = self.instance.cost.saturating_add(price);
     }

@@ -27,12 +27,20 @@ pub(super) enum Timer {
     Repetition(StageId),
 }
 
+/// The earliest timer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Due {
     pub(super) at: Instant,
     pub(super) timer: Timer,
     /// The order among what is due at one instant: expiry, horizons, then the order of the text.
     order: (u8, u16, u8),
+}
+
+impl Due {
+    /// Whether it comes before the start of the stage at `place` where both are due.
+    pub(super) fn comes_before(&self, place: u16) -> bool {
+        self.order < (2, place, 0)
+    }
 }
 
 /// The instant of the earliest timer; `None` where only an answer or a receipt can move the
@@ -43,7 +51,7 @@ pub fn next_due(machine: &Machine, instance: &Instance) -> Option<Instant> {
 }
 
 pub(super) fn first_due(machine: &Machine, instance: &Instance) -> Option<Due> {
-    if instance.ended.is_some() {
+    if instance.ended.is_some() || instance.seq == 0 {
         return None;
     }
     let mut first: Option<Due> = None;

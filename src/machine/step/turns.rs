@@ -5,9 +5,11 @@ use crate::machine::effect::Was;
 use crate::machine::facts::{Moment, sendable};
 use crate::machine::instance::{Activity, Instance, Phase, StageRun};
 use crate::machine::plan::{Kind, Machine, StageId, StrategyId};
+use crate::machine::view::state;
 use crate::model::{Instant, Reason};
 
 use super::guards::{Gate, Verdict};
+use super::timers::first_due;
 use super::{Note, Run};
 
 /// Whether and when a strategy's next stage starts.
@@ -73,10 +75,17 @@ impl Run<'_> {
         let due = (0..count)
             .map(StrategyId)
             .find(|strategy| turn(self.machine, &self.instance, *strategy) == Turn::Now);
-        if let Some(strategy) = due {
+        let Some(strategy) = due else { return false };
+        // What is due by now and comes before it in the order of an instant is handed over first, and
+        // this start follows from that step.
+        let stages = &self.machine.strategy(strategy).stages;
+        let place = stages.get(usize::from(self.strategy(strategy).next)).map_or(0, |stage| stage.0);
+        let before = first_due(self.machine, &self.instance)
+            .is_some_and(|due| due.at <= self.at && due.comes_before(place));
+        if !before {
             self.take_turn(strategy);
         }
-        due.is_some()
+        !before
     }
 
     /// The turn of a strategy's next stage has come.
@@ -265,10 +274,9 @@ impl Run<'_> {
                         sending.activity = Activity::None;
                     }
                 };
-                let before = self.instance.state_of(self.machine, id);
-                let mut dropped = self.instance.clone();
-                drop(&mut dropped.stages[usize::from(id.0)]);
-                if dropped.state_of(self.machine, id) == before {
+                let mut dropped = self.stage(id).clone();
+                drop(&mut dropped);
+                if state(&dropped) == state(self.stage(id)) {
                     drop(self.stage_mut(id));
                 } else {
                     self.change(id, Was::Dropped, Note::default(), drop);
