@@ -9,6 +9,7 @@ use super::App;
 use super::call::{Answer, JSON};
 use super::conventions::problem::{Code, PROBLEM_JSON, Problem};
 use crate::engine::front::Claim;
+use crate::engine::records::{SEALED_BY_PERSON, SEALED_BY_SCOPE, kept_place, sealed_for};
 use crate::store::rows::{Kept, KeptAnswer, SubjectId};
 use crate::store::seal::Scope;
 use crate::store::{Change, Committed, RegistryChange, RegistryCommitted};
@@ -30,12 +31,12 @@ impl App {
     pub(super) async fn keep_form(
         &self,
         scope: &Scope,
-        key: [u8; 16],
+        key_of_record: [u8; 16],
         body: &Bytes,
         keep: Keep,
         change: &mut Change,
     ) -> Result<KeptAnswer, Problem> {
-        let aad = kept_place(key);
+        let aad = kept_place(key_of_record);
         Ok(match keep {
             _ if body.is_empty() => KeptAnswer::Empty,
             Keep::Plain => KeptAnswer::Plain(body.to_vec()),
@@ -47,10 +48,7 @@ impl App {
             Keep::Person(subject) => {
                 let key = scope.subject_key(subject).await?;
                 key.keep_in(change);
-                let mut form = vec![SEALED_BY_PERSON];
-                form.extend(subject.0);
-                form.extend(scope.seal(&key, &aad, body)?);
-                KeptAnswer::Sealed(form)
+                sealed_for(scope, &key, key_of_record, body)?
             }
         })
     }
@@ -125,13 +123,4 @@ impl App {
             None => Ok(None),
         }
     }
-}
-
-const SEALED_BY_SCOPE: u8 = 0;
-const SEALED_BY_PERSON: u8 = 1;
-
-fn kept_place(key: [u8; 16]) -> Vec<u8> {
-    let mut place = b"kept answer ".to_vec();
-    place.extend(key);
-    place
 }

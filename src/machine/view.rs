@@ -1,6 +1,6 @@
 //! An instance as a caller sees it.
 
-use crate::model::{Channel, Instant, Reason, StageState};
+use crate::model::{Channel, Confirmation, Instant, Reason, StageState};
 
 use super::instance::{Activity, Instance, Phase, Sent, StageRun};
 use super::plan::{Machine, StageId};
@@ -115,6 +115,14 @@ impl Instance {
             matches!(sending.activity,
                 Activity::Calling { attempt, .. } | Activity::Clearing { attempt, .. } if attempt == number)
         })
+    }
+
+    /// How far an attempt that was not refused is known to have come.
+    #[must_use]
+    pub fn level_of(&self, number: u32) -> Option<Confirmation> {
+        let sends = self.stages.iter().filter_map(|stage| stage.sending.as_deref()).flat_map(|s| &s.sends);
+        let send = sends.into_iter().find(|send| send.attempt == number)?;
+        Some(send.level.unwrap_or(Confirmation::Accepted))
     }
 
     /// The stages that wait for a place with a provider, and its name.

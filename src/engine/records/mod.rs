@@ -4,11 +4,13 @@
 //! not known here was written by another program and is refused.
 
 mod contact;
+mod kept;
 mod policy;
 mod provider;
 mod template;
 
 pub use contact::{ContactRecord, Waiting};
+pub use kept::{SEALED_BY_PERSON, SEALED_BY_SCOPE, kept_place, sealed_for};
 pub use policy::PolicyRecord;
 pub use provider::ProviderRecord;
 pub use template::{BodyRecord, TemplateRecord};

@@ -1,0 +1,131 @@
+//! The clocks: real time, handed in, and each scope's own, which a test can move on.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::model::{Clock, Instant, ScopeId, Span};
+
+/// Real time. The one place where a program's clock is read stands behind it.
+pub trait RealTime: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Instant;
+    /// Ends when `now` has come to `at`; may end earlier.
+    fn sleep_until(&self, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// The operating system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemTime;
+
+impl RealTime for SystemTime {
+    fn now(&self) -> Instant {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Instant::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn sleep_until(&self, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        // A clock that is set back must not make anybody sleep for hours past the instant that the
+        // monotonic clock would give: a short sleep, then another look.
+        let span = at.since(self.now()).ms().clamp(0, LOOK_AGAIN_MS);
+        Box::pin(tokio::time::sleep(std::time::Duration::from_millis(span.unsigned_abs())))
+    }
+}
+
+/// The longest sleep before the clock is looked at again.
+const LOOK_AGAIN_MS: i64 = 30_000;
+
+/// One scope's clock.
+#[derive(Debug, Clone, Copy, Default)]
+struct ScopeClock {
+    /// How far it is ahead of real time.
+    ahead_ms: i64,
+    /// While an advance is under way: what it shows.
+    held_at: Option<Instant>,
+    /// The latest that it ever showed: it never goes back, whatever real time does.
+    last: Option<Instant>,
+}
+
+/// All clocks of a process.
+pub struct Clocks {
+    real: Arc<dyn RealTime>,
+    scopes: Mutex<HashMap<ScopeId, ScopeClock>>,
+    moved: watch::Sender<u64>,
+}
+
+impl std::fmt::Debug for Clocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clocks")
+    }
+}
+
+impl Clocks {
+    /// All on real time.
+    #[must_use]
+    pub fn new(real: Arc<dyn RealTime>) -> Clocks {
+        Clocks { real, scopes: Mutex::default(), moved: watch::Sender::new(0) }
+    }
+
+    /// Sets how far a scope's clock is ahead of real time.
+    pub(super) fn set_ahead(&self, scope: ScopeId, ahead_ms: i64) {
+        let clock = &mut self.scopes();
+        let clock = clock.entry(scope).or_default();
+        clock.ahead_ms = ahead_ms;
+        clock.held_at = None;
+        self.moved.send_modify(|times| *times = times.wrapping_add(1));
+    }
+
+    /// Holds a scope's clock at an instant, for an advance that is under way.
+    pub(super) fn hold(&self, scope: ScopeId, at: Instant) {
+        self.scopes().entry(scope).or_default().held_at = Some(at);
+        self.moved.send_modify(|times| *times = times.wrapping_add(1));
+    }
+
+    /// Ends once real time has come to `at`.
+    pub(super) async fn real_until(&self, at: Instant) {
+        while self.real.now() < at {
+            self.real.sleep_until(at).await;
+        }
+    }
+
+    fn scopes(&self) -> MutexGuard<'_, HashMap<ScopeId, ScopeClock>> {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for Clocks {
+    fn real_now(&self) -> Instant {
+        self.real.now()
+    }
+
+    fn scope_now(&self, scope: ScopeId) -> Instant {
+        let mut scopes = self.scopes();
+        let clock = scopes.entry(scope).or_default();
+        let shown = clock.held_at.unwrap_or_else(|| Instant::from_ms(self.real.now().ms() + clock.ahead_ms));
+        let now = clock.last.map_or(shown, |last| last.max(shown));
+        clock.last = Some(now);
+        now
+    }
+
+    fn until(&self, scope: ScopeId, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            let mut moved = self.moved.subscribe();
+            loop {
+                moved.borrow_and_update();
+                let now = self.scope_now(scope);
+                if now >= at {
+                    return;
+                }
+                let held = self.scopes().get(&scope).is_some_and(|clock| clock.held_at.is_some());
+                let wake = self.real.now().plus(Span::from_ms(at.ms() - now.ms()));
+                tokio::select! {
+                    changed = moved.changed() => if changed.is_err() { return },
+                    () = self.real.sleep_until(wake), if !held => {}
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! Calls of providers, each beside whatever else goes on, once its intent is durable.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::decide::Input;
+use super::desk::Desk;
+use super::running::{Attempt, Info, Running};
+use crate::model::Outcome;
+use crate::providers::{Adapter, Answer, Call};
+
+impl Desk {
+    /// Calls the provider of an attempt, or asks it what became of one.
+    pub(super) fn dispatch(self: &Arc<Self>, running: &Running, number: u32, look_up: bool) {
+        let Some(attempt) = running.attempts.iter().find(|attempt| attempt.number == number).cloned() else {
+            return;
+        };
+        let adapter = self.state().providers.get(&attempt.provider).and_then(|p| p.adapter.clone());
+        let (desk, info, counted) = (Arc::clone(self), Arc::clone(&running.info), self.begin());
+        tokio::spawn(async move {
+            let answer = match (desk.prepare(&info, &attempt), adapter) {
+                (Ok(call), Some(adapter)) => desk.call(adapter.as_ref(), &call, look_up).await,
+                // It was deleted after the intent was written: nothing can have been sent by now.
+                (Ok(_), None) => Answer::of(Outcome::AccountFault).because("the provider is gone"),
+                (Err(refused), _) => refused,
+            };
+            let taken = answer.provider_message_id.clone();
+            desk.drive(info.id, Input::Answer { number, answer: Box::new(answer), counted: false }).await;
+            if let Some(id) = taken {
+                desk.take_early(info.id, number, &attempt.provider, &id).await;
+            }
+            drop(counted);
+        });
+    }
+
+    async fn call(&self, adapter: &dyn Adapter, call: &Call, look_up: bool) -> Answer {
+        if !look_up {
+            return adapter.call(&self.context.outbound, call).await;
+        }
+        let found = adapter.look_up(&self.context.outbound, call).await;
+        found.unwrap_or_else(|| Answer::of(Outcome::InDoubt))
+    }
+
+    /// What is sent: rendered from what the message and its person are now.
+    fn prepare(&self, info: &Info, attempt: &Attempt) -> Result<Call, Answer> {
+        let channel = attempt.channel;
+        let gone = || Answer::of(Outcome::RecipientFault).because("the address is gone");
+        let to = info.addresses.get(channel).ok_or_else(gone)?.to_owned();
+        let personal = info.personal.as_ref().ok_or_else(gone)?;
+        let (subject, body, html) = if let Some(template) = &info.compiled {
+            let vars: Map<String, Value> =
+                personal.vars.as_ref().map(|vars| vars.0.clone().into_iter().collect()).unwrap_or_default();
+            let contact = info.contact_values.as_ref();
+            let rendered = template
+                .render(channel, info.locale.as_deref(), &vars, contact)
+                .map_err(|error| Answer::of(Outcome::ContentFault).because(error.to_string()))?;
+            (rendered.subject, rendered.body, rendered.html)
+        } else {
+            let content = personal.content.as_ref().and_then(|content| content.get(channel));
+            let none =
+                || Answer::of(Outcome::ContentFault).because("the message says nothing on this channel");
+            let content = content.ok_or_else(none)?;
+            (
+                content.subject.as_ref().map(|text| text.as_str().to_owned()),
+                content.body.as_str().to_owned(),
+                content.html.as_ref().map(|text| text.as_str().to_owned()),
+            )
+        };
+        let provider = self.state().providers.get(&attempt.provider).and_then(|p| p.record.clone());
+        let metadata = info.clear.metadata.0.iter();
+        let metadata = metadata.map(|(name, value)| (name.clone(), Value::String(value.as_str().to_owned())));
+        Ok(Call {
+            attempt_id: attempt.id,
+            message_id: info.id,
+            channel,
+            to,
+            subject,
+            body,
+            html,
+            category: info.clear.category.as_str().to_owned(),
+            metadata: metadata.collect(),
+            valid_until: attempt.valid_until,
+            callback_url: provider.map(|provider| self.callback_url(provider.id)).unwrap_or_default(),
+            now: self.real_now(),
+        })
+    }
+}

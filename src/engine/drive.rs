@@ -1,0 +1,256 @@
+//! Carries changes of messages out: decided, committed, and followed by what they ask for.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::decide::{After, Before, Decision, Input};
+use super::desk::Desk;
+use super::front::Refusal;
+use super::running::Running;
+use crate::machine::StageId;
+use crate::model::{Id, Instant, Span, kinds};
+use crate::store::rows::Kept;
+use crate::store::{Change, Committed, MessageChange, StoreError};
+
+/// How long a change waits before it is tried again, at first and at most, in milliseconds.
+const AGAIN_MS: (i64, i64) = (100, 5_000);
+
+/// What became of a change that was asked for.
+pub(super) enum Carried {
+    Done,
+    /// The idempotency key was known: nothing was done.
+    Replayed(Box<Kept>),
+}
+
+/// What goes with a change beside the message's own rows.
+pub(super) type Extra<'a> = Box<dyn FnOnce(&Decision, &mut Change) -> Result<(), StoreError> + Send + 'a>;
+
+impl Desk {
+    /// Does something to a message on its own account, however often the store must be asked, and
+    /// then whatever is due at once.
+    pub(super) async fn drive(self: &Arc<Self>, id: Id<kinds::Message>, input: Input) {
+        let mut held = match self.enter_for_long(id).await {
+            Some(held) => held,
+            None => return,
+        };
+        let mut inputs = vec![input];
+        let mut pause = AGAIN_MS.0;
+        loop {
+            let Some(running) = held.as_mut() else { return };
+            match self.change(running, &mut inputs, None).await {
+                Ok(_) => {
+                    pause = AGAIN_MS.0;
+                    let due = running.due().is_some_and(|due| due <= self.now());
+                    if !due || running.state.instance.ended().is_some() && running.said.is_empty() {
+                        break;
+                    }
+                    inputs = vec![Input::Due];
+                }
+                Err(error) if error.is_retryable() && !matches!(error, StoreError::Conflict { .. }) => {
+                    self.context.clocks.real_until(self.real_now().plus(Span::from_ms(pause))).await;
+                    pause = (pause * 2).min(AGAIN_MS.1);
+                }
+                Err(error) => {
+                    self.give_up(id, &error);
+                    held.take();
+                    return;
+                }
+            }
+        }
+        if let Some(running) = held.as_ref() {
+            self.settle(id, running);
+        }
+    }
+
+    /// The same, beside whatever else goes on.
+    pub(super) fn spawn_drive(self: &Arc<Self>, id: Id<kinds::Message>, input: Input) {
+        let (desk, counted) = (Arc::clone(self), self.begin());
+        tokio::spawn(async move {
+            desk.drive(id, input).await;
+            drop(counted);
+        });
+    }
+
+    /// Takes the lock of a message, however often the store must be asked.
+    async fn enter_for_long(
+        self: &Arc<Self>,
+        id: Id<kinds::Message>,
+    ) -> Option<OwnedMutexGuard<Option<Running>>> {
+        let mut pause = AGAIN_MS.0;
+        loop {
+            match self.enter(id).await {
+                Ok(held) => return Some(held),
+                Err(Refusal::Store(error)) if error.is_retryable() => {
+                    self.context.clocks.real_until(self.real_now().plus(Span::from_ms(pause))).await;
+                    pause = (pause * 2).min(AGAIN_MS.1);
+                }
+                Err(Refusal::NotFound) => return None,
+                Err(error) => {
+                    tracing::error!(scope = %self.id(), message = %id, %error, "a message cannot be read");
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// A change that can never be written here: the message leaves memory, and what is in the store
+    /// counts.
+    fn give_up(&self, id: Id<kinds::Message>, error: &StoreError) {
+        let closing = matches!(error, StoreError::Closing);
+        if !closing {
+            tracing::error!(scope = %self.id(), message = %id, %error, "a change of a message was not written");
+        }
+        self.forget(id);
+    }
+
+    /// Decides and commits one change of a message, then does what it asks for. Its lock is held.
+    ///
+    /// # Errors
+    /// Where nothing was written; what was taken in memory is given back then.
+    pub(super) async fn change(
+        self: &Arc<Self>,
+        running: &mut Running,
+        inputs: &mut [Input],
+        extra: Option<Extra<'_>>,
+    ) -> Result<Carried, StoreError> {
+        self.refresh(running).await?;
+        let now = self.now();
+        let before = Before {
+            info: &running.info,
+            state: running.state.clone(),
+            attempts: running.attempts.clone(),
+            said: running.said.clone(),
+            counts: running.counts.clone(),
+            beginning: None,
+        };
+        let was_ended = running.state.instance.ended().is_some();
+        let mut decision = self.decide(before, inputs, now)?;
+        let quiet = decision.journal.is_none()
+            && decision.events.is_empty()
+            && decision.outcomes.is_empty()
+            && decision.state.instance == running.state.instance;
+        if quiet && extra.is_none() {
+            // Nothing came of it: nothing is written.
+            running.said = decision.said;
+            running.counts = decision.counts;
+            self.placed(running, decision.attempts);
+            return Ok(Carried::Done);
+        }
+        let mut change = Change::default();
+        let begun = Some((running.n, running.version));
+        let step = decision.message_step(&running.info, begun, was_ended, None);
+        let prepared = step.and_then(|step| {
+            if let Some(step) = step {
+                let mut part = MessageChange::new(step);
+                decision.fill(&mut part);
+                change.messages.push(part);
+            }
+            if let Some(key) = &running.info.key {
+                key.keep_in(&mut change);
+            }
+            if let Some(extra) = extra {
+                extra(&decision, &mut change)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = prepared {
+            self.undo(&mut decision);
+            return Err(error);
+        }
+        match self.commit(change, std::slice::from_mut(&mut decision)).await? {
+            Committed::Applied(_) => {
+                running.version += 1;
+                self.applied(running, decision);
+                Ok(Carried::Done)
+            }
+            Committed::Replayed(kept) => Ok(Carried::Replayed(kept)),
+        }
+    }
+
+    /// Commits a change with what the scope has to write besides; where it is not written, all that
+    /// its decisions took in memory is given back.
+    pub(super) async fn commit(
+        &self,
+        mut change: Change,
+        decisions: &mut [Decision],
+    ) -> Result<Committed, StoreError> {
+        let (events, unhealthy) = {
+            let mut state = self.state();
+            let events = std::mem::take(&mut state.events);
+            let unhealthy = std::mem::take(&mut state.unhealthy);
+            for name in &unhealthy {
+                change.provider_states.push(state.providers.state_row(name)?);
+            }
+            (events, unhealthy)
+        };
+        change.events.extend(events.iter().cloned());
+        for decision in decisions.iter_mut() {
+            change.usage.append(&mut decision.usage);
+        }
+        let committed = self.scope.commit(change).await;
+        if !matches!(committed, Ok(Committed::Applied(_))) {
+            for decision in decisions.iter_mut() {
+                self.undo(decision);
+            }
+            let mut state = self.state();
+            let later = std::mem::replace(&mut state.events, events);
+            state.events.extend(later);
+            state.unhealthy.extend(unhealthy);
+        }
+        committed
+    }
+
+    /// A change is durable: memory follows, and what it asks for is done.
+    pub(super) fn applied(self: &Arc<Self>, running: &mut Running, decision: Decision) {
+        running.state = decision.state;
+        running.said = decision.said;
+        running.counts = decision.counts;
+        running.attempts = decision.attempts;
+        if running.state.instance.queued().next().is_none() {
+            self.state().providers.forget(running.info.id);
+        }
+        for after in decision.after {
+            match after {
+                After::Call { number } => self.dispatch(running, number, false),
+                After::Again { number } => self.dispatch(running, number, false),
+                After::LookUp { number } => self.dispatch(running, number, true),
+            }
+        }
+        self.call_up();
+    }
+
+    fn placed(&self, running: &mut Running, attempts: Vec<super::running::Attempt>) {
+        running.attempts = attempts;
+    }
+
+    /// Calls up the stages for which a provider has a place now.
+    pub(super) fn call_up(self: &Arc<Self>) -> Option<Instant> {
+        let (called, next) = {
+            let real_now = self.real_now();
+            self.state().providers.call_up(real_now)
+        };
+        for (message, stage) in called {
+            self.spawn_ready(message, stage);
+        }
+        next
+    }
+
+    fn spawn_ready(self: &Arc<Self>, message: Id<kinds::Message>, stage: StageId) {
+        if self.context.stopping.load(Ordering::Acquire) {
+            return;
+        }
+        self.spawn_drive(message, Input::What(crate::machine::What::Ready { stage }));
+    }
+}
+
+impl Decision {
+    /// Puts the rows of a message into its part of a change.
+    pub(super) fn fill(&mut self, part: &mut MessageChange) {
+        part.journal.extend(self.journal.take());
+        part.events.append(&mut self.events);
+        part.attempts.append(&mut self.new_attempts);
+        part.outcomes.append(&mut self.outcomes);
+    }
+}

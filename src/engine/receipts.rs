@@ -1,0 +1,349 @@
+//! What comes back: receipts and replies, by a provider's callback or by a tester's hand.
+
+use std::sync::Arc;
+
+use reqwest::header::HeaderMap;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::decide::Input;
+use super::desk::Desk;
+use super::doc::{AttemptDoc, ReplyText};
+use super::drive::{Carried, Extra};
+use super::front::{Claim, Refusal, Taken};
+use super::records::{read, write};
+use super::tell::reply_of;
+use crate::model::shapes::{EventType, TestReply};
+use crate::model::{Channel, Confirmation, Fault, Id, Ids, Instant, Outcome, Span, canonical, kinds};
+use crate::providers::{Callback, CallbackError, Report};
+use crate::store::rows::{ConsentRow, EarlyReceiptRow, EventFilter, KeptAnswer, NewAudit, StoredAttempt};
+use crate::store::{Change, ConsentChange, Page, PageStart, StoreError};
+
+/// How long after a message a reply to its address belongs to it.
+const REPLY_WITHIN: Span = Span::from_s(7 * 86_400);
+/// The words by which a person wants a channel no more, and wants it again.
+const STOP: [&str; 5] = ["STOP", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"];
+const START: &str = "START";
+
+/// A receipt that came before the answer to its send, as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Early {
+    level: Option<Confirmation>,
+    fault: Option<Outcome>,
+}
+
+impl Early {
+    /// How it comes to the machine.
+    fn input(&self, number: u32) -> Input {
+        match self.level {
+            Some(level) => Input::Confirmed { number, level, reply: None },
+            None => Input::FailedLater { number, fault: self.fault, counted: false },
+        }
+    }
+}
+
+impl Desk {
+    /// What a provider of this scope sent to its callback address.
+    pub(super) async fn callback(
+        self: &Arc<Self>,
+        provider: Id<kinds::Provider>,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<(), Refusal> {
+        let row = self.scope.provider_by_id(provider).await?.ok_or(Refusal::Unverified)?;
+        let adapter = self.state().providers.get(&row.name).and_then(|provider| provider.adapter.clone());
+        let adapter = adapter.ok_or(Refusal::Unverified)?;
+        let callbacks = adapter.callbacks(headers, body, self.real_now()).map_err(|error| match error {
+            CallbackError::Unverified => Refusal::Unverified,
+            CallbackError::NotUnderstood(faults) => Refusal::Invalid(faults),
+        })?;
+        for callback in callbacks {
+            self.called_back(&row.name, callback).await?;
+        }
+        Ok(())
+    }
+
+    async fn called_back(self: &Arc<Self>, provider: &str, callback: Callback) -> Result<(), Refusal> {
+        match callback {
+            Callback::Receipt { provider_message_id, attempt_id, report, .. } => {
+                let found = self.sent(provider, attempt_id, provider_message_id.as_deref()).await?;
+                let early = match report {
+                    Report::Confirmed(level) => Early { level: Some(level), fault: None },
+                    Report::Failed { fault, .. } => Early { level: None, fault },
+                };
+                match (found, provider_message_id) {
+                    (Some(attempt), _) => {
+                        if let Report::Failed { address_gone: true, .. } = report {
+                            self.address_gone(&attempt).await?;
+                        }
+                        self.receipt(attempt.message_id, number(&attempt)?, &early).await
+                    }
+                    (None, Some(id)) => self.keep_early(provider, id, &early).await,
+                    (None, None) => Ok(()),
+                }
+            }
+            Callback::Reply { provider_message_id, attempt_id, from, text } => {
+                self.replied(provider, attempt_id, provider_message_id, &from, text).await
+            }
+        }
+    }
+
+    /// The attempt that a provider speaks of.
+    async fn sent(
+        &self,
+        provider: &str,
+        attempt: Option<Id<kinds::Attempt>>,
+        id: Option<&str>,
+    ) -> Result<Option<StoredAttempt>, StoreError> {
+        if let Some(attempt) = attempt
+            && let Some(found) = self.scope.attempt(attempt).await?.filter(|a| a.row.provider == provider)
+        {
+            return Ok(Some(found));
+        }
+        match id {
+            Some(id) => Ok(self.scope.attempts_by_provider_id(provider, id).await?.into_iter().next()),
+            None => Ok(None),
+        }
+    }
+
+    async fn receipt(
+        self: &Arc<Self>,
+        message: Id<kinds::Message>,
+        number: u32,
+        early: &Early,
+    ) -> Result<(), Refusal> {
+        self.put_in(message, early.input(number), None).await
+    }
+
+    /// Something that came for a message, durable when this ends.
+    async fn put_in(
+        self: &Arc<Self>,
+        message: Id<kinds::Message>,
+        input: Input,
+        extra: Option<Extra<'_>>,
+    ) -> Result<(), Refusal> {
+        let _counted = self.begin();
+        let mut held = match self.enter(message).await {
+            Ok(held) => held,
+            Err(Refusal::NotFound) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if let Some(running) = held.as_mut() {
+            self.change(running, &mut [input], extra).await?;
+            self.settle(message, running);
+        }
+        Ok(())
+    }
+
+    /// A receipt of a send that nobody knows: it may have come before the answer to it.
+    async fn keep_early(&self, provider: &str, id: String, early: &Early) -> Result<(), Refusal> {
+        let row = EarlyReceiptRow {
+            provider: provider.to_owned(),
+            provider_message_id: id.clone(),
+            at: self.real_now(),
+            doc: write(early)?,
+        };
+        self.scope.commit(Change { early_receipts: vec![row], ..Change::default() }).await?;
+        self.state().early.insert((provider.to_owned(), id), self.real_now());
+        Ok(())
+    }
+
+    /// Takes up the receipts that came before the answer that gave a send its id.
+    pub(super) async fn take_early(
+        self: &Arc<Self>,
+        message: Id<kinds::Message>,
+        number: u32,
+        provider: &str,
+        id: &str,
+    ) {
+        let key = (provider.to_owned(), id.to_owned());
+        if self.state().early.remove(&key).is_none() {
+            return;
+        }
+        let Ok(rows) = self.scope.early_receipts(provider, id).await else { return };
+        for row in rows {
+            let Ok(early) = read::<Early>(&row.doc) else { continue };
+            self.drive(message, early.input(number)).await;
+        }
+        let taken = Change { early_receipts_taken: vec![key], ..Change::default() };
+        if let Err(error) = self.scope.commit(taken).await {
+            tracing::debug!(scope = %self.id(), %error, "an early receipt stays until it is too old");
+        }
+    }
+
+    async fn address_gone(&self, attempt: &StoredAttempt) -> Result<(), Refusal> {
+        let Some(stored) = self.scope.message(attempt.message_id).await? else { return Ok(()) };
+        let data = json!({"contact_id": stored.row.contact, "channel": attempt.row.channel});
+        let event = self.scope_event(EventType::ContactAddressInvalid, &data, self.now())?;
+        self.scope.commit(Change { events: vec![event], ..Change::default() }).await?;
+        Ok(())
+    }
+
+    /// A person wrote back.
+    async fn replied(
+        self: &Arc<Self>,
+        provider: &str,
+        attempt: Option<Id<kinds::Attempt>>,
+        id: Option<String>,
+        from: &str,
+        text: String,
+    ) -> Result<(), Refusal> {
+        let found = match self.sent(provider, attempt, id.as_deref()).await? {
+            Some(found) => Some(found),
+            None => self.last_to(provider, from).await?,
+        };
+        let Some(found) = found else { return Ok(()) };
+        let consent = self.consent_by(found.row.channel, from, &text);
+        let reply = ReplyText { text, id };
+        let number = number(&found)?;
+        let Some(input) = self.reply_input(&found, number, reply).await? else { return Ok(()) };
+        let changes = consent.is_some();
+        let extra: Extra<'_> = Box::new(move |_, change| {
+            if let Some((row, audit)) = consent {
+                change.consents.push(ConsentChange::Put(row));
+                change.audit.push(audit);
+            }
+            Ok(())
+        });
+        self.put_in(found.message_id, input, changes.then_some(extra)).await?;
+        if changes {
+            self.people_changed();
+        }
+        Ok(())
+    }
+
+    /// How a reply comes to the machine; `None` where it was told already.
+    async fn reply_input(
+        self: &Arc<Self>,
+        attempt: &StoredAttempt,
+        number: u32,
+        reply: ReplyText,
+    ) -> Result<Option<Input>, Refusal> {
+        let held = self.enter(attempt.message_id).await?;
+        let level = held.as_ref().and_then(|running| running.state.instance.level_of(number));
+        if let Some(running) = held.as_ref() {
+            self.settle(attempt.message_id, running);
+        }
+        drop(held);
+        if level != Some(Confirmation::Replied) {
+            let level = Confirmation::Replied;
+            return Ok(Some(Input::Confirmed { number, level, reply: Some(reply) }));
+        }
+        let filter = EventFilter {
+            kind: Some(EventType::MessageReplied.word().to_owned()),
+            message: Some(attempt.message_id),
+        };
+        let told = self.scope.events(filter, Page { start: PageStart::Newest, limit: 100 }).await?;
+        for event in &told.rows {
+            let before = reply_of(&self.scope, &event.row.row).await?;
+            if before.is_some_and(|before| before.text == reply.text && before.id == reply.id) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Input::Another { number, reply }))
+    }
+
+    /// The newest send to an address by a provider.
+    async fn last_to(&self, provider: &str, from: &str) -> Result<Option<StoredAttempt>, StoreError> {
+        let record = self.state().providers.get(provider).and_then(|provider| provider.record.clone());
+        let since = Instant::from_ms(self.now().ms() - REPLY_WITHIN.ms());
+        let mut newest: Option<StoredAttempt> = None;
+        for channel in record.iter().flat_map(|record| record.channels.iter().copied()) {
+            let hash = self.scope.address_hash(channel, from);
+            for found in self.scope.attempts_to(channel, hash, since, 1).await? {
+                if newest.as_ref().is_none_or(|newest| newest.row.at < found.row.at) {
+                    newest = Some(found);
+                }
+            }
+        }
+        Ok(newest)
+    }
+
+    /// What a reply says about the channel itself.
+    fn consent_by(&self, channel: Channel, from: &str, text: &str) -> Option<(ConsentRow, NewAudit)> {
+        let word = text.trim().to_ascii_uppercase();
+        let opted_out = match word.as_str() {
+            START => false,
+            word if STOP.contains(&word) => true,
+            _ => return None,
+        };
+        let at = self.now();
+        let row = ConsentRow { channel, address: self.scope.address_hash(channel, from), opted_out, at };
+        let what = if opted_out { "consent.opted_out" } else { "consent.opted_in" };
+        Some((row, self.audit("system", what, Some(channel.word().to_owned()))))
+    }
+
+    /// An entry for the scope's audit.
+    pub(super) fn audit(&self, who: &str, what: &str, object_id: Option<String>) -> NewAudit {
+        let ids: &dyn Ids = self.context.ids.as_ref();
+        let (id, at) = (ids.mint(), self.now());
+        let entry = json!({"id": id, "at": at, "who": who, "what": what, "object_id": object_id,
+            "request_id": null});
+        NewAudit {
+            id,
+            at,
+            who: who.to_owned(),
+            what: what.to_owned(),
+            object_id,
+            request_id: None,
+            canonical: canonical(&entry).into_bytes(),
+        }
+    }
+
+    /// A reply of a person, under a test key.
+    pub(super) async fn test_reply(
+        self: &Arc<Self>,
+        reply: TestReply,
+        claim: Claim,
+    ) -> Result<Taken<()>, Refusal> {
+        let _gate = self.gate.read().await;
+        let _counted = self.begin();
+        let fault = |pointer: &str, message: &str| Refusal::Invalid(vec![Fault::new(pointer, message)]);
+        let id = reply.message_id;
+        let mut held = self.enter(id).await.map_err(|error| match error {
+            Refusal::NotFound => fault("/message_id", "there is no such message"),
+            other => other,
+        })?;
+        let Some(running) = held.as_mut() else { return Err(Refusal::NotFound) };
+        let sent = running.attempts.iter().rev().find(|attempt| {
+            attempt.channel == reply.channel && running.state.instance.level_of(attempt.number).is_some()
+        });
+        let Some(number) = sent.map(|attempt| attempt.number) else {
+            self.settle(id, running);
+            return Err(fault("/channel", "nothing was sent on this channel"));
+        };
+        let text = ReplyText { text: reply.text.as_str().to_owned(), id: None };
+        let address = running.info.addresses.get(reply.channel).map(str::to_owned);
+        let consent = address.and_then(|address| self.consent_by(reply.channel, &address, &text.text));
+        let changes = consent.is_some();
+        let again = running.state.instance.level_of(number) == Some(Confirmation::Replied);
+        let mut input = if again {
+            Input::Another { number, reply: text }
+        } else {
+            Input::Confirmed { number, level: Confirmation::Replied, reply: Some(text) }
+        };
+        let extra: Extra<'_> = Box::new(move |_, change| {
+            change.keep = Some(claim.kept(202, KeptAnswer::Plain(b"{}".to_vec())));
+            if let Some((row, audit)) = consent {
+                change.consents.push(ConsentChange::Put(row));
+                change.audit.push(audit);
+            }
+            Ok(())
+        });
+        let carried = self.change(running, std::slice::from_mut(&mut input), Some(extra)).await;
+        self.settle(id, running);
+        let carried = carried?;
+        if changes {
+            self.people_changed();
+        }
+        Ok(match carried {
+            Carried::Done => Taken::Done(()),
+            Carried::Replayed(kept) => Taken::Replayed(kept),
+        })
+    }
+}
+
+/// The number of an attempt within its message.
+fn number(attempt: &StoredAttempt) -> Result<u32, StoreError> {
+    Ok(read::<AttemptDoc>(&attempt.row.doc)?.number)
+}

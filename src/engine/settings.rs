@@ -1,0 +1,18 @@
+//! The engine's settings.
+
+use super::breaker::BreakerSettings;
+
+/// What an operator can set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The address of this server as providers reach it, without a slash at its end.
+    pub public_url: String,
+    /// The figures of the breakers.
+    pub breaker: BreakerSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { public_url: "http://127.0.0.1:8080".to_owned(), breaker: BreakerSettings::default() }
+    }
+}

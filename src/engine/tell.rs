@@ -1,0 +1,204 @@
+//! Events: what is told of a message or a scope, and how a row keeps it.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::breaker::Switched;
+use super::decide::Decision;
+use super::desk::{Desk, DeskState};
+use super::doc::{ReplyText, event_place, halves, split};
+use super::records::{read, unreadable, write};
+use super::running::{Attempt, Info};
+use super::show::reasons;
+use crate::machine::Told;
+use crate::model::shapes::{Event, EventType, MessageEventData};
+use crate::model::{Channel, Ids, Instant, kinds};
+use crate::store::StoreError;
+use crate::store::rows::{EventRow, StoredEvent};
+use crate::store::seal::Scope;
+
+/// The data in clear.
+const PLAIN: u8 = b'p';
+/// The data in clear, and a text sealed under the key of the message's subject.
+const SEALED: u8 = b's';
+
+/// Writes the events of one change of a message.
+pub(super) struct Teller<'a> {
+    pub(super) desk: &'a Desk,
+    pub(super) info: &'a Arc<Info>,
+    pub(super) at: Instant,
+}
+
+impl Teller<'_> {
+    pub(super) fn row(
+        &mut self,
+        told: &Told,
+        reply: Option<&ReplyText>,
+        decision: &Decision,
+    ) -> Result<EventRow, StoreError> {
+        let kind = kind(told);
+        let attempt = |number: u32| decision.attempts.iter().find(|attempt| attempt.number == number);
+        let (about, other) = match told {
+            Told::Created | Told::Unconfirmed | Told::Failed | Told::Canceled | Told::Expired => (None, None),
+            Told::Sent { attempt: number, .. }
+            | Told::Read { attempt: number, .. }
+            | Told::Replied { attempt: number, .. } => (attempt(*number), None),
+            Told::Delivered { attempt: number, .. } => (number.and_then(attempt), None),
+            Told::DuplicateDelivery { attempt: number, other_attempt, .. } => {
+                (attempt(*number), attempt(*other_attempt))
+            }
+        };
+        let ids: &dyn Ids = self.desk.context.ids.as_ref();
+        let id = ids.mint::<kinds::Event>();
+        let mut data = serde_json::to_value(self.data(about, decision)).map_err(|_| unreadable())?;
+        if let (Some(other), Some(data)) = (other, data.as_object_mut()) {
+            data.insert("other_channel".into(), json!(other.channel));
+            data.insert("other_provider".into(), json!(other.provider));
+        }
+        let plain = serde_json::to_vec(&data).map_err(|_| unreadable())?;
+        let bytes = match (kind, reply, &self.info.key) {
+            (EventType::MessageReplied, Some(reply), Some(key)) => {
+                let sealed = self.desk.scope.seal(key, &event_place(id), &write(reply)?)?;
+                let mut subject = self.info.clear.subject.to_vec();
+                subject.extend(sealed);
+                tagged(SEALED, &split(&plain, &subject))
+            }
+            _ => tagged(PLAIN, &plain),
+        };
+        let sequence = Some(u64::from(decision.state.event_sequence));
+        Ok(EventRow { id, kind: kind.word().to_owned(), at: self.at, sequence, data: bytes })
+    }
+
+    fn data(&self, about: Option<&Attempt>, decision: &Decision) -> MessageEventData {
+        let info = self.info;
+        let instance = decision.instance();
+        MessageEventData {
+            message_id: info.id,
+            contact_id: info.contact,
+            template: info.template.as_ref().map(|names| format!("{}@{}", names.name, names.version)),
+            policy: info.policy.as_ref().map(|names| format!("{}@{}", names.name, names.version)),
+            channel: about.map(|attempt| attempt.channel),
+            provider: about.map(|attempt| attempt.provider.clone()),
+            provider_message_id: about.and_then(|attempt| attempt.provider_message_id.clone()),
+            status: instance.status(),
+            reasons: reasons(instance, &info.plan.machine),
+            metadata: info.clear.metadata.clone(),
+        }
+    }
+}
+
+fn tagged(tag: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + 1);
+    out.push(tag);
+    out.extend(bytes);
+    out
+}
+
+fn kind(told: &Told) -> EventType {
+    match told {
+        Told::Created => EventType::MessageCreated,
+        Told::Sent { .. } => EventType::MessageSent,
+        Told::Delivered { .. } => EventType::MessageDelivered,
+        Told::Read { .. } => EventType::MessageRead,
+        Told::Replied { .. } => EventType::MessageReplied,
+        Told::DuplicateDelivery { .. } => EventType::MessageDuplicateDelivery,
+        Told::Unconfirmed => EventType::MessageUnconfirmed,
+        Told::Failed => EventType::MessageFailed,
+        Told::Canceled => EventType::MessageCanceled,
+        Told::Expired => EventType::MessageExpired,
+    }
+}
+
+impl Desk {
+    /// An event of no message, in which nothing is personal.
+    pub(super) fn scope_event(
+        &self,
+        kind: EventType,
+        data: &Value,
+        at: Instant,
+    ) -> Result<EventRow, StoreError> {
+        let ids: &dyn Ids = self.context.ids.as_ref();
+        let bytes = tagged(PLAIN, &serde_json::to_vec(data).map_err(|_| unreadable())?);
+        Ok(EventRow { id: ids.mint(), kind: kind.word().to_owned(), at, sequence: None, data: bytes })
+    }
+
+    pub(super) fn address_invalid(
+        &self,
+        info: &Info,
+        channel: Channel,
+        at: Instant,
+    ) -> Result<EventRow, StoreError> {
+        let data = json!({"contact_id": info.contact, "channel": channel});
+        self.scope_event(EventType::ContactAddressInvalid, &data, at)
+    }
+
+    /// The event of a breaker that switched.
+    pub(super) fn circuit(
+        &self,
+        state: &DeskState,
+        name: &str,
+        switched: Switched,
+        at: Instant,
+    ) -> Result<EventRow, StoreError> {
+        let provider = state.providers.get(name);
+        let channels = provider.and_then(|provider| provider.record.as_ref()).map(|r| r.channels.clone());
+        let breaker = provider.map(|provider| provider.breaker.shown(name, at));
+        let (kind, reason) = match switched {
+            Switched::Opened => (EventType::ProviderCircuitOpened, "too many failures"),
+            Switched::Closed => (EventType::ProviderCircuitClosed, "it works again"),
+        };
+        let data = json!({
+            "provider": name,
+            "channels": channels.unwrap_or_default(),
+            "breaker": breaker.as_ref().map(|breaker| breaker.state),
+            "reason": reason,
+            "until": breaker.and_then(|breaker| breaker.until),
+        });
+        self.scope_event(kind, &data, at)
+    }
+}
+
+/// The bytes that a row keeps for an event's data in which nothing is personal.
+#[must_use]
+pub fn plain_data(data: &Value) -> Vec<u8> {
+    tagged(PLAIN, &serde_json::to_vec(data).unwrap_or_default())
+}
+
+/// The event of a row, as callers see it; without what is sealed once its person was erased.
+///
+/// # Errors
+/// Where the row has another form.
+pub async fn read_event(scope: &Scope, event: &StoredEvent) -> Result<Event, StoreError> {
+    let row = &event.row;
+    let kind = EventType::from_word(&row.kind).ok_or_else(unreadable)?;
+    let data = match row.data.split_first() {
+        Some((&PLAIN, plain)) => read::<Value>(plain)?,
+        Some((&SEALED, both)) => {
+            let (plain, sealed) = halves(both)?;
+            let mut data = read::<Value>(plain)?;
+            let text = reply_text(scope, row, sealed).await?;
+            if let Some(fields) = data.as_object_mut() {
+                fields.insert("text".into(), json!(text.map(|reply| reply.text)));
+            }
+            data
+        }
+        _ => return Err(unreadable()),
+    };
+    Ok(Event { id: row.id, r#type: kind, timestamp: row.at, sequence: row.sequence, data })
+}
+
+/// What is sealed in the row of a reply; `None` once its person was erased.
+pub(super) async fn reply_of(scope: &Scope, row: &EventRow) -> Result<Option<ReplyText>, StoreError> {
+    match row.data.split_first() {
+        Some((&SEALED, both)) => reply_text(scope, row, halves(both)?.1).await,
+        _ => Ok(None),
+    }
+}
+
+async fn reply_text(scope: &Scope, row: &EventRow, sealed: &[u8]) -> Result<Option<ReplyText>, StoreError> {
+    let (subject, sealed) = sealed.split_first_chunk::<16>().ok_or_else(unreadable)?;
+    let key = scope.known_subject_key(crate::store::rows::SubjectId(*subject)).await?;
+    let Some(key) = key else { return Ok(None) };
+    read(&scope.open(&key, &event_place(row.id), sealed)?).map(Some)
+}

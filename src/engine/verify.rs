@@ -1,0 +1,173 @@
+//! The audit of a scope, recomputed: the chain of every message, and its replay through `step`.
+
+use super::doc::{State, read_clear};
+use super::journal::{Body, NO_HASH, chained};
+use super::policies::{Inline, Plan, Policies, of_channels};
+use super::records::unreadable;
+use crate::machine::{Instance, JournalEntry, Mismatch};
+use crate::model::{Id, kinds};
+use crate::store::rows::{MessageState, StoredJournal, StoredMessage};
+use crate::store::seal::Scope;
+use crate::store::{Page, PageStart, Position, StoreError};
+
+/// The first row of a message that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Which message.
+    pub message: Id<kinds::Message>,
+    /// The number of the transition at which it shows.
+    pub seq: u64,
+    /// What is wrong, in our own words.
+    pub what: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Messages looked at.
+    pub messages: u64,
+    /// Transitions whose chain was recomputed.
+    pub transitions: u64,
+    /// Messages that other semantics than this program's made: their chain was checked, and they were
+    /// not replayed.
+    pub not_replayed: u64,
+    /// The first fault of each message that has one.
+    pub faults: Vec<Fault>,
+}
+
+/// Checks every message of a scope, from its rows alone.
+///
+/// # Errors
+/// Where a row cannot be read at all.
+pub async fn verify(scope: &Scope) -> Result<Verified, StoreError> {
+    let policies = Policies::default();
+    let (mut verified, mut start) = (Verified::default(), PageStart::Newest);
+    loop {
+        let page = scope.messages(Default::default(), Page { start, limit: 100 }).await?;
+        for message in &page.rows {
+            verify_message(scope, &policies, &message.row, &mut verified).await?;
+        }
+        match page.rows.last() {
+            Some(last) if page.has_more => start = PageStart::After(last.n),
+            _ => return Ok(verified),
+        }
+    }
+}
+
+async fn verify_message(
+    scope: &Scope,
+    policies: &Policies,
+    message: &StoredMessage,
+    verified: &mut Verified,
+) -> Result<(), StoreError> {
+    verified.messages += 1;
+    let rows = journal(scope, message.n).await?;
+    let plan = plan(scope, policies, message).await?;
+    let mut check = Check { plan, hash: NO_HASH, seq: 0, instance: None, replayed: true };
+    for row in &rows {
+        verified.transitions += u64::from(row.row.count);
+        if let Err(what) = check.row(row) {
+            verified.faults.push(Fault { message: message.row.id, seq: row.row.seq, what });
+            return Ok(());
+        }
+    }
+    if let Err(what) = check.end(message) {
+        verified.faults.push(Fault { message: message.row.id, seq: check.seq, what });
+    }
+    verified.not_replayed += u64::from(!check.replayed);
+    Ok(())
+}
+
+async fn journal(scope: &Scope, n: Position) -> Result<Vec<StoredJournal>, StoreError> {
+    const ROWS: u32 = 1_000;
+    let mut all: Vec<StoredJournal> = Vec::new();
+    loop {
+        let from = all.last().map_or(0, |row| row.row.seq + u64::from(row.row.count));
+        let mut rows = scope.journal(n, from, ROWS).await?;
+        let full = rows.len() >= usize::try_from(ROWS).unwrap_or(usize::MAX);
+        all.append(&mut rows);
+        if !full {
+            return Ok(all);
+        }
+    }
+}
+
+async fn plan(scope: &Scope, policies: &Policies, message: &StoredMessage) -> Result<Plan, StoreError> {
+    if let Some(names) = &message.row.policy {
+        return policies.version(scope, names).await;
+    }
+    let clear = read_clear(&message.row.doc)?;
+    let source = match (&clear.strategy, &clear.channels) {
+        (Some(strategy), _) => strategy.as_str().to_owned(),
+        (None, Some(channels)) => of_channels(&channels.0, clear.fallback_after),
+        (None, None) => return Err(unreadable()),
+    };
+    policies.again(scope, &Inline { source, uses: clear.uses }).await
+}
+
+/// The check of one message, row by row.
+struct Check {
+    plan: Plan,
+    hash: [u8; 32],
+    seq: u64,
+    instance: Option<Instance>,
+    replayed: bool,
+}
+
+impl Check {
+    fn row(&mut self, row: &StoredJournal) -> Result<(), String> {
+        let journal = &row.row;
+        if journal.seq != self.seq + 1 {
+            return Err(format!("transition {} is missing", self.seq + 1));
+        }
+        let body = Body::read(&journal.body).map_err(|error| error.to_string())?;
+        let count = u32::try_from(body.transitions.len()).unwrap_or(u32::MAX);
+        if count != journal.count {
+            return Err("the row says another number of transitions than it holds".to_owned());
+        }
+        for line in &body.transitions {
+            self.hash = chained(self.hash, line);
+        }
+        if self.hash != journal.hash {
+            return Err("the chain of hashes breaks here".to_owned());
+        }
+        self.seq += u64::from(count);
+        let entry = JournalEntry::from_bytes(&body.entry).map_err(|error| error.to_string())?;
+        if !self.replayed {
+            return Ok(());
+        }
+        match entry.replay(&self.plan.machine, self.instance.take()) {
+            Ok(replayed) => {
+                let count = u32::try_from(replayed.transitions.len()).unwrap_or(u32::MAX);
+                let lines = super::journal::lines(row.message_id, &body.entry, &replayed.transitions);
+                if count != journal.count || lines != body.transitions {
+                    return Err("the replay gives other transitions than are on record".to_owned());
+                }
+                self.instance = Some(replayed.instance);
+                Ok(())
+            }
+            Err(Mismatch::Semantics(_)) => {
+                self.replayed = false;
+                Ok(())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn end(&self, message: &StoredMessage) -> Result<(), String> {
+        let bytes = match &message.state {
+            MessageState::Live(live) => &live.state,
+            MessageState::Ended(ended) => &ended.state,
+        };
+        let state = State::read(bytes, &self.plan.machine).map_err(|error| error.to_string())?;
+        if state.hash != self.hash {
+            return Err("the message's state has another hash than the end of its chain".to_owned());
+        }
+        match &self.instance {
+            Some(instance) if self.replayed && *instance != state.instance => {
+                Err("the replay gives another state than the one on record".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
