@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::decide::Input;
 use super::desk::Desk;
+use super::doc::read_clear;
 use super::drive::{Carried, Extra};
 use super::front::{Claim, Refusal, SeqPage, Taken};
 use super::journal::{Body, NO_HASH, chained, hex};
@@ -15,8 +16,10 @@ use crate::machine::What;
 use crate::model::shapes::{Confirm, Message, Transition, TransitionEvent};
 use crate::model::{Fault, Id, Instant, kinds};
 use crate::store::rows::{KeptAnswer, MessageFilter, StoredMessage, SubjectId};
-use crate::store::seal::Scope;
-use crate::store::{Change, Committed, ContactChange, Listed, Page, Positioned, StoreError};
+use crate::store::{Change, Committed, Listed, Page, Positioned, StoreError};
+
+/// How many messages are looked at at once for those of an erased person.
+const LIVE_ROWS: u32 = 500;
 
 impl Desk {
     /// Takes a message back.
@@ -151,29 +154,31 @@ impl Desk {
         Ok((all, more))
     }
 
-    /// Cancels what is on its way to a contact, and erases the contact.
+    /// Cancels what is on its way to a contact, or to its addresses, and commits the change that
+    /// erases it.
     pub(super) async fn erase(
         self: &Arc<Self>,
         contact: Id<kinds::Contact>,
-        mut change: Change,
+        change: Change,
     ) -> Result<Taken<()>, Refusal> {
         let _gate = self.gate.read().await;
         let _counted = self.begin();
-        if let Some(key) = change.key()
-            && let Some(kept) = self.scope.idempotency(key).await?
-        {
-            return Ok(Taken::Replayed(Box::new(kept)));
+        let mut after = 0;
+        loop {
+            let live = self.scope.live(after, LIVE_ROWS).await?;
+            let full = live.len() >= usize::try_from(LIVE_ROWS).unwrap_or(usize::MAX);
+            for message in live {
+                after = message.n;
+                let subject = read_clear(&message.row.doc)?.subject();
+                if message.row.contact == Some(contact) || change.erased.contains(&subject) {
+                    self.drive(message.row.id, Input::What(What::Canceled)).await;
+                }
+            }
+            if !full {
+                break;
+            }
         }
-        let row = self.scope.contact(contact).await?.ok_or(Refusal::NotFound)?;
-        let record = self.contact(contact).await?.ok_or(Refusal::NotFound)?;
-        for message in self.scope.live_of_contact(contact).await? {
-            self.drive(message.row.id, Input::What(What::Canceled)).await;
-        }
-        let mut subjects = vec![Scope::subject_of_contact(contact)];
-        subjects.extend(record.hashes(&self.scope).into_iter().map(|(_, hash)| SubjectId::from(hash)));
-        self.note_erased(&subjects).await?;
-        change.contacts.push(ContactChange::Delete(contact, row.version));
-        change.erased.extend(&subjects);
+        self.note_erased(&change.erased).await?;
         let committed = self.commit(change, &mut []).await?;
         self.people_changed();
         Ok(match committed {
