@@ -172,6 +172,8 @@ pub(super) fn state(run: &StageRun) -> StageState {
         _ if run.dropped => StageState::Pending,
         (Phase::Held(_), _) | (_, Activity::Held { .. }) => StageState::Held,
         (_, Activity::Retry(_) | Activity::Paused(_) | Activity::Queued(_)) => StageState::Sending,
+        // Between an answer and what follows from it, or until the next repetition.
+        (Phase::Open, Activity::None) if !waits => StageState::Sending,
         (Phase::Open | Phase::Over | Phase::Waiting(_), Activity::None) => StageState::Waiting,
     }
 }

@@ -37,9 +37,9 @@ pub(super) struct Due {
 }
 
 impl Due {
-    /// Whether it comes before the start of the stage at `place` where both are due.
-    pub(super) fn comes_before(&self, place: u16) -> bool {
-        self.order < (2, place, 0)
+    /// Whether it comes before a start of the stage at `place` at `at`.
+    pub(super) fn comes_before(&self, at: Instant, place: u16) -> bool {
+        (self.at, self.order) < (at, (2, place, 0))
     }
 }
 

@@ -80,8 +80,8 @@ impl Run<'_> {
         // this start follows from that step.
         let stages = &self.machine.strategy(strategy).stages;
         let place = stages.get(usize::from(self.strategy(strategy).next)).map_or(0, |stage| stage.0);
-        let before = first_due(self.machine, &self.instance)
-            .is_some_and(|due| due.at <= self.at && due.comes_before(place));
+        let before = self.expiring()
+            || first_due(self.machine, &self.instance).is_some_and(|due| due.comes_before(self.at, place));
         if !before {
             self.take_turn(strategy);
         }
