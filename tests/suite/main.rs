@@ -7,6 +7,7 @@
 //! The one integration binary: it links once.
 
 mod api;
+mod architecture;
 mod cases;
 mod cli;
 mod front;
