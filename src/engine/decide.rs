@@ -111,7 +111,9 @@ impl Desk {
             stepped: false,
             undo: Vec::new(),
         };
+        let known = decision.said.len();
         let mut work = Work {
+            known,
             desk: self,
             info: &info,
             now,
@@ -180,6 +182,9 @@ struct Work<'a> {
     entry: &'a mut JournalEntry,
     told: Vec<(Told, Option<ReplyText>)>,
     transitions: Vec<Transition>,
+    /// How many of the things still to be said were certain before this change. What it makes
+    /// certain itself is said after it is durable: no provider answers a call that was not made.
+    known: usize,
 }
 
 impl Work<'_> {
@@ -230,7 +235,7 @@ impl Work<'_> {
             let timer = next_due(machine, &decision.state.instance).filter(|at| *at <= self.now);
             let ready = |immediate: bool, decision: &Decision| {
                 let at = |said: &Said| said.at;
-                let said = decision.said.iter().enumerate();
+                let said = decision.said.iter().enumerate().take(self.known);
                 let said =
                     said.filter(|(_, said)| said.at <= self.now && (immediate || said.since < said.at));
                 said.min_by_key(|(place, said)| (at(said), *place)).map(|(place, said)| (place, said.at))
@@ -256,6 +261,7 @@ impl Work<'_> {
         place: usize,
     ) -> Result<(), StoreError> {
         let said = decision.said.remove(place);
+        self.known -= 1;
         let number = said.attempt;
         let confirmed = |level| What::Confirmed { attempt: number, level };
         match said.what {
