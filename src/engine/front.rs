@@ -31,7 +31,7 @@ pub enum Refusal {
     /// Names, ids or values that do not fit, each at its JSON pointer.
     #[error("the request has faults")]
     Invalid(Vec<Fault>),
-    /// The policy text does not compile; the findings as `spine policy check --format json` gives
+    /// The policy text does not compile; the list of findings as `spine policy check --format json` gives
     /// them.
     #[error("the policy does not compile")]
     PolicyInvalid(Value),

@@ -419,7 +419,7 @@ impl Desk {
                 let (path, policies) = ("strategy".to_owned(), compiled.found);
                 let file = lint::FileFindings { path, source, policies, findings };
                 let report = lint::report::Report::of(&[file]);
-                Err(Refusal::PolicyInvalid(serde_json::to_value(report).map_err(|_| unreadable())?))
+                Err(Refusal::PolicyInvalid(serde_json::to_value(report.findings).map_err(|_| unreadable())?))
             }
         }
     }

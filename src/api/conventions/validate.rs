@@ -220,7 +220,17 @@ fn one_of(context: &[Vec<ValidationError<'static>>]) -> String {
         }
     }
     if words.is_empty() {
-        "has none of the forms that can be taken here".into()
+        // No branch is of its type. That a value may be left out needs no words.
+        let kinds = context.iter().flatten().filter_map(|error| match error.kind() {
+            Kind::Type { kind: TypeKind::Single(kind) } => Some(kind.to_string()),
+            _ => None,
+        });
+        let mut kinds: Vec<_> = kinds.filter(|kind| kind != "null").map(|kind| with_article(&kind)).collect();
+        kinds.dedup();
+        match kinds.as_slice() {
+            [] => "has none of the forms that can be taken here".into(),
+            kinds => format!("must be {}", kinds.join(" or ")),
+        }
     } else {
         format!("must be one of {}", words.join(", "))
     }
