@@ -112,6 +112,7 @@ impl Api {
         }
         let document = openapi::document(&endpoints)?;
         let text = document_text(&document);
+        let checked = openapi::of_requests(&document, &endpoints);
         Ok(Api(Arc::new(App {
             registry: parts.store.registry(),
             front: parts.front,
@@ -122,7 +123,7 @@ impl Api {
             settings: parts.settings,
             endpoints: endpoints.into_iter().map(Arc::new).collect(),
             routes,
-            validators: Validators::of(document, openapi::FORMATS)?,
+            validators: Validators::of(checked, openapi::FORMATS)?,
             document: text.into(),
             limiter: Limiter::new(parts.settings.rate, parts.steady),
             in_flight: InFlight::default(),
