@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::config::Fault;
+use super::node::NodeError;
 use crate::store::StoreError;
 
 /// Why a command could not run: exit code 2.
@@ -30,6 +31,9 @@ pub enum CliError {
     /// The store's failure.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The server did not start.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// Something that cannot be done as it was asked for.
     #[error("{0}")]
     Refused(String),

@@ -9,11 +9,14 @@
 
 mod completions;
 mod config;
+mod demo;
 mod error;
 mod key;
+mod node;
 mod openapi;
 mod operator;
 mod policy;
+mod serve;
 mod table;
 mod tenant;
 mod terminal;
@@ -24,6 +27,7 @@ use clap::Parser;
 
 pub use config::Fault as ConfigFault;
 pub use error::CliError;
+pub use node::{Calls, Node, NodeError, NodeSettings};
 
 /// Declares commands: the enum that clap reads, and the call of each `run`.
 macro_rules! commands {
@@ -45,6 +49,8 @@ use commands;
 commands! {
     /// What `spine` can do.
     Command {
+        Demo(demo::Args),
+        Serve(serve::Args),
         Policy(policy::Args),
         Tenant(tenant::Args),
         Key(key::Args),

@@ -1,6 +1,7 @@
 //! The configuration: one file of defaults with comments, which is its documentation, and a file of
 //! the operator's that says what is different.
 
+mod parts;
 mod place;
 mod reader;
 mod value;
@@ -13,7 +14,7 @@ use serde_yaml::Value;
 
 use place::{Place, find};
 use reader::{Raw, Reader};
-pub(crate) use value::{BaseUrl, Bytes, Count, Listen, LogFormat, LogLevel};
+pub(crate) use value::{BaseUrl, Bytes, Count, Listen, LogFormat, LogLevel, Percent};
 
 use super::{CliError, terminal};
 
@@ -43,6 +44,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) outbound: Outbound,
     pub(crate) providers: Calls,
+    pub(crate) breaker: Breaker,
     pub(crate) webhooks: Webhooks,
     pub(crate) log: Log,
 }
@@ -52,7 +54,6 @@ pub(crate) struct Config {
 pub(crate) struct Server {
     pub(crate) listen: Listen,
     pub(crate) public_url: Option<BaseUrl>,
-    pub(crate) stop_time_max: Duration,
 }
 
 /// `limits`.
@@ -75,6 +76,18 @@ pub(crate) struct Outbound {
 pub(crate) struct Calls {
     pub(crate) connect_timeout: Duration,
     pub(crate) call_timeout: Duration,
+}
+
+/// `breaker`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Breaker {
+    pub(crate) failures_max: Count,
+    pub(crate) window: Duration,
+    pub(crate) window_results_min: Count,
+    pub(crate) window_failures_percent: Percent,
+    pub(crate) open_for: Duration,
+    pub(crate) open_for_max: Duration,
+    pub(crate) successes_to_close: Count,
 }
 
 /// `webhooks`.
@@ -138,11 +151,7 @@ impl Config {
 
 fn read(r: &mut Reader<'_>) -> Config {
     let config = Config {
-        server: r.section("server", |r| Server {
-            listen: r.get("listen"),
-            public_url: r.get("public_url"),
-            stop_time_max: r.get("stop_time_max"),
-        }),
+        server: r.section("server", |r| Server { listen: r.get("listen"), public_url: r.get("public_url") }),
         data: r.get("data"),
         database_url: r.get("database_url"),
         limits: r.section("limits", |r| Limits {
@@ -154,6 +163,15 @@ fn read(r: &mut Reader<'_>) -> Config {
         outbound: r
             .section("outbound", |r| Outbound { allow_private_addresses: r.get("allow_private_addresses") }),
         providers: r.section("providers", calls),
+        breaker: r.section("breaker", |r| Breaker {
+            failures_max: r.get("failures_max"),
+            window: r.get("window"),
+            window_results_min: r.get("window_results_min"),
+            window_failures_percent: r.get("window_failures_percent"),
+            open_for: r.get("open_for"),
+            open_for_max: r.get("open_for_max"),
+            successes_to_close: r.get("successes_to_close"),
+        }),
         webhooks: r.section("webhooks", |r| Webhooks {
             calls: calls(r),
             first_tries_max: r.get("first_tries_max"),

@@ -45,6 +45,17 @@ impl Setting for Count {
     }
 }
 
+/// A share, 1 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Percent(pub(crate) u32);
+
+impl Setting for Percent {
+    fn read(value: &Value) -> Result<Percent, String> {
+        let number = value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| (1..=100).contains(n));
+        number.map(Percent).ok_or_else(|| "must be a whole number from 1 to 100".to_owned())
+    }
+}
+
 /// A number of bytes, at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Bytes(pub(crate) usize);

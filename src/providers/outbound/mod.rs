@@ -17,6 +17,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 use url::{Host, Url};
 
+pub(crate) use tls::configuration as tls_configuration;
+
 /// How calls leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

@@ -6,7 +6,7 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
 /// Always usable: a host without a store of its own still has the roots that we bring.
-pub(super) fn configuration() -> ClientConfig {
+pub(crate) fn configuration() -> ClientConfig {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     // What cannot be read of the host's store is left out: a broken file there must not stop us.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

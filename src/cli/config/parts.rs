@@ -1,0 +1,60 @@
+//! Settings, in the form in which the rooms take them.
+
+use super::{Breaker, Calls, Count, Limits, Webhooks};
+use crate::api;
+use crate::api::conventions::limit::Rate;
+use crate::cli::node;
+use crate::engine::BreakerSettings;
+use crate::model::Span;
+use crate::webhooks;
+
+fn number(count: Count) -> usize {
+    usize::try_from(count.0.get()).unwrap_or(usize::MAX)
+}
+
+fn span(duration: std::time::Duration) -> Span {
+    Span::from_ms(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl Limits {
+    /// For the REST surface.
+    pub(crate) fn settings(self) -> api::Settings {
+        api::Settings {
+            body_bytes_max: self.body_bytes_max.0,
+            batch_bytes_max: self.batch_bytes_max.0,
+            rate: Rate { requests_per_second: self.requests_per_second.0, burst: self.burst.0 },
+        }
+    }
+}
+
+impl Calls {
+    /// For the client by which calls leave.
+    pub(crate) fn calls(self) -> node::Calls {
+        node::Calls { connect_time_max: self.connect_timeout, call_time_max: self.call_timeout }
+    }
+}
+
+impl Webhooks {
+    /// For the webhooks' workers.
+    pub(crate) fn settings(self) -> webhooks::Settings {
+        webhooks::Settings {
+            first_tries_max: number(self.first_tries_max),
+            later_tries_max: number(self.later_tries_max),
+        }
+    }
+}
+
+impl Breaker {
+    /// For the engine.
+    pub(crate) fn settings(self) -> BreakerSettings {
+        BreakerSettings {
+            failures_max: self.failures_max.0.get(),
+            window_results_min: self.window_results_min.0.get(),
+            window_failures_percent: self.window_failures_percent.0,
+            window: span(self.window),
+            open_for: span(self.open_for),
+            open_for_max: span(self.open_for_max),
+            successes_to_close: self.successes_to_close.0.get(),
+        }
+    }
+}
