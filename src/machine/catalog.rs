@@ -38,12 +38,18 @@ pub struct CatalogProvider {
 }
 
 impl CatalogProvider {
+    /// What it confirms on a channel, beyond acceptance.
+    #[must_use]
+    pub fn confirmations(&self, channel: Channel) -> Vec<Confirmation> {
+        let told = self.confirms.get(&channel).cloned();
+        told.unwrap_or_else(|| channel.default_confirmations().to_vec())
+    }
+
     fn on(&self, channel: Channel) -> RouteProvider {
-        let confirms = self.confirms.get(&channel).cloned();
         RouteProvider {
             name: self.name.clone(),
             price: self.prices.get(&channel).map_or(0, |price| price.micros),
-            confirms: confirms.unwrap_or_else(|| channel.default_confirmations().to_vec()),
+            confirms: self.confirmations(channel),
             horizon_ms: self.horizon.get(&channel).copied().unwrap_or(HORIZON).ms(),
             clearing: Clearing::None,
         }

@@ -207,6 +207,36 @@ fn syntax(error: &serde_yaml::Error) -> Fault {
     Fault { place: Place::of(error), setting: String::new(), message }
 }
 
+/// A file of YAML, for the parts of it that are read elsewhere.
+pub(crate) struct YamlFile {
+    path: PathBuf,
+    text: String,
+    /// What it holds.
+    pub(crate) value: Value,
+}
+
+impl YamlFile {
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> Result<YamlFile, CliError> {
+        let text = read_file(path)?;
+        let fault = |error| CliError::Config { path: path.to_owned(), faults: vec![syntax(&error)] };
+        let value = serde_yaml::from_str(&text).map_err(fault)?;
+        Ok(YamlFile { path: path.to_owned(), text, value })
+    }
+
+    /// It cannot be used: all faults, in the order of the text.
+    pub(crate) fn refused(&self, mut faults: Vec<Fault>) -> CliError {
+        faults.sort_by_key(|fault| fault.place);
+        CliError::Config { path: self.path.clone(), faults }
+    }
+
+    /// A fault at the value below these names, or, where the name itself is wrong, at the last name.
+    pub(crate) fn fault(&self, path: &[&str], is_name: bool, message: String) -> Fault {
+        let path = path.iter().map(|name| (*name).to_owned()).collect();
+        placed(&self.text, Raw { path, is_name, message })
+    }
+}
+
 fn placed(text: &str, raw: Raw) -> Fault {
     let place = find(text, &raw.path, raw.is_name);
     let setting = if raw.is_name { &raw.path[..raw.path.len() - 1] } else { &raw.path[..] };

@@ -1,7 +1,11 @@
 //! `spine policy …`: the tools for those who write policies.
 
+mod catalog;
 mod check;
+mod chosen;
 pub(crate) mod files;
+mod graph;
+mod simulate;
 
 use super::commands;
 
@@ -9,6 +13,8 @@ commands! {
     /// What can be done with policies.
     PolicyCommand {
         Check(check::Args),
+        Simulate(simulate::Args),
+        Graph(graph::Args),
     }
 }
 

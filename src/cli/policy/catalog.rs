@@ -1,0 +1,258 @@
+//! The `catalog:` of a `spine.yaml`: what the tools are told of the world that the server knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::str::FromStr;
+
+use serde_yaml::{Mapping, Value};
+
+use crate::cli::CliError;
+use crate::cli::config::{Fault, YamlFile};
+use crate::language::words::{listed, near, quoted};
+use crate::language::{KnownProvider, Library, Used};
+use crate::machine::catalog::{Catalog, CatalogProvider};
+use crate::model::{Channel, Confirmation, Currency, Money, Span, ZoneTable};
+
+/// The settings of a catalog.
+const SETTINGS: [&str; 4] = ["timezone", "providers", "templates", "policies"];
+/// The settings of a provider.
+const OF_PROVIDER: [&str; 4] = ["channels", "price", "confirms", "horizon"];
+
+/// The catalog of a file; an empty one without a file.
+pub(crate) fn load(path: Option<&Path>) -> Result<Catalog, CliError> {
+    let Some(path) = path else { return Ok(Catalog::default()) };
+    let file = YamlFile::read(path)?;
+    let mut reader = Reader { file: &file, faults: Vec::new() };
+    let catalog = reader.whole();
+    if reader.faults.is_empty() {
+        return Ok(catalog);
+    }
+    Err(file.refused(reader.faults))
+}
+
+struct Reader<'a> {
+    file: &'a YamlFile,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Reader<'a> {
+    fn whole(&mut self) -> Catalog {
+        let Some(catalog) = self.file.value.get("catalog") else {
+            let message = "it has no `catalog:`; write one, or leave `--catalog` out".to_owned();
+            self.wrong(&[], message);
+            return Catalog::default();
+        };
+        let Some(catalog) = self.mapping(catalog, &["catalog"], &SETTINGS) else { return Catalog::default() };
+        let zone = catalog.get("timezone").and_then(|zone| self.zone(zone));
+        let providers = catalog.get("providers").map(|providers| self.providers(providers));
+        for name in ["templates", "policies"] {
+            if let Some(names) = catalog.get(name) {
+                self.texts(names, &["catalog", name]);
+            }
+        }
+        Catalog { zone, providers }
+    }
+
+    fn wrong(&mut self, path: &[&str], message: String) {
+        let fault = self.file.fault(path, false, message);
+        self.faults.push(fault);
+    }
+
+    /// A mapping, of whose names none is unknown.
+    fn mapping(&mut self, value: &'a Value, path: &[&str], known: &[&str]) -> Option<&'a Mapping> {
+        let Some(mapping) = value.as_mapping() else {
+            self.wrong(path, "must hold settings, `name: value`".to_owned());
+            return None;
+        };
+        for name in mapping.keys() {
+            let name = text_of(name);
+            if known.is_empty() || known.contains(&name.as_str()) {
+                continue;
+            }
+            let told = match near(&name, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("known here: {}", listed(known.iter().copied(), "and")),
+            };
+            let path: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
+            let message = format!("unknown setting {}; {told}", quoted(&name));
+            let fault = self.file.fault(&path, true, message);
+            self.faults.push(fault);
+        }
+        Some(mapping)
+    }
+
+    fn zone(&mut self, value: &Value) -> Option<String> {
+        let name = value.as_str().filter(|name| ZoneTable.get(name).is_some());
+        if name.is_none() {
+            self.wrong(
+                &["catalog", "timezone"],
+                "must be an IANA time zone, such as `Europe/Vienna`".to_owned(),
+            );
+        }
+        name.map(str::to_owned)
+    }
+
+    fn providers(&mut self, value: &'a Value) -> Vec<CatalogProvider> {
+        let Some(mapping) = self.mapping(value, &["catalog", "providers"], &[]) else { return Vec::new() };
+        let mut currency: Option<Currency> = None;
+        let mut providers = Vec::new();
+        for (name, value) in mapping {
+            let name = text_of(name);
+            let path = ["catalog", "providers", name.as_str()];
+            if !is_name(&name) {
+                let message = "a provider's name has small letters, digits, `_` and `-`".to_owned();
+                let fault = self.file.fault(&path, true, message);
+                self.faults.push(fault);
+            }
+            let Some(settings) = self.mapping(value, &path, &OF_PROVIDER) else { continue };
+            let channels = self.channels(settings, &path);
+            let mut provider = CatalogProvider { name: name.clone(), channels, ..CatalogProvider::default() };
+            let what = "a price, such as `0.05 EUR`";
+            provider.prices = self.by_channel(settings, "price", &provider, parsed::<Money>, what);
+            let what = "a duration, such as `72h`";
+            provider.horizon = self.by_channel(settings, "horizon", &provider, parsed::<Span>, what);
+            let what = "a list of `delivered`, `read` and `replied`";
+            provider.confirms = self.by_channel(settings, "confirms", &provider, confirmations, what);
+            for (channel, price) in &provider.prices {
+                if currency.is_some_and(|currency| currency != price.currency) {
+                    let message = "prices have one currency throughout the catalog".to_owned();
+                    let path = [&path[..], &["price", channel.word()]].concat();
+                    let fault = self.file.fault(&path, false, message);
+                    self.faults.push(fault);
+                }
+                currency.get_or_insert(price.currency);
+            }
+            providers.push(provider);
+        }
+        providers
+    }
+
+    fn channels(&mut self, settings: &'a Mapping, path: &[&str]) -> BTreeSet<Channel> {
+        let path = [path, &["channels"]].concat();
+        let Some(listed) = settings.get("channels").and_then(Value::as_sequence) else {
+            let message = "must have `channels`, a list such as `[sms, voice]`".to_owned();
+            self.wrong(if settings.contains_key("channels") { &path } else { &path[..3] }, message);
+            return BTreeSet::new();
+        };
+        let mut channels = BTreeSet::new();
+        for value in listed {
+            match Channel::from_str(&text_of(value)) {
+                Ok(channel) => _ = channels.insert(channel),
+                Err(_) => {
+                    let message = unknown_channel(&text_of(value));
+                    self.wrong(&path, message);
+                }
+            }
+        }
+        if listed.is_empty() {
+            self.wrong(&path, "must have one channel at least".to_owned());
+        }
+        channels
+    }
+
+    /// What a setting says for each channel; each is one that the provider serves.
+    fn by_channel<T>(
+        &mut self,
+        settings: &'a Mapping,
+        name: &str,
+        provider: &CatalogProvider,
+        read: impl Fn(&Value) -> Option<T>,
+        what: &str,
+    ) -> BTreeMap<Channel, T> {
+        let path = ["catalog", "providers", provider.name.as_str(), name];
+        let Some(value) = settings.get(name) else { return BTreeMap::new() };
+        let Some(mapping) = self.mapping(value, &path, &[]) else { return BTreeMap::new() };
+        let mut all = BTreeMap::new();
+        for (channel, value) in mapping {
+            let word = text_of(channel);
+            let path = [&path[..], &[word.as_str()]].concat();
+            let known = Channel::from_str(&word).ok();
+            let is_served = known.is_some_and(|channel| provider.channels.contains(&channel));
+            if !is_served {
+                let message = match known {
+                    None => unknown_channel(&word),
+                    Some(_) => format!(
+                        "{} does not serve `{word}`; add it to its `channels`",
+                        quoted(&provider.name)
+                    ),
+                };
+                let fault = self.file.fault(&path, true, message);
+                self.faults.push(fault);
+            }
+            match (known, read(value)) {
+                (Some(channel), Some(value)) => _ = all.insert(channel, value),
+                (_, None) => self.wrong(&path, format!("must be {what}")),
+                (None, Some(_)) => {}
+            }
+        }
+        all
+    }
+
+    fn texts(&mut self, value: &Value, path: &[&str]) {
+        let all = value.as_sequence().is_some_and(|all| all.iter().all(Value::is_string));
+        if !all {
+            self.wrong(path, "must be a list of texts".to_owned());
+        }
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+}
+
+/// A scalar as it was written, more or less.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => serde_yaml::to_string(other).unwrap_or_default().trim().to_owned(),
+    }
+}
+
+fn parsed<T: FromStr>(value: &Value) -> Option<T> {
+    value.as_str()?.parse().ok()
+}
+
+fn confirmations(value: &Value) -> Option<Vec<Confirmation>> {
+    let read = |value: &Value| parsed::<Confirmation>(value).filter(|c| *c != Confirmation::Accepted);
+    value.as_sequence()?.iter().map(read).collect()
+}
+
+fn unknown_channel(word: &str) -> String {
+    match near(word, Channel::WORDS.iter().copied()) {
+        Some(meant) => format!("unknown channel {}; did you mean `{meant}`?", quoted(word)),
+        None => format!(
+            "unknown channel {}; the channels are {}",
+            quoted(word),
+            listed(Channel::WORDS.iter().copied(), "and")
+        ),
+    }
+}
+
+/// The policies of a folder together with what a catalog says.
+pub(crate) struct WithCatalog<'a> {
+    pub(crate) policies: &'a dyn Library,
+    pub(crate) catalog: &'a Catalog,
+}
+
+impl Library for WithCatalog<'_> {
+    fn policy(&self, reference: &str) -> Option<Used> {
+        self.policies.policy(reference)
+    }
+
+    fn currency(&self) -> Option<Currency> {
+        self.catalog.currency()
+    }
+
+    fn providers(&self) -> Option<Vec<KnownProvider>> {
+        let known = |provider: &CatalogProvider| KnownProvider {
+            name: provider.name.clone(),
+            channels: provider
+                .channels
+                .iter()
+                .map(|channel| (*channel, provider.confirmations(*channel)))
+                .collect(),
+        };
+        Some(self.catalog.providers.as_ref()?.iter().map(known).collect())
+    }
+}
