@@ -75,10 +75,19 @@ impl Folder {
     }
 }
 
+/// Makes a folder that its owner alone can look into: what is in clear in its files is the tenants'.
+fn private_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 /// Makes an empty folder ours, and refuses one that holds something else.
 fn make(path: &Path) -> Result<(), StoreError> {
     let scopes = path.join(SCOPES_FOLDER);
-    fs::create_dir_all(path).map_err(|error| match error.kind() {
+    private_folder(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
             StoreError::Foreign { path: path.to_owned(), detail: "it is a file".into() }
         }
@@ -99,5 +108,5 @@ fn make(path: &Path) -> Result<(), StoreError> {
             }
         }
     }
-    fs::create_dir_all(&scopes).map_err(|error| file_error("making the data folder", &error, &scopes))
+    private_folder(&scopes).map_err(|error| file_error("making the data folder", &error, &scopes))
 }

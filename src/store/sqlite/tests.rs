@@ -438,3 +438,14 @@ async fn an_idle_scope_merges_its_lookups() {
     });
     assert!(scope.commit(again).await.unwrap().applied().is_none(), "a merged key was taken again");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_data_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = InFolder::new();
+    let _store = place.open().await.unwrap();
+    for folder in [place.data(), place.data().join("scopes")] {
+        assert_eq!(std::fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}
