@@ -119,10 +119,17 @@ impl Faults<'_> {
         let before = self.count();
         let parsed: Vec<Option<TimeOfDay>> = times.iter().map(|t| self.clock(t)).collect();
         let (days, zone) = self.days_and_zone(&node, word, &example);
+        let at = self.range(if times.is_empty() { owner } else { &node });
+        // Told beside a fault of the zone or the days: the two have nothing to do with each other.
+        if let [Some(from), Some(to)] = parsed[..]
+            && from == to
+        {
+            let message = format!("the window of `{word}` ends when it begins, at `{from}`");
+            self.tell("empty-window", at.clone(), message, "the second time must differ from the first");
+        }
         if self.count() > before {
             return None;
         }
-        let at = self.range(if times.is_empty() { owner } else { &node });
         let [Some(from), Some(to)] = parsed[..] else {
             self.tell("missing-time", at, format!("`{word}` takes two times of day"), example);
             return None;
@@ -138,11 +145,6 @@ impl Faults<'_> {
                 self.tell("bad-window", at, format!("there is no `{joined_by}` between the times"), example);
                 return None;
             }
-        }
-        if from == to {
-            let message = format!("the window of `{word}` ends when it begins, at `{from}`");
-            self.tell("empty-window", at, message, "the second time must differ from the first");
-            return None;
         }
         Some(Window { from, to, days, zone: zone? })
     }
