@@ -55,6 +55,16 @@ struct Said {
     waits: Option<Confirmation>,
 }
 
+/// What decides how a way goes on.
+#[derive(PartialEq, Eq, Hash)]
+struct State {
+    instance: Vec<u8>,
+    now: Instant,
+    unanswered: Vec<u32>,
+    paused: BTreeMap<String, Instant>,
+    told: (Instant, usize),
+}
+
 #[derive(Clone)]
 struct Way<'a> {
     run: Simulation<'a>,
@@ -62,6 +72,9 @@ struct Way<'a> {
     said: Vec<Said>,
     /// What was said after an answer, which makes a script longer.
     words: usize,
+    /// When a receipt was told last, and of which attempt: those of one instant come in the order of
+    /// their attempts, as a script gives them.
+    told: (Instant, usize),
 }
 
 /// Walks every outcome.
@@ -69,7 +82,7 @@ struct Way<'a> {
 pub fn all_endings(scenario: &Scenario<'_>) -> Endings {
     let mut run = Simulation::new(scenario);
     let unanswered = run.take(What::Accepted);
-    let mut todo = vec![Way { run, unanswered, said: Vec::new(), words: 0 }];
+    let mut todo = vec![Way { run, unanswered, said: Vec::new(), words: 0, told: (scenario.at, 0) }];
     let mut seen = HashSet::new();
     let mut found: BTreeMap<String, (usize, Ending)> = BTreeMap::new();
     let mut complete = true;
@@ -103,10 +116,14 @@ pub fn all_endings(scenario: &Scenario<'_>) -> Endings {
 
 impl<'a> Way<'a> {
     /// What decides how it goes on.
-    fn state(&self) -> (Vec<u8>, Instant, Vec<u32>, BTreeMap<String, Instant>) {
-        let instance = self.run.instance.to_bytes().unwrap_or_default();
-        let unanswered = self.unanswered.iter().map(|(attempt, ..)| *attempt).collect();
-        (instance, self.run.now, unanswered, self.run.world.paused.clone())
+    fn state(&self) -> State {
+        State {
+            instance: self.run.instance.to_bytes().unwrap_or_default(),
+            now: self.run.now,
+            unanswered: self.unanswered.iter().map(|(attempt, ..)| *attempt).collect(),
+            paused: self.run.world.paused.clone(),
+            told: self.told,
+        }
     }
 
     fn branch(mut self, todo: &mut Vec<Way<'a>>) {
@@ -120,7 +137,8 @@ impl<'a> Way<'a> {
         // Just before the timer, what waits may be confirmed or fail.
         let before = Instant::from_ms(due.ms() - 1).max(self.run.now);
         if before < due {
-            for index in 0..self.said.len() {
+            let first = if self.told.0 == before { self.told.1 } else { 0 };
+            for index in first..self.said.len() {
                 self.receipts(index, before, todo);
             }
         }
@@ -178,6 +196,7 @@ impl<'a> Way<'a> {
             said.text.push_str(&text);
             said.waits = waits;
             way.words += 1;
+            way.told = (at, index);
             let calls = way.run.take(what);
             way.unanswered.extend(calls);
             todo.push(way);

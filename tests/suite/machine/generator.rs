@@ -17,6 +17,8 @@ pub(crate) struct Taste {
     pub(crate) all_of: bool,
     /// `between`, `quiet` and `wait until`.
     pub(crate) windows: bool,
+    /// Every goal is a reply, so that other receipts reach nothing.
+    pub(crate) replies: bool,
     /// `if` and `unless`.
     pub(crate) guards: bool,
 }
@@ -51,11 +53,16 @@ fn between(taste: Taste) -> BoxedStrategy<String> {
 }
 
 fn channel_stage(taste: Taste) -> BoxedStrategy<String> {
-    let channel = select(CHANNELS.to_vec()).prop_flat_map(|channel| {
+    let channels = if taste.replies { &CHANNELS[..3] } else { &CHANNELS };
+    let channel = select(channels).prop_flat_map(move |channel| {
+        if taste.replies {
+            return Just(format!("{channel} until replied")).boxed();
+        }
         let mut goals = vec![Confirmation::Accepted];
         goals.extend(channel.default_confirmations());
         optional(select(goals).prop_map(|goal| format!(" until {goal}")))
             .prop_map(move |until| format!("{channel}{until}"))
+            .boxed()
     });
     let route = optional(select(vec![" via a", " via b or a", " via 30% a, 70% b"]).prop_map(str::to_owned));
     let guard = optional(
