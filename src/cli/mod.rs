@@ -7,6 +7,7 @@
 //! stdout is for data, stderr for the rest. Exit codes: 0 clean, 1 findings or a failed check, 2
 //! could not run.
 
+mod audit;
 mod completions;
 mod config;
 mod demo;
@@ -54,6 +55,7 @@ commands! {
         Policy(policy::Args),
         Tenant(tenant::Args),
         Key(key::Args),
+        Audit(audit::Args),
         Openapi(openapi::Args),
         Config(config::Args),
         Completions(completions::Args),

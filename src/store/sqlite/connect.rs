@@ -54,6 +54,14 @@ pub(super) async fn open_writer(path: &Path, schema: &Schema) -> Result<SqliteCo
     Ok(conn)
 }
 
+/// Opens a file of the newest schema for reading alone.
+pub(super) async fn open_reader(path: &Path, schema: &Schema) -> Result<SqliteConnection, StoreError> {
+    refuse_foreign(path)?;
+    let mut conn = reading(path).connect().await.map_err(|error| open_error(&error, path))?;
+    migrate::require_newest(&mut conn, path, schema).await?;
+    Ok(conn)
+}
+
 /// Opens a file for the checkpoints beside the writer.
 pub(super) async fn open_checkpointer(path: &Path) -> Result<SqliteConnection, StoreError> {
     options(path)

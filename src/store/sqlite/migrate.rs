@@ -45,6 +45,21 @@ pub(super) async fn run(conn: &mut SqliteConnection, path: &Path, schema: &Schem
     done
 }
 
+/// Refuses a file of any other schema: one who only reads brings it to none.
+pub(super) async fn require_newest(
+    conn: &mut SqliteConnection,
+    path: &Path,
+    schema: &Schema,
+) -> Result<(), StoreError> {
+    if current(conn, path, schema).await? == schema.newest() {
+        return Ok(());
+    }
+    Err(StoreError::Io {
+        what: "reading a file of the store",
+        detail: format!("{} has an older schema; start the server once, which renews it", path.display()),
+    })
+}
+
 async fn migrate(conn: &mut SqliteConnection, path: &Path, schema: &Schema) -> Result<(), StoreError> {
     let failed = |error: sqlx::Error| open_error(&error, path);
     let from = current(conn, path, schema).await?;

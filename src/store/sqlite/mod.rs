@@ -9,6 +9,7 @@
 //! that writes. `read` holds the other connections.
 
 mod batch;
+mod beside;
 mod checkpoint;
 mod connect;
 mod desk;
@@ -30,4 +31,5 @@ mod tests;
 mod wal_index;
 mod writer;
 
+pub use beside::{Beside, open_beside};
 pub use store::{Options, SqliteStore, open, open_registry};

@@ -38,7 +38,8 @@ const TAIL_CHUNK: i64 = 5_000;
 /// The rows of one scope in one file.
 pub(super) struct SqliteScope {
     reader: Reader,
-    writer: Writer,
+    /// None where the file is only read.
+    writer: Option<Writer>,
     /// Whether it was asked for anything since the last tidying.
     used: AtomicBool,
 }
@@ -83,7 +84,21 @@ impl SqliteScope {
             stalled: false,
         };
         let writer = Writer::start(desk, Checkpoints::new(path));
-        Ok(SqliteScope { reader: Reader { pool, shared }, writer, used: AtomicBool::new(true) })
+        Ok(SqliteScope::of(Reader { pool, shared }, Some(writer)))
+    }
+
+    /// Opens the file for reading alone, while another process may write it.
+    pub(super) async fn open_beside(path: &Path) -> Result<SqliteScope, StoreError> {
+        let mut conn = connect::open_reader(path, &migrate::SCOPE).await?;
+        let heads = heads(&mut conn).await.map_err(|error| open_error(&error, path))?;
+        let shared = Arc::new(Shared::new(heads.event - 1));
+        read_tail(&mut conn, &shared).await?;
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(connect::reading(path));
+        Ok(SqliteScope::of(Reader { pool, shared }, None))
+    }
+
+    fn of(reader: Reader, writer: Option<Writer>) -> SqliteScope {
+        SqliteScope { reader, writer, used: AtomicBool::new(true) }
     }
 
     /// Whether it was used since this was last asked.
@@ -93,7 +108,10 @@ impl SqliteScope {
 
     /// Drops what is old.
     pub(super) async fn tidy(&self, now: Instant) -> Result<(), StoreError> {
-        self.writer.tidy(now).await
+        match &self.writer {
+            Some(writer) => writer.tidy(now).await,
+            None => Ok(()),
+        }
     }
 
     /// The earliest instant at which something is to be done, on the scope's clock.
@@ -107,12 +125,14 @@ impl SqliteScope {
     pub(super) async fn close(&self) {
         // The readers first: the last connection to go writes the log back.
         self.reader.pool.close().await;
-        self.writer.close().await;
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
     }
 
     #[cfg(test)]
-    pub(super) const fn writer(&self) -> &Writer {
-        &self.writer
+    pub(super) const fn writer(&self) -> Option<&Writer> {
+        self.writer.as_ref()
     }
 
     fn reading(&self) -> &Reader {
@@ -223,7 +243,10 @@ async fn read_tail(conn: &mut SqliteConnection, shared: &Shared) -> Result<bool,
 impl ScopeRows for SqliteScope {
     fn commit(&self, change: Change) -> Answer<'_, Committed> {
         self.used.store(true, Ordering::Relaxed);
-        Box::pin(self.writer.commit(change))
+        match &self.writer {
+            Some(writer) => Box::pin(writer.commit(change)),
+            None => Box::pin(std::future::ready(Err(StoreError::Closing))),
+        }
     }
 
     fn newest_event(&self) -> watch::Receiver<Position> {
@@ -236,7 +259,9 @@ impl ScopeRows for SqliteScope {
 
     fn merge_lookups(&self) -> Answer<'_, ()> {
         Box::pin(async move {
-            self.writer.merge().await;
+            if let Some(writer) = &self.writer {
+                writer.merge().await;
+            }
             Ok(())
         })
     }

@@ -83,7 +83,7 @@ pub async fn open_registry(options: Options) -> Result<Arc<dyn Registry>, StoreE
     Ok(Arc::new(registry_of(&folder, &options).await?))
 }
 
-async fn registry_of(folder: &Folder, options: &Options) -> Result<SqliteRegistry, StoreError> {
+pub(super) async fn registry_of(folder: &Folder, options: &Options) -> Result<SqliteRegistry, StoreError> {
     let random = Arc::clone(&options.random);
     let find_master = |may_make: bool| match &options.master_key {
         Some(text) => MasterKey::from_base64(text),

@@ -244,7 +244,7 @@ async fn a_full_disk_is_told_and_then_goes_on() {
     let place = InFolder::new();
     let scope = lone_scope(&place).await;
     scope.commit(large(1)).await.unwrap();
-    scope.writer().run("PRAGMA max_page_count = 80").await.unwrap();
+    scope.writer().unwrap().run("PRAGMA max_page_count = 80").await.unwrap();
     let mut full = 0;
     for number in 2..40 {
         match scope.commit(Change { keep: Some(kept(number as u8, 1)), ..large(number) }).await {
@@ -259,7 +259,7 @@ async fn a_full_disk_is_told_and_then_goes_on() {
     }
     assert!(full > 20, "the disk did not become full");
     assert!(!scope.has_failed());
-    scope.writer().run("PRAGMA max_page_count = 100000").await.unwrap();
+    scope.writer().unwrap().run("PRAGMA max_page_count = 100000").await.unwrap();
     // The same ones go through now.
     for number in 30..40 {
         scope.commit(Change { keep: Some(kept(number as u8, 1)), ..large(number) }).await.unwrap();
@@ -271,9 +271,9 @@ async fn a_write_that_the_disk_refuses_is_final() {
     let place = InFolder::new();
     let scope = lone_scope(&place).await;
     scope.commit(begins(1)).await.unwrap();
-    scope.writer().run("PRAGMA query_only = ON").await.unwrap();
+    scope.writer().unwrap().run("PRAGMA query_only = ON").await.unwrap();
     assert!(matches!(scope.commit(begins(2)).await, Err(StoreError::Failed { .. })));
-    scope.writer().run("PRAGMA query_only = OFF").await.unwrap();
+    scope.writer().unwrap().run("PRAGMA query_only = OFF").await.unwrap();
     // Though it would go through now, nobody knows what is on the disk.
     assert!(matches!(scope.commit(begins(3)).await, Err(StoreError::Failed { .. })));
     assert!(scope.has_failed());
@@ -289,7 +289,7 @@ async fn audit_and_journal_are_only_added_to() {
     for sql in
         ["UPDATE journal SET at = 0", "DELETE FROM journal", "UPDATE audit SET at = 0", "DELETE FROM audit"]
     {
-        assert!(scope.writer().run(sql).await.is_err(), "{sql} went through");
+        assert!(scope.writer().unwrap().run(sql).await.is_err(), "{sql} went through");
     }
 }
 
@@ -428,7 +428,7 @@ async fn an_idle_scope_merges_its_lookups() {
     scope.tidy(at(1)).await.unwrap();
     // It goes on by itself, a part at a time, and lets others in between.
     for _ in 0..6 {
-        scope.writer().run("SELECT 1").await.unwrap();
+        scope.writer().unwrap().run("SELECT 1").await.unwrap();
     }
     assert_eq!(merged().await, 4_500);
     assert!(scope.commit(Change::keeping(kept(0, 1))).await.is_ok());

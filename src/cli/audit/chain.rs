@@ -1,0 +1,79 @@
+//! The chains of what was done besides messages: keys, contacts, policies and the rest.
+
+use crate::engine::journal::chained;
+use crate::model::ScopeId;
+use crate::store::rows::{AuditRow, NewAudit};
+use crate::store::seal::Scope;
+use crate::store::{Page, PageStart, Registry, StoreError};
+
+/// Rows that are read at once.
+const PAGE_ROWS: u32 = 500;
+
+/// What was found in a chain.
+#[derive(Default)]
+pub(super) struct Chain {
+    /// How many entries it has.
+    pub(super) entries: u64,
+    /// The first that is wrong: its id, and what is.
+    pub(super) fault: Option<(String, &'static str)>,
+}
+
+/// The chain of a scope's own audit.
+pub(super) async fn of_scope(scope: &Scope) -> Result<Chain, StoreError> {
+    let (mut chain, mut before, mut after) = (Chain::default(), [0; 32], 0);
+    loop {
+        let rows = scope.audit_after(after, PAGE_ROWS).await?;
+        let is_last = rows.len() < usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
+        for row in rows {
+            after = row.n;
+            chain.add(&row.row, &mut before);
+        }
+        if is_last {
+            return Ok(chain);
+        }
+    }
+}
+
+/// The chain of the registry's audit of a scope, or, for scope 0, of the installation.
+pub(super) async fn of_registry(registry: &dyn Registry, scope: ScopeId) -> Result<Chain, StoreError> {
+    let (mut newest_first, mut start) = (Vec::new(), PageStart::Newest);
+    loop {
+        let page = registry.audit(scope, Page { start, limit: PAGE_ROWS }).await?;
+        let last = page.rows.last().map(|row| row.n);
+        newest_first.extend(page.rows.into_iter().map(|row| row.row));
+        match last {
+            Some(n) if page.has_more => start = PageStart::After(n),
+            _ => break,
+        }
+    }
+    let (mut chain, mut before) = (Chain::default(), [0; 32]);
+    for row in newest_first.iter().rev() {
+        chain.add(row, &mut before);
+    }
+    Ok(chain)
+}
+
+impl Chain {
+    /// Takes the next entry, which hangs on the hash `before` it.
+    fn add(&mut self, row: &AuditRow, before: &mut [u8; 32]) {
+        self.entries += 1;
+        if self.fault.is_none() {
+            self.fault = fault(row, *before).map(|what| (row.entry.id.to_string(), what));
+        }
+        *before = row.hash;
+    }
+}
+
+fn fault(row: &AuditRow, before: [u8; 32]) -> Option<&'static str> {
+    let entry = &row.entry;
+    let (object_id, request_id) = (entry.object_id.clone(), entry.request_id.clone());
+    let again = NewAudit::new(entry.id, entry.at, &entry.who, &entry.what, object_id, request_id);
+    if again.canonical != entry.canonical {
+        return Some("the entry says something else than what was hashed");
+    }
+    if row.prev_hash != before {
+        return Some("the entry before it is missing");
+    }
+    let hashed = chained(before, &String::from_utf8_lossy(&entry.canonical));
+    (hashed != row.hash).then_some("the chain of hashes breaks here")
+}
