@@ -87,3 +87,66 @@ pub fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+    /// The lines of the shell blocks of a page, those that go on joined.
+    fn shell_lines(page: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(format!("{ROOT}/{page}")).unwrap().replace("\\\n", " ");
+        let mut lines = Vec::new();
+        let mut inside = false;
+        for line in text.lines() {
+            match line.trim() {
+                "```sh" => inside = true,
+                "```" => inside = false,
+                line if inside => lines.push(line.to_owned()),
+                _ => {}
+            }
+        }
+        lines
+    }
+
+    /// The words with which a line calls `spine`, if it does.
+    fn call(line: &str) -> Option<Vec<String>> {
+        let line = line.split('#').next()?;
+        let line = line.split_once("$(").map_or(line, |(_, inner)| inner.trim_end_matches(')'));
+        let rest =
+            line.trim().strip_prefix("spine ").or_else(|| line.trim().strip_prefix("cargo run -- "))?;
+        Some(rest.split_whitespace().map(|word| word.trim_matches('\'').to_owned()).collect())
+    }
+
+    #[test]
+    fn the_commands_of_the_readme_are_there() {
+        let mut calls = 0;
+        for page in ["README.md", "CONTRIBUTING.md"] {
+            for line in shell_lines(page) {
+                if let Some(words) = call(&line) {
+                    calls += 1;
+                    let words = ["spine".to_owned()].into_iter().chain(words);
+                    assert!(Cli::try_parse_from(words).is_ok(), "{page}: {line}");
+                }
+                for word in line.split_whitespace().filter(|word| word.starts_with("./")) {
+                    assert!(std::path::Path::new(ROOT).join(word).exists(), "{page}: {word}");
+                }
+            }
+        }
+        assert!(calls >= 6, "only {calls} calls were seen");
+    }
+
+    #[test]
+    fn the_paths_of_the_readme_are_in_the_document() {
+        let document = crate::api::openapi_text().unwrap();
+        let curls: Vec<String> =
+            shell_lines("README.md").into_iter().filter(|line| line.starts_with("curl ")).collect();
+        assert_eq!(curls.len(), 2);
+        for curl in curls {
+            let path = curl.split_once(":8080").and_then(|(_, rest)| rest.split_whitespace().next()).unwrap();
+            assert!(document.contains(&format!("\"{path}\": {{")), "{path}");
+            assert!(curl.contains("Idempotency-Key: "), "{curl}");
+        }
+    }
+}

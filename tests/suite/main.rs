@@ -16,6 +16,7 @@ mod machine;
 mod meaning;
 mod memory;
 mod names;
+mod process;
 mod providers;
 mod receiver;
 mod webhooks;

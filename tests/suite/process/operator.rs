@@ -1,0 +1,97 @@
+//! The audit from the command line, and the commands that a README names.
+
+use serde_json::json;
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+use tempfile::tempdir;
+
+use super::{Caller, Server, run, stdout};
+
+#[tokio::test]
+async fn the_audit_is_verified_beside_a_running_server_and_the_first_wrong_row_is_named() {
+    let home = tempdir().unwrap();
+    let folder = home.path().to_str().unwrap();
+    let server = Server::start(home.path()).await;
+    let caller = Caller::new(&server, &server.first_key());
+    let message = json!({"to": {"whatsapp": "+4915112345678", "sms": "+4915112345678"},
+        "content": {"whatsapp": {"body": "hello"}, "sms": {"body": "hello"}},
+        "sandbox": {"whatsapp": "accepted", "sms": "accepted, delivered after 1s"},
+        "strategy": "whatsapp then sms after 30s"});
+    let sent = caller.post("m", "/messages", &message).await;
+    caller.post("a", "/test_clock/advance", &json!({"by": "1m"})).await;
+    let verified = run(&["audit", "verify", "--data", folder, "--format", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(
+        (verified.status.code(), &found["ok"], &found["messages"]),
+        (Some(0), &json!(true), &json!(1))
+    );
+    server.stop().await;
+
+    // Someone with the file in their hands changes what a transition says.
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.path().join("scopes/1.db"));
+    let mut file = options.connect().await.unwrap();
+    sqlx::query("DROP TRIGGER journal_no_update").execute(&mut file).await.unwrap();
+    let rows = sqlx::query("SELECT n, body FROM journal ORDER BY n").fetch_all(&mut file).await.unwrap();
+    let changed = rows.iter().find_map(|row| {
+        let mut body: Vec<u8> = row.get("body");
+        let at = body.windows(9).position(|word| word == b"overtaken")?;
+        body[at..at + 9].copy_from_slice(b"forgotten");
+        Some((row.get::<i64, _>("n"), body))
+    });
+    let (n, body) = changed.unwrap();
+    sqlx::query("UPDATE journal SET body = $2 WHERE n = $1")
+        .bind(n)
+        .bind(body)
+        .execute(&mut file)
+        .await
+        .unwrap();
+    file.close().await.unwrap();
+    let verified = run(&["audit", "verify", "--data", folder]);
+    let told = stdout(&verified);
+    assert_eq!(verified.status.code(), Some(1), "{told}");
+    assert!(told.contains(&format!("message {}, transition", sent["id"].as_str().unwrap())), "{told}");
+}
+
+#[test]
+fn an_audit_that_is_not_there_is_exit_2() {
+    let ended = run(&["audit", "verify", "--data", "/nowhere/at/all"]);
+    assert_eq!(ended.status.code(), Some(2));
+}
+
+#[test]
+fn the_committed_document_is_what_openapi_prints() {
+    let printed = run(&["openapi"]);
+    let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json")).unwrap();
+    assert!(stdout(&printed) == committed, "cargo run -- openapi > openapi.json");
+}
+
+#[test]
+fn config_prints_a_file_that_serve_would_take_and_completions_name_the_commands() {
+    let printed = stdout(&run(&["config"]));
+    for setting in ["requests_per_second: 1000", "body_bytes_max: 256 KiB", "allow_private_addresses: null"] {
+        assert!(printed.contains(setting), "{setting}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(stdout(&run(&["completions", shell])).contains("serve"), "{shell}");
+    }
+}
+
+#[test]
+fn every_command_has_a_help_text_with_an_example() {
+    let mut todo: Vec<Vec<String>> = vec![Vec::new()];
+    let mut seen = 0;
+    while let Some(path) = todo.pop() {
+        let words: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = stdout(&run(&words));
+        assert!(help.contains("Example"), "`spine {}` shows no example", path.join(" "));
+        seen += 1;
+        let below = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+        // What is indented further goes on with the line before.
+        let is_name = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+        for line in below.into_iter().flat_map(str::lines).filter(is_name) {
+            if let Some(name) = line.split_whitespace().next().filter(|name| *name != "help") {
+                todo.push(path.iter().cloned().chain([name.to_owned()]).collect());
+            }
+        }
+    }
+    assert!(seen > 10, "only {seen} commands");
+}
