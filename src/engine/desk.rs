@@ -97,6 +97,12 @@ pub(super) struct Desk {
     pub(super) advancing: AtomicBool,
     /// The scope was let go.
     pub(super) closed: AtomicBool,
+    /// How often providers or quotas were changed.
+    set_up: AtomicU64,
+    /// Up to which of those changes they are in force.
+    in_force: AtomicU64,
+    /// Held by who brings them in force.
+    taking: tokio::sync::Mutex<()>,
 }
 
 /// What is held in memory of a scope.
@@ -155,6 +161,9 @@ impl Desk {
             under_way: UnderWay::default(),
             advancing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            set_up: AtomicU64::new(0),
+            in_force: AtomicU64::new(0),
+            taking: tokio::sync::Mutex::new(()),
             scope,
         });
         desk.read_providers().await?;
@@ -225,12 +234,26 @@ impl Desk {
         Ok(())
     }
 
-    /// Reads what the tenant set up again.
-    pub(super) async fn read_settings(&self) -> Result<(), StoreError> {
-        self.read_providers().await?;
-        let limits = self.scope.quotas().await?;
-        self.state().quotas.set_limits(limits);
+    /// The tenant changed a provider or a quota.
+    pub(super) fn settings_changed(&self) {
+        self.set_up.fetch_add(1, Ordering::AcqRel);
         self.wake.notify_one();
+    }
+
+    /// Sees to it that what the tenant changed before this call is in force after it.
+    pub(super) async fn take_settings(&self) -> Result<(), StoreError> {
+        let in_force = |now| self.in_force.load(Ordering::Acquire) == now;
+        if in_force(self.set_up.load(Ordering::Acquire)) {
+            return Ok(());
+        }
+        let _alone = self.taking.lock().await;
+        let now = self.set_up.load(Ordering::Acquire);
+        if !in_force(now) {
+            self.read_providers().await?;
+            let limits = self.scope.quotas().await?;
+            self.state().quotas.set_limits(limits);
+            self.in_force.store(now, Ordering::Release);
+        }
         Ok(())
     }
 

@@ -169,6 +169,12 @@ impl Engine {
 
     /// The desk of a scope, opened where it is not.
     async fn desk(&self, scope: &Arc<Scope>) -> Result<Arc<Desk>, Refusal> {
+        let desk = self.opened(scope).await?;
+        desk.take_settings().await?;
+        Ok(desk)
+    }
+
+    async fn opened(&self, scope: &Arc<Scope>) -> Result<Arc<Desk>, Refusal> {
         let open = Arc::clone(self.desks().entry(scope.id()).or_default());
         *open.used_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.context.clocks.real_now());
         let desk = open.desk.get_or_try_init(|| async {
@@ -302,13 +308,7 @@ impl Front for Engine {
             Changed::Policy(name) => desk.policies.changed(&name),
             // A version never changes, and the newest is looked up at each send.
             Changed::Template(_) => {}
-            Changed::Provider(_) | Changed::Quota => {
-                tokio::spawn(async move {
-                    if let Err(error) = desk.read_settings().await {
-                        tracing::error!(scope = %desk.id(), %error, "what was changed is not in force");
-                    }
-                });
-            }
+            Changed::Provider(_) | Changed::Quota => desk.settings_changed(),
         }
     }
 

@@ -55,6 +55,9 @@ impl Desk {
     pub(super) async fn run_timers(self: Arc<Self>) {
         let mut sweep_at = self.real_now().plus(SWEEP);
         while !self.context.stopping.load(Ordering::Acquire) && !self.closed.load(Ordering::Acquire) {
+            if let Err(error) = self.take_settings().await {
+                tracing::warn!(scope = %self.id(), %error, "what a tenant changed is not in force yet");
+            }
             let place_at = self.call_up();
             if !self.advancing.load(Ordering::Acquire)
                 && let Err(error) = self.run_due(self.now()).await
