@@ -177,6 +177,8 @@ was! {
     Repeated = "repetition_started",
     /// A repetition fell due while the send before was still being tried.
     RepetitionLost = "repetition_lost",
+    /// A send has failed, and the stage with it has not: another send of it waits, or is to come.
+    SendFailed = "send_failed",
     /// A receipt confirmed delivery.
     Delivered = "receipt_delivered",
     /// A receipt confirmed reading.

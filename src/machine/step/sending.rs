@@ -93,7 +93,8 @@ impl Run<'_> {
     pub(super) fn next_provider(&mut self, id: StageId) {
         if self.expiring() && self.stage(id).started.is_some() {
             // The expiry of the same instant comes first.
-            self.set_activity(id, Activity::Paused(Moment(self.at)));
+            let due = Activity::Paused(Moment(self.at));
+            self.change(id, Was::RetryScheduled, Note::default(), |run| run.set_activity(due));
             return;
         }
         match self.choose(id) {
@@ -325,6 +326,7 @@ impl Run<'_> {
         let never_sent = sending.sends.is_empty() && self.stage(id).started.is_none();
         let Some(sending) = self.stage(id).sending.as_deref() else { return };
         if sending.waits() || (!never_sent && !overtaken && sending.repeated < times) {
+            self.record(id, Was::SendFailed, Note::reason(reason));
             return;
         }
         self.fail(id, reason);

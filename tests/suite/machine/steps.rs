@@ -1,7 +1,6 @@
-//! Single steps: what no outcome script can say. Late timers, doubt that can be cleared up, a busy
-//! provider, the caller's words, and events about nothing.
+//! Single steps: what no outcome script can say. Late timers, the caller's words, and events about
+//! nothing.
 
-use spine::machine::facts::Clearing;
 use spine::machine::{Effect, StageId, Was, What};
 use spine::model::Channel::{Email, Sms, Voice, Whatsapp};
 use spine::model::Confirmation::{Delivered, Read, Replied};
@@ -76,6 +75,24 @@ fn two_repetitions_that_are_late_together_are_one_send() {
     run.answer("25m", 2, Outcome::Accepted);
     run.look_away();
     assert_eq!(run.due(), "30m");
+}
+
+#[test]
+fn a_repetition_that_cannot_be_sent_is_on_record_and_the_send_before_still_waits() {
+    let mut run = Driver::new("sms retry 0 times every 1s repeat 1 times every 10m");
+    run.accept();
+    run.answer_accepted();
+    run.fire("10m");
+    run.look_away();
+    run.answer("10m", 2, Outcome::RateLimited);
+    run.look_away();
+    run.world.simulated.quota_used.insert(Sms);
+    run.fire("11m");
+    let failed = run.written(Was::SendFailed);
+    assert_eq!(failed[0].reason, Some(Reason::Quota));
+    run.confirm("12m", 1, Delivered);
+    run.look_away();
+    assert_eq!(run.status(), (Status::Delivered, true));
 }
 
 #[test]
@@ -216,95 +233,6 @@ fn jitter_is_at_most_a_fifth_and_the_same_for_the_same_message() {
         assert_eq!(due(seed), due(seed));
     }
     assert_eq!(due(0), "10s");
-}
-
-#[test]
-fn doubt_is_cleared_up_with_the_same_attempt_three_times_in_all() {
-    for (clearing, word) in [(Clearing::Key, "call again 1 sms"), (Clearing::LookUp, "look up 1 sms")] {
-        let mut run = Driver::new("sms on doubt move on then email").clears("sms", clearing);
-        run.accept();
-        run.look_away();
-        run.answer("0s", 1, Outcome::InDoubt);
-        assert_eq!(run.doings(), [word], "at once");
-        run.answer("0s", 1, Outcome::InDoubt);
-        run.look_away();
-        assert_eq!(run.due(), "1s");
-        run.fire("1s");
-        assert_eq!(run.doings(), [word]);
-        run.answer("1s", 1, Outcome::InDoubt);
-        run.look_away();
-        assert_eq!(run.due(), "3s");
-        run.fire("3s");
-        assert_eq!(run.doings(), [word]);
-        run.answer("3s", 1, Outcome::InDoubt);
-        assert_eq!(run.doings(), ["call 2 email"]);
-        assert_eq!(run.instance.sends(), 1, "one attempt is one send");
-    }
-}
-
-#[test]
-fn doubt_that_is_cleared_up_ends_as_the_answer_says() {
-    let mut run = Driver::new("sms then email").clears("sms", Clearing::Key);
-    run.accept();
-    run.look_away();
-    run.answer("0s", 1, Outcome::InDoubt);
-    assert_eq!(run.doings(), ["call again 1 sms"]);
-    run.answer("1s", 1, Outcome::Accepted);
-    assert_eq!(run.doings(), ["sent 1"]);
-
-    let mut run = Driver::new("sms then email").clears("sms", Clearing::LookUp);
-    run.accept();
-    run.look_away();
-    run.answer("0s", 1, Outcome::InDoubt);
-    assert_eq!(run.doings(), ["look up 1 sms"]);
-    run.answer("1s", 1, Outcome::RecipientFault);
-    assert_eq!(run.doings(), ["call 2 email"]);
-}
-
-#[test]
-fn an_overtaken_stage_in_doubt_is_cleared_up_all_the_same() {
-    let mut run = Driver::new("sms then email after 30s").clears("sms", Clearing::LookUp);
-    run.accept();
-    run.look_away();
-    run.answer("29500ms", 1, Outcome::InDoubt);
-    run.look_away();
-    run.answer("29500ms", 1, Outcome::InDoubt);
-    run.look_away();
-    run.fire("30s");
-    assert_eq!(run.doings(), ["call 2 email"]);
-    run.fire("30500ms");
-    assert_eq!(run.doings(), ["look up 1 sms"]);
-    run.answer("31s", 1, Outcome::Accepted);
-    assert_eq!(run.doings(), ["sent 1"]);
-}
-
-#[test]
-fn a_busy_provider_is_waited_for_and_the_stage_has_started() {
-    let mut run = Driver::new("sms via a or b then email after 30s").providers(&[
-        ("a", Sms),
-        ("b", Sms),
-        ("email", Email),
-    ]);
-    run.world.busy.insert("a".to_owned());
-    run.accept();
-    assert_eq!(run.doings(), ["created", "queue a"]);
-    assert_eq!(run.due(), "30s", "the clock of what follows runs");
-    run.world.busy.clear();
-    run.at("10s", What::Ready { stage: StageId(0) });
-    assert_eq!(run.doings(), ["call 1 a"]);
-}
-
-#[test]
-fn a_stage_overtaken_in_the_queue_has_failed() {
-    let mut run = Driver::new("sms then email after 30s");
-    run.world.busy.insert("sms".to_owned());
-    run.accept();
-    run.look_away();
-    run.fire("30s");
-    assert_eq!(run.doings(), ["call 1 email"]);
-    assert_eq!(run.instance.reasons(&run.machine)[0].reason, Reason::RateLimited);
-    run.at("31s", What::Ready { stage: StageId(0) });
-    assert!(run.doings().is_empty());
 }
 
 #[test]
