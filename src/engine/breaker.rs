@@ -192,15 +192,9 @@ const RECENT_MAX: usize = 10_000;
 mod tests {
     use super::*;
 
-    const SETTINGS: BreakerSettings = BreakerSettings {
-        failures_max: 5,
-        window_results_min: 20,
-        window_failures_percent: 50,
-        window: Span::from_s(60),
-        open_for: Span::from_s(30),
-        open_for_max: Span::from_s(600),
-        successes_to_close: 3,
-    };
+    fn settings() -> BreakerSettings {
+        BreakerSettings::default()
+    }
 
     fn at(s: i64) -> Instant {
         Instant::from_ms(1_000_000 + s * 1_000)
@@ -210,14 +204,14 @@ mod tests {
     fn five_failures_in_a_row_open_it_once() {
         let mut breaker = Breaker::default();
         for s in 0..4 {
-            assert_eq!(breaker.result(false, at(s), &SETTINGS), None);
+            assert_eq!(breaker.result(false, at(s), &settings()), None);
         }
-        assert_eq!(breaker.result(true, at(4), &SETTINGS), None);
+        assert_eq!(breaker.result(true, at(4), &settings()), None);
         for s in 5..9 {
-            assert_eq!(breaker.result(false, at(s), &SETTINGS), None);
+            assert_eq!(breaker.result(false, at(s), &settings()), None);
         }
-        assert_eq!(breaker.result(false, at(9), &SETTINGS), Some(Switched::Opened));
-        assert_eq!(breaker.result(false, at(9), &SETTINGS), None);
+        assert_eq!(breaker.result(false, at(9), &settings()), Some(Switched::Opened));
+        assert_eq!(breaker.result(false, at(9), &settings()), None);
         assert!(!breaker.passes(at(38)));
         assert!(breaker.passes(at(39)));
     }
@@ -226,13 +220,13 @@ mod tests {
     fn half_of_twenty_results_in_a_minute_open_it() {
         let mut breaker = Breaker::default();
         for n in 0..19 {
-            assert_eq!(breaker.result(n % 2 == 0, at(n), &SETTINGS), None);
+            assert_eq!(breaker.result(n % 2 == 0, at(n), &settings()), None);
         }
-        assert_eq!(breaker.result(false, at(19), &SETTINGS), Some(Switched::Opened));
+        assert_eq!(breaker.result(false, at(19), &settings()), Some(Switched::Opened));
         let mut slow = Breaker::default();
         for n in 0..40 {
             assert_eq!(
-                slow.result(n % 2 == 0, at(n * 4), &SETTINGS),
+                slow.result(n % 2 == 0, at(n * 4), &settings()),
                 None,
                 "results older than a minute count"
             );
@@ -242,18 +236,18 @@ mod tests {
     #[test]
     fn a_failed_probe_doubles_the_time_and_three_successes_close_it() {
         let mut breaker = Breaker::default();
-        (0..5).for_each(|_| _ = breaker.result(false, at(0), &SETTINGS));
+        (0..5).for_each(|_| _ = breaker.result(false, at(0), &settings()));
         let mut now = 30;
         for open_for in [60, 120, 240, 480, 600, 600] {
             assert!(breaker.begin(at(now)), "a probe");
             assert!(!breaker.passes(at(now)), "one at a time");
-            assert_eq!(breaker.result(false, at(now), &SETTINGS), None);
+            assert_eq!(breaker.result(false, at(now), &settings()), None);
             assert_eq!(breaker.shown("a", at(now)).until, Some(at(now + open_for)));
             now += open_for;
         }
         for expected in [None, None, Some(Switched::Closed)] {
             assert!(breaker.begin(at(now)));
-            assert_eq!(breaker.result(true, at(now), &SETTINGS), expected);
+            assert_eq!(breaker.result(true, at(now), &settings()), expected);
         }
         assert_eq!(breaker.state(at(now)), BreakerState::Closed);
         let kept = serde_json::to_string(&breaker).unwrap();
