@@ -10,10 +10,15 @@ use crate::receiver::{Received, Receiver};
 
 /// Messages that are sent.
 const MESSAGES: usize = 30;
-/// Calls that the gateway answers before the crash.
-const ANSWERED: usize = 8;
-/// Calls that it has seen when the crash comes.
-const SEEN: usize = 20;
+
+/// When the crash comes.
+#[derive(Clone, Copy)]
+struct Moment {
+    /// Calls that the gateway has seen.
+    seen: usize,
+    /// Those of them that it has answered.
+    answered: usize,
+}
 
 /// What reached the gateway: by message, the idempotency keys under which it was called.
 #[derive(Default)]
@@ -55,7 +60,22 @@ async fn send_all(caller: &Caller) -> BTreeMap<usize, Value> {
 }
 
 #[tokio::test]
-async fn a_killed_server_loses_nothing_and_sends_nothing_twice() {
+async fn killed_at_the_first_call() {
+    killed(Moment { seen: 1, answered: 0 }).await;
+}
+
+#[tokio::test]
+async fn killed_with_some_calls_answered_and_some_under_way() {
+    killed(Moment { seen: 20, answered: 8 }).await;
+}
+
+#[tokio::test]
+async fn killed_once_all_calls_are_answered_and_before_all_answers_are_on_record() {
+    killed(Moment { seen: MESSAGES, answered: MESSAGES }).await;
+}
+
+/// A killed server loses nothing that was answered, and sends nothing twice.
+async fn killed(moment: Moment) {
     let home = tempdir().unwrap();
     let (mut gateway, mut events) = (Receiver::start().await, Receiver::start().await);
     let server = Server::start(home.path()).await;
@@ -73,10 +93,10 @@ async fn a_killed_server_loses_nothing_and_sends_nothing_twice() {
         tokio::spawn(async move { send_all(&caller).await })
     };
     let mut held = Vec::new();
-    for n in 0..SEEN {
+    for n in 0..moment.seen {
         let call = gateway.next().await;
         calls.note(&call);
-        if n < ANSWERED { accept(call) } else { held.push(call) }
+        if n < moment.answered { accept(call) } else { held.push(call) }
     }
     server.kill();
     drop(held);

@@ -2,6 +2,7 @@
 
 mod crash;
 mod demo;
+mod logs;
 mod operator;
 mod start;
 mod stop;
