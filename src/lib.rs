@@ -2,6 +2,9 @@
 //!
 //! `ARCHITECTURE.md` draws the rooms of this crate and says of each what it does not know.
 
+#[macro_use]
+mod crash;
+
 pub mod api;
 pub mod cli;
 pub mod engine;

@@ -67,6 +67,8 @@ pub(super) struct Decision {
     pub(super) new_attempts: Vec<AttemptRow>,
     pub(super) outcomes: Vec<OutcomeRow>,
     pub(super) usage: Vec<UsageDelta>,
+    /// Events of the scope that are told only if the change is written.
+    pub(super) scope_events: Vec<EventRow>,
     /// Whether any event came to the machine.
     pub(super) stepped: bool,
     undo: Vec<Undo>,
@@ -108,6 +110,7 @@ impl Desk {
             new_attempts: Vec::new(),
             outcomes: Vec::new(),
             usage: Vec::new(),
+            scope_events: Vec::new(),
             stepped: false,
             undo: Vec::new(),
         };
@@ -340,7 +343,7 @@ impl Work<'_> {
             detail,
         });
         if answer.address_gone {
-            state.events.push(self.desk.address_invalid(self.info, channel, self.now)?);
+            decision.scope_events.push(self.desk.address_invalid(self.info, channel, self.now)?);
         }
         Ok(())
     }
@@ -384,7 +387,7 @@ impl Work<'_> {
         let (deltas, crossed) = state.quotas.count(name, add, self.now);
         for crossed in &crossed {
             if let Ok(event) = self.desk.threshold(crossed, self.now) {
-                state.events.push(event);
+                decision.scope_events.push(event);
             }
         }
         decision.undo.push(Undo::Counted(deltas.clone()));

@@ -82,6 +82,8 @@ impl Drop for Counted {
 pub(super) struct Desk {
     pub(super) context: Arc<Context>,
     pub(super) scope: Arc<Scope>,
+    /// When it was opened, on the scope's clock.
+    pub(super) opened_at: Instant,
     pub(super) policies: Policies,
     pub(super) templates: TemplateCache,
     /// Facts are read and places are taken in one critical section.
@@ -134,6 +136,8 @@ struct Entry {
 const HELD_MAX: usize = 20_000;
 /// For how long.
 const HELD_FOR: Span = Span::from_s(60);
+/// After how long a message that could not be read or written is looked at again.
+const LOOK_AGAIN: Span = Span::from_s(5);
 /// How many consents are held.
 const CONSENTS_MAX: usize = 100_000;
 /// How long a receipt waits for the answer to its send.
@@ -152,6 +156,7 @@ impl Desk {
         let quotas = Quotas::load(scope.quotas().await?, scope.usage(month).await?);
         let desk = Arc::new(Desk {
             context,
+            opened_at: now,
             policies: Policies::default(),
             templates: TemplateCache::new(TEMPLATES_MAX),
             state: Mutex::new(DeskState { quotas, ..DeskState::default() }),
@@ -341,6 +346,16 @@ impl Desk {
             self.remove(id, &slot);
         }
         self.state().providers.forget(id);
+    }
+
+    /// A message that left memory without a settled state is looked at again in the store, a little
+    /// later.
+    pub(super) fn look_again(&self, id: Id<kinds::Message>) {
+        let at = self.now().plus(LOOK_AGAIN);
+        let mut state = self.state();
+        if !state.holds(id) {
+            state.leave(Some(at), &self.wake);
+        }
     }
 
     /// After a change: remembers when the message is due, or lets it go from memory. Its lock is

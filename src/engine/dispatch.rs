@@ -20,7 +20,12 @@ impl Desk {
         let (desk, info, counted) = (Arc::clone(self), Arc::clone(&running.info), self.begin());
         tokio::spawn(async move {
             let answer = match (desk.prepare(&info, &attempt), adapter) {
-                (Ok(call), Some(adapter)) => desk.call(adapter.as_ref(), &call, look_up).await,
+                (Ok(call), Some(adapter)) => {
+                    crash_point!("call.before");
+                    let answer = desk.call(adapter.as_ref(), &call, look_up).await;
+                    crash_point!("call.after");
+                    answer
+                }
                 // It was deleted after the intent was written: nothing can have been sent by now.
                 (Ok(_), None) => Answer::of(Outcome::AccountFault).because("the provider is gone"),
                 (Err(refused), _) => refused,
@@ -28,7 +33,7 @@ impl Desk {
             let taken = answer.provider_message_id.clone();
             desk.drive(info.id, Input::Answer { number, answer: Box::new(answer), counted: false }).await;
             if let Some(id) = taken {
-                desk.take_early(info.id, number, &attempt.provider, &id).await;
+                desk.take_early(info.id, number, &attempt, &id).await;
             }
             drop(counted);
         });

@@ -10,6 +10,7 @@ use super::desk::Desk;
 use super::front::Refusal;
 use super::running::Running;
 use crate::machine::StageId;
+use crate::model::shapes::QuotaName;
 use crate::model::{Id, Instant, Span, kinds};
 use crate::store::rows::Kept;
 use crate::store::{Change, Committed, MessageChange, StoreError};
@@ -27,6 +28,15 @@ pub(super) enum Carried {
 /// What goes with a change beside the message's own rows.
 pub(super) type Extra<'a> = Box<dyn FnOnce(&Decision, &mut Change) -> Result<(), StoreError> + Send + 'a>;
 
+/// How often a message is read back where a change of it was not written, before it is left alone
+/// until it is due, or until the next start.
+const READ_AGAIN_MAX: u32 = 5;
+
+/// Whether no further change is ever written here.
+const fn is_final(error: &StoreError) -> bool {
+    matches!(error, StoreError::Closing | StoreError::Failed { .. } | StoreError::Corrupt { .. })
+}
+
 impl Desk {
     /// Does something to a message on its own account, however often the store must be asked, and
     /// then whatever is due at once.
@@ -36,7 +46,7 @@ impl Desk {
             None => return,
         };
         let mut inputs = vec![input];
-        let mut pause = AGAIN_MS.0;
+        let (mut pause, mut read_again) = (AGAIN_MS.0, 0);
         loop {
             let Some(running) = held.as_mut() else { return };
             match self.change(running, &mut inputs, None).await {
@@ -53,9 +63,20 @@ impl Desk {
                     pause = (pause * 2).min(AGAIN_MS.1);
                 }
                 Err(error) => {
-                    self.give_up(id, &error);
+                    self.give_up(running, &error);
                     held.take();
-                    return;
+                    drop(held);
+                    // What is in the store counts: it is read back, and the same is decided anew.
+                    read_again += 1;
+                    if is_final(&error) || read_again > READ_AGAIN_MAX {
+                        return;
+                    }
+                    self.context.clocks.real_until(self.real_now().plus(Span::from_ms(pause))).await;
+                    pause = (pause * 2).min(AGAIN_MS.1);
+                    held = match self.enter_for_long(id).await {
+                        Some(held) => held,
+                        None => return,
+                    };
                 }
             }
         }
@@ -89,20 +110,34 @@ impl Desk {
                 Err(Refusal::NotFound) => return None,
                 Err(error) => {
                     tracing::error!(scope = %self.id(), message = %id, %error, "a message cannot be read");
+                    self.look_again(id);
                     return None;
                 }
             }
         }
     }
 
-    /// A change that can never be written here: the message leaves memory, and what is in the store
-    /// counts.
-    fn give_up(&self, id: Id<kinds::Message>, error: &StoreError) {
-        let closing = matches!(error, StoreError::Closing);
-        if !closing {
+    /// A change that cannot be written as it is: the message leaves memory with the places of its
+    /// attempts, and what is in the store counts.
+    fn give_up(&self, running: &Running, error: &StoreError) {
+        let id = running.info.id;
+        if !matches!(error, StoreError::Closing) {
             tracing::error!(scope = %self.id(), message = %id, %error, "a change of a message was not written");
         }
         self.forget(id);
+        self.release(running);
+        self.look_again(id);
+    }
+
+    /// Gives back the places of the attempts under way.
+    fn release(&self, running: &Running) {
+        let mut state = self.state();
+        for attempt in &running.attempts {
+            if let Some(place) = &attempt.place {
+                state.providers.end(place);
+                state.quotas.release(QuotaName::Channel(attempt.channel));
+            }
+        }
     }
 
     /// Decides and commits one change of a message, then does what it asks for. Its lock is held.
@@ -159,8 +194,10 @@ impl Desk {
             self.undo(&mut decision);
             return Err(error);
         }
+        crash_point!("change.before-commit");
         match self.commit(change, std::slice::from_mut(&mut decision)).await? {
             Committed::Applied(_) => {
+                crash_point!("change.after-commit");
                 running.version += 1;
                 self.applied(running, decision);
                 Ok(Carried::Done)
@@ -188,6 +225,7 @@ impl Desk {
         change.events.extend(events.iter().cloned());
         for decision in decisions.iter_mut() {
             change.usage.append(&mut decision.usage);
+            change.events.append(&mut decision.scope_events);
         }
         let committed = self.scope.commit(change).await;
         if !matches!(committed, Ok(Committed::Applied(_))) {

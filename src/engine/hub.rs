@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, RwLock};
 
 use super::clock::Clocks;
 use super::desk::{Context, Desk, UnderWay};
@@ -55,6 +55,8 @@ pub struct Engine {
     context: Arc<Context>,
     beside: Arc<dyn Beside>,
     desks: Mutex<HashMap<ScopeId, Arc<Open>>>,
+    /// Shared while a scope is being opened, held alone while one is being let go.
+    opening: RwLock<()>,
 }
 
 /// A scope's desk, opened once by whoever comes first.
@@ -94,7 +96,12 @@ impl Engine {
             under_way: UnderWay::default(),
         };
         let engine =
-            Arc::new(Engine { context: Arc::new(context), beside: setup.beside, desks: Mutex::default() });
+            Arc::new(Engine {
+                context: Arc::new(context),
+                beside: setup.beside,
+                desks: Mutex::default(),
+                opening: RwLock::default(),
+            });
         let all = !engine.context.store.was_clean();
         engine.wake_scopes(all).await?;
         let tending = Arc::downgrade(&engine);
@@ -118,7 +125,8 @@ impl Engine {
     async fn wake_scopes(&self, all: bool) -> Result<(), StoreError> {
         let soon = self.context.clocks.real_now().plus(ROUND);
         for row in self.context.store.registry().scopes().await? {
-            if !all && row.wake_at.is_none_or(|at| at > soon) {
+            let is_open = self.desks().get(&row.id).is_some_and(|open| open.desk.initialized());
+            if is_open || !all && row.wake_at.is_none_or(|at| at > soon) {
                 continue;
             }
             let opened = match self.context.store.scope(row.id).await {
@@ -141,6 +149,8 @@ impl Engine {
         let open: Vec<_> = self.desks().iter().map(|(id, open)| (*id, Arc::clone(open))).collect();
         for (id, open) in open {
             let Some(desk) = open.desk.get() else { continue };
+            // Where one is being opened, the next round closes.
+            let Ok(_alone) = self.opening.try_write() else { break };
             let used = *open.used_at.lock().unwrap_or_else(PoisonError::into_inner);
             let idle = used.is_none_or(|used| now.since(used) >= IDLE);
             let (Some(own), Some(beside)) = (desk.rest(), self.beside.rests(id)) else { continue };
@@ -149,7 +159,13 @@ impl Engine {
             if idle && wake_at.is_none_or(|at| at > later) {
                 let ahead = desk.now().ms() - now.ms();
                 let wake_at = wake_at.map(|at| Instant::from_ms(at.ms() - ahead));
-                self.close_desk(id, desk, wake_at).await;
+                if !self.let_go(id, &open) {
+                    continue;
+                }
+                self.close_desk(id, desk).await;
+                if let Err(error) = self.context.store.registry().set_wake_at(id, wake_at).await {
+                    tracing::warn!(scope = %id, %error, "when the scope has work is not noted");
+                }
             }
         }
         if let Err(error) = self.context.store.tidy(now).await {
@@ -157,14 +173,23 @@ impl Engine {
         }
     }
 
-    async fn close_desk(&self, id: ScopeId, desk: &Arc<Desk>, wake_at: Option<Instant>) {
+    /// Takes a desk out of those that are open, unless somebody has it in hand.
+    fn let_go(&self, id: ScopeId, open: &Arc<Open>) -> bool {
+        let mut desks = self.desks();
+        // The table has the place, and so has who asks; the place has the desk, and so has its timer.
+        let free = Arc::strong_count(open) <= 2
+            && open.desk.get().is_none_or(|desk| Arc::strong_count(desk) <= 2);
+        if free {
+            desks.remove(&id);
+        }
+        free
+    }
+
+    /// Ends what works on a desk's scope, so that nobody holds the scope any more.
+    async fn close_desk(&self, id: ScopeId, desk: &Arc<Desk>) {
         desk.closed.store(true, Ordering::Release);
         desk.wake.notify_one();
-        self.desks().remove(&id);
         self.beside.close(id).await;
-        if let Err(error) = self.context.store.registry().set_wake_at(id, wake_at).await {
-            tracing::warn!(scope = %id, %error, "when the scope has work is not noted");
-        }
     }
 
     /// The desk of a scope, opened where it is not.
@@ -177,14 +202,24 @@ impl Engine {
     async fn opened(&self, scope: &Arc<Scope>) -> Result<Arc<Desk>, Refusal> {
         let open = Arc::clone(self.desks().entry(scope.id()).or_default());
         *open.used_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.context.clocks.real_now());
-        let desk = open.desk.get_or_try_init(|| async {
-            let desk = Desk::open(Arc::clone(&self.context), Arc::clone(scope)).await?;
-            self.beside.opened(scope);
-            desk.recover().await?;
-            tokio::spawn(Arc::clone(&desk).run_timers());
-            Ok::<_, StoreError>(desk)
+        if let Some(desk) = open.desk.get() {
+            return Ok(Arc::clone(desk));
+        }
+        let _opening = self.opening.read().await;
+        let (context, beside, scope) =
+            (Arc::clone(&self.context), Arc::clone(&self.beside), Arc::clone(scope));
+        // In a task of its own: what a start has begun is not dropped with the request that asked.
+        let opening = tokio::spawn(async move {
+            let desk = open.desk.get_or_try_init(|| async {
+                let desk = Desk::open(context, Arc::clone(&scope)).await?;
+                beside.opened(&scope);
+                desk.recover().await?;
+                tokio::spawn(Arc::clone(&desk).run_timers());
+                Ok::<_, StoreError>(desk)
+            });
+            desk.await.map(Arc::clone)
         });
-        Ok(Arc::clone(desk.await?))
+        Ok(opening.await.map_err(|_| StoreError::Closing)??)
     }
 
     fn desks(&self) -> MutexGuard<'_, HashMap<ScopeId, Arc<Open>>> {
@@ -204,9 +239,9 @@ impl Engine {
         }
         for (id, open) in open {
             if let Some(desk) = open.desk.get() {
-                // Opened again at the next start, which looks at what there is to do.
-                let now = self.context.clocks.real_now();
-                self.close_desk(id, desk, Some(now)).await;
+                // When each is to be opened again, the store notes as it closes.
+                self.desks().remove(&id);
+                self.close_desk(id, desk).await;
             }
         }
     }
@@ -214,7 +249,8 @@ impl Engine {
 
 impl Front for Engine {
     fn is_ready(&self) -> bool {
-        !self.context.stopping.load(Ordering::Acquire)
+        let failed = |open: &Arc<Open>| open.desk.get().is_some_and(|desk| desk.scope.has_failed());
+        !self.context.stopping.load(Ordering::Acquire) && !self.desks().values().any(failed)
     }
 
     fn open(&self, scope: ScopeId) -> Going<'_, Arc<Scope>> {
@@ -367,7 +403,10 @@ impl Front for Engine {
             let id = self.context.store.registry().provider_scope(provider).await?;
             let id = id.ok_or(Refusal::Unverified)?;
             let scope = self.context.store.scope(id).await?;
-            self.desk(&scope).await?.callback(provider, &headers, &body).await
+            let desk = self.desk(&scope).await?;
+            // What follows from a receipt is done also where its sender hangs up.
+            let taken = tokio::spawn(async move { desk.callback(provider, &headers, &body).await });
+            taken.await.map_err(|_| StoreError::Closing)?
         })
     }
 

@@ -126,7 +126,9 @@ impl Desk {
             decisions.push(message.decision);
             held.push((message.info, message.held));
         }
+        crash_point!("intake.before-commit");
         let committed = self.commit(change, &mut decisions).await;
+        crash_point!("intake.after-commit");
         let applied = match committed {
             Ok(Committed::Applied(applied)) => applied,
             other => {

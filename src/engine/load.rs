@@ -74,7 +74,9 @@ impl Desk {
                 scripted(plan, attempt.number, attempt.at, answered, &mut said);
                 running.said.extend(said.into_iter().filter(|said| answered.is_none() || said.at >= last_at));
             }
-            if open {
+            // A call of a message that has ended was lost with the process that made it: nobody waits
+            // for its answer, so it takes no place.
+            if open && (scripted_scope || running.state.instance.ended().is_none()) {
                 let attempt = &mut running.attempts[index];
                 let mut state = self.state();
                 attempt.place = Some(state.providers.resume(&attempt.provider));
@@ -86,6 +88,7 @@ impl Desk {
             running.state.instance.queued().map(|(stage, name)| (stage, name.to_owned())).collect();
         for (stage, provider) in queued {
             self.state().providers.wait(&provider, priority, running.info.id, stage);
+            self.wake.notify_one();
         }
     }
 

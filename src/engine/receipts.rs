@@ -12,6 +12,7 @@ use super::doc::{AttemptDoc, ReplyText};
 use super::drive::{Carried, Extra};
 use super::front::{Claim, Refusal, Taken};
 use super::records::{read, write};
+use super::running::Attempt;
 use super::tell::reply_of;
 use crate::model::shapes::{EventType, TestReply};
 use crate::model::{Channel, Confirmation, Fault, Id, Ids, Instant, Outcome, Span, canonical, kinds};
@@ -129,14 +130,15 @@ impl Desk {
             Err(error) => return Err(error),
         };
         if let Some(running) = held.as_mut() {
-            self.change(running, &mut [input], extra).await?;
+            let carried = self.change(running, &mut [input], extra).await;
             self.settle(message, running);
+            carried?;
         }
         Ok(())
     }
 
     /// A receipt of a send that nobody knows: it may have come before the answer to it.
-    async fn keep_early(&self, provider: &str, id: String, early: &Early) -> Result<(), Refusal> {
+    async fn keep_early(self: &Arc<Self>, provider: &str, id: String, early: &Early) -> Result<(), Refusal> {
         let row = EarlyReceiptRow {
             provider: provider.to_owned(),
             provider_message_id: id.clone(),
@@ -144,7 +146,12 @@ impl Desk {
             doc: write(early)?,
         };
         self.scope.commit(Change { early_receipts: vec![row], ..Change::default() }).await?;
-        self.state().early.insert((provider.to_owned(), id), self.real_now());
+        let key = (provider.to_owned(), id);
+        self.state().early.insert(key.clone(), self.real_now());
+        // The answer may have been written meanwhile, and have found nothing to take up.
+        if let Some(attempt) = self.sent(provider, None, Some(&key.1)).await? {
+            self.receipt(attempt.message_id, number(&attempt)?, early).await?;
+        }
         Ok(())
     }
 
@@ -153,11 +160,13 @@ impl Desk {
         self: &Arc<Self>,
         message: Id<kinds::Message>,
         number: u32,
-        provider: &str,
+        attempt: &Attempt,
         id: &str,
     ) {
+        let provider = attempt.provider.as_str();
         let key = (provider.to_owned(), id.to_owned());
-        if self.state().early.remove(&key).is_none() {
+        // One that came before the last start is known to the store alone.
+        if self.state().early.remove(&key).is_none() && attempt.at > self.opened_at {
             return;
         }
         let Ok(rows) = self.scope.early_receipts(provider, id).await else { return };

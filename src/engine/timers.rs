@@ -26,7 +26,12 @@ impl Desk {
             let unfinished = self.scope.unfinished(after, PAGE).await?;
             for attempt in &unfinished {
                 after = Some((attempt.message, attempt.n));
-                let Ok(held) = self.enter(attempt.message_id).await else { continue };
+                crash_point!("recover.attempt");
+                let held = match self.enter(attempt.message_id).await {
+                    Ok(held) => held,
+                    Err(Refusal::Store(error)) => return Err(error),
+                    Err(_) => continue,
+                };
                 let Some(running) = held.as_ref() else { continue };
                 let found = running.attempts.iter().find(|a| a.id == attempt.row.id);
                 let Some(number) = found.map(|attempt| attempt.number) else { continue };
@@ -89,13 +94,18 @@ impl Desk {
     /// Hands over what is due by `now`, in the order of its times.
     async fn run_due(self: &Arc<Self>, now: Instant) -> Result<(), StoreError> {
         let mut due = self.state().take_due(now);
-        let mut stored = self.take_stored_due(now).await?;
+        // What is in memory does not wait for a store that cannot be read.
+        let stored = self.take_stored_due(now).await;
+        let (mut stored, outcome) = match stored {
+            Ok(stored) => (stored, Ok(())),
+            Err(error) => (Vec::new(), Err(error)),
+        };
         due.append(&mut stored);
         due.sort_unstable();
         for (_, id) in due {
             self.spawn_drive(id, Input::Due);
         }
-        Ok(())
+        outcome
     }
 
     /// Those that are due by `now` and only in the store.
@@ -104,29 +114,40 @@ impl Desk {
             return Ok(Vec::new());
         }
         self.state().stored_due = None;
-        let page = match self.scope.due(Instant::from_ms(i64::MAX), None, PAGE).await {
-            Ok(page) => page,
-            Err(error) => {
-                self.state().stored_due = Some(now);
-                return Err(error);
+        let (mut found, mut next, mut after) = (Vec::new(), None, None);
+        // Pages that hold only what is in memory already are passed: what waits for a place stands
+        // there as due.
+        loop {
+            let page = match self.scope.due(Instant::from_ms(i64::MAX), after, PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    self.state().stored_due = Some(now);
+                    return Err(error);
+                }
+            };
+            let full = page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
+            for message in page {
+                use crate::store::rows::MessageState::Live;
+                let Live(live) = &message.state else { continue };
+                let Some(due) = live.due_at else { continue };
+                if due > now {
+                    next = Some(due);
+                    break;
+                }
+                after = Some((due, message.n));
+                if !self.state().holds(message.row.id) {
+                    found.push((due, message.row.id));
+                }
             }
-        };
-        let full = page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
-        let (mut found, mut later) = (Vec::new(), None);
-        for message in page {
-            use crate::store::rows::MessageState::Live;
-            let Live(live) = &message.state else { continue };
-            let Some(due) = live.due_at else { continue };
-            if due > now {
-                later = Some(due);
+            if next.is_some() || !full {
                 break;
             }
-            if !self.state().holds(message.row.id) {
-                found.push((due, message.row.id));
+            if !found.is_empty() {
+                // The rest comes with the next look, which is at once.
+                next = Some(now);
+                break;
             }
         }
-        // A page at a time: the rest comes with the next look, which is at once.
-        let next = later.or(full.then_some(now));
         let mut state = self.state();
         state.stored_due = state.stored_due.into_iter().chain(next).min();
         Ok(found)
@@ -146,7 +167,12 @@ impl Desk {
     ) -> Result<Taken<TestClock>, Refusal> {
         // Nobody is taken in meanwhile, and no other advance runs.
         let _alone = self.gate.write().await;
-        let before = self.scope.clock().await?;
+        let mut before = self.scope.clock().await?;
+        if let Some(target) = before.target_ms {
+            // One before could not be finished, for want of room on the disk.
+            self.run_to(before.advanced_by_ms, target).await?;
+            before = self.scope.clock().await?;
+        }
         let target = before.advanced_by_ms.saturating_add(by.ms());
         let shown = TestClock { now: self.now().plus(by), advanced_by_ms: target };
         let answer = serde_json::to_vec(&shown).map_err(|_| super::records::unreadable())?;
@@ -156,6 +182,7 @@ impl Desk {
             Committed::Applied(_) => {}
             Committed::Replayed(kept) => return Ok(Taken::Replayed(kept)),
         }
+        crash_point!("advance.recorded");
         self.run_to(before.advanced_by_ms, target).await?;
         Ok(Taken::Done(shown))
     }
@@ -169,6 +196,7 @@ impl Desk {
         self.advancing.store(false, Ordering::Release);
         self.wake.notify_one();
         came?;
+        crash_point!("advance.run");
         let clock = Some(ClockRow { advanced_by_ms: target_ms, target_ms: None });
         self.scope.commit(Change { clock, ..Change::default() }).await?;
         Ok(())
@@ -184,11 +212,13 @@ impl Desk {
             let Some(due) = due else { break };
             let at = due.max(self.now());
             self.context.clocks.hold(self.id(), at);
-            let mut messages = self.state().take_due(at);
-            messages.append(&mut self.take_stored_due(at).await?);
+            // Read first: where it cannot be read, what is in memory stays due.
+            let mut messages = self.take_stored_due(at).await?;
+            messages.append(&mut self.state().take_due(at));
             messages.sort_unstable();
             for (_, id) in messages {
                 self.drive(id, Input::Due).await;
+                crash_point!("advance.step");
             }
             self.under_way.none().await;
         }

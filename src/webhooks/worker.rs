@@ -329,8 +329,10 @@ impl Worker {
             let Settled { change, endpoint, next_try_at } =
                 settle(&self.start.outside, &self.endpoint, &ended, advance);
             let changed = endpoint != self.endpoint;
+            crash_point!("delivery.before-record");
             match self.start.commit(change).await {
                 Ok(()) => {
+                    crash_point!("delivery.after-record");
                     self.written_to = self.settled_to;
                     if let (Due::Known(known), Some(at)) = (self.due, next_try_at) {
                         self.due = Due::Known(Some(known.map_or(at, |known| known.min(at))));

@@ -10,6 +10,7 @@ mod api;
 mod architecture;
 mod cases;
 mod cli;
+mod crash;
 mod front;
 mod language;
 mod machine;

@@ -115,7 +115,9 @@ impl Desk {
                 }
             }
         }
+        crash_point!("store.before-commit");
         self.run("COMMIT").await?;
+        crash_point!("store.after-commit");
         self.chain = chain;
         if erases {
             self.run("PRAGMA secure_delete = FAST").await?;

@@ -114,11 +114,17 @@ impl SqliteScope {
         }
     }
 
-    /// The earliest instant at which something is to be done, on the scope's clock.
+    /// The earliest instant at which something is to be done, in real time.
     pub(super) async fn wake_at(&self) -> Result<Option<Instant>, StoreError> {
+        // A call without an outcome is cleared up at once.
+        if !self.reader.unfinished(None, 1).await?.is_empty() {
+            return Ok(Some(Instant::from_ms(0)));
+        }
         let due = self.reader.next_due().await?;
         let next_try = self.reader.next_try(None).await?;
-        Ok([due, next_try].into_iter().flatten().min())
+        let ahead_ms = self.reader.clock().await?.advanced_by_ms;
+        let earliest = [due, next_try].into_iter().flatten().min();
+        Ok(earliest.map(|at| Instant::from_ms(at.ms().saturating_sub(ahead_ms))))
     }
 
     /// Writes what waits and closes the file.

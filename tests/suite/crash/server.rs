@@ -1,0 +1,188 @@
+//! The program itself in a process of its own, on a real folder, and how it is asked and killed.
+
+use std::io::{Error, ErrorKind};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_spine");
+/// A breaker that never opens, since these tests are about what is sent; and calls that give up soon.
+const SETTINGS: &str = "breaker:\n  failures_max: 100000\n  window_results_min: 100000\n\
+                        providers:\n  call_timeout: 2s\n";
+
+/// Where a program runs, over all its lives.
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) address: SocketAddr,
+}
+
+/// An answer: its status and its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+impl Place {
+    pub(crate) fn new() -> Place {
+        let folder = tempfile::TempDir::new().unwrap();
+        std::fs::write(folder.path().join("spine.yaml"), SETTINGS).unwrap();
+        // A port that was free a moment ago: every life of the program listens there.
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Place { folder, address }
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Runs a command to its end and gives what it printed.
+    pub(crate) async fn command(&self, args: &[&str]) -> String {
+        let out = Command::new(BINARY).args(args).arg("--data").arg(self.data()).output().await.unwrap();
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Starts the server, to be killed at the place that `crash_at` names. `Err` where it died before
+    /// it listened.
+    pub(crate) async fn serve(&self, crash_at: Option<&str>) -> Result<Child, String> {
+        let mut command = Command::new(BINARY);
+        command.arg("serve").arg("--data").arg(self.data()).arg("--listen").arg(self.address.to_string());
+        command.arg("--config").arg(self.folder.path().join("spine.yaml"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        if let Some(place) = crash_at {
+            command.env("SPINE_CRASH_AT", place);
+        }
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut told = String::new();
+        while let Ok(Some(line)) = lines.next_line().await {
+            told.push_str(&line);
+            told.push('\n');
+            if line.contains(" serves http://") {
+                tokio::spawn(async move {
+                    while let Ok(Some(line)) = lines.next_line().await {
+                        if line.contains("ERROR") || line.contains("panic") {
+                            eprintln!("server: {line}");
+                        }
+                    }
+                });
+                return Ok(child);
+            }
+        }
+        let _ = child.wait().await;
+        Err(told)
+    }
+
+    /// One request; an error where no whole answer came.
+    pub(crate) async fn ask(
+        &self,
+        key: &str,
+        request: &str,
+        idempotency_key: Option<&str>,
+        body: Option<&Value>,
+    ) -> std::io::Result<Answer> {
+        let (method, path) = request.split_once(' ').unwrap();
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let mut head = format!(
+            "{method} /notifications/v1{path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Authorization: Bearer {key}\r\n",
+            self.address
+        );
+        if let Some(key) = idempotency_key {
+            head.push_str(&format!("Idempotency-Key: {key}\r\n"));
+        }
+        if !body.is_empty() {
+            head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+        }
+        exchange(self.address, format!("{head}\r\n{body}").as_bytes()).await
+    }
+
+    /// A request to a server that runs and answers as wanted.
+    pub(crate) async fn must(
+        &self,
+        key: &str,
+        request: &str,
+        idempotency_key: Option<&str>,
+        body: Option<&Value>,
+        status: u16,
+    ) -> Value {
+        let answer = self.ask(key, request, idempotency_key, body).await.unwrap();
+        let text = String::from_utf8_lossy(&answer.body);
+        assert_eq!(answer.status, status, "{request}: {text}");
+        answer.json()
+    }
+
+    /// Everything of a list.
+    pub(crate) async fn list(&self, key: &str, path: &str) -> Vec<Value> {
+        let (mut all, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = self.must(key, &format!("GET {path}?limit=100{after}"), None, None, 200).await;
+            let rows = page["data"].as_array().unwrap().clone();
+            all.extend(rows);
+            match page["next_cursor"].as_str().or_else(|| page["after"].as_str()) {
+                Some(cursor) if page["has_more"] == true => after = format!("&after={cursor}"),
+                _ if page["has_more"] == true => {
+                    let last = all.last().unwrap()["id"].as_str().unwrap();
+                    after = format!("&after={last}");
+                }
+                _ => return all,
+            }
+        }
+    }
+}
+
+/// Sends bytes to a server that closes the connection after its answer.
+pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> std::io::Result<Answer> {
+    let mut socket = TcpStream::connect(address).await?;
+    socket.write_all(request).await?;
+    let mut bytes = Vec::new();
+    socket.read_to_end(&mut bytes).await?;
+    let cut = || Error::new(ErrorKind::UnexpectedEof, "no whole answer");
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(cut)?;
+    let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(cut)?;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
+    let body = bytes.split_off(end + 4);
+    if length.unwrap_or(0) != body.len() {
+        return Err(cut());
+    }
+    Ok(Answer { status, body })
+}
+
+/// Ends a server as `kill -9` does.
+pub(crate) async fn kill(child: &mut Child) {
+    let _ = child.start_kill();
+    let _ = child.wait().await;
+}
+
+/// Asks a server to stop, and waits until it has.
+pub(crate) async fn terminate(child: &mut Child) -> bool {
+    let id = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    child.wait().await.unwrap().success()
+}
+
+/// The store of a program that has stopped.
+pub(crate) async fn open_store(folder: &Path) -> spine::store::sqlite::SqliteStore {
+    use spine::engine::RealTime as _;
+    spine::store::sqlite::open(spine::store::sqlite::Options {
+        folder: folder.to_owned(),
+        master_key: None,
+        now: spine::engine::SystemTime.now(),
+        random: std::sync::Arc::new(spine::store::seal::SystemRandom::new()),
+    })
+    .await
+    .unwrap()
+}
