@@ -98,7 +98,11 @@ impl Desk {
         now: Instant,
     ) -> Result<Decision, StoreError> {
         let info = Arc::clone(before.info);
-        let mut entry = JournalEntry::new(before.beginning.clone());
+        let mut entry = match before.state.unwritten.as_slice() {
+            [] => JournalEntry::new(before.beginning.clone()),
+            bytes => JournalEntry::from_bytes(bytes).map_err(|_| super::records::unreadable())?,
+        };
+        let was = before.state.instance.clone();
         let mut decision = Decision {
             state: before.state,
             attempts: before.attempts,
@@ -135,8 +139,17 @@ impl Desk {
         }
         let (told, transitions) = (work.told, work.transitions);
         decision.journal = journal::row(info.id, decision.state.hash, &entry, &transitions)?;
-        if let Some(row) = &decision.journal {
-            decision.state.hash = row.hash;
+        match &decision.journal {
+            Some(row) => {
+                decision.state.hash = row.hash;
+                decision.state.unwritten = Vec::new();
+            }
+            // Nothing came of it but that time went on.
+            None if decision.state.instance.is_but_later_than(&was) => decision.state.instance = was,
+            None => {
+                let bytes = entry.to_bytes().map_err(|_| super::records::unreadable())?;
+                decision.state.unwritten = bytes;
+            }
         }
         let mut teller = Teller { desk: self, info: &info, at: now };
         for (told, reply) in told {

@@ -1,8 +1,8 @@
 //! The forms in which a message is kept: what the bytes of its rows mean.
 //!
 //! A message's document has a part in clear and a part sealed under its subject's key. Its state is
-//! one byte with the form, the hash of its last transition, the number of its last event, and the
-//! instance.
+//! one byte with the form, the hash of its last transition, the number of its last event, what is
+//! yet to be journalled, and the instance.
 
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +163,10 @@ pub struct State {
     pub hash: [u8; 32],
     /// The number of its last event.
     pub event_sequence: u32,
+    /// What `step` was given since its last transition, and that changed it without one, such as the
+    /// beginning of a group: the bytes of an entry, empty where there is none. The next journal row
+    /// begins with it, so that a replay misses nothing.
+    pub unwritten: Vec<u8>,
     /// The instance.
     pub instance: Instance,
 }
@@ -170,15 +174,17 @@ pub struct State {
 impl State {
     /// Of a message to which nothing has happened yet.
     pub(super) fn new(instance: Instance) -> State {
-        State { hash: NO_HASH, event_sequence: 0, instance }
+        State { hash: NO_HASH, event_sequence: 0, unwritten: Vec::new(), instance }
     }
 
     pub(super) fn write(&self) -> Result<Vec<u8>, StoreError> {
         let instance = self.instance.to_bytes().map_err(|_| unreadable())?;
-        let mut out = Vec::with_capacity(instance.len() + 37);
+        let mut out = Vec::with_capacity(instance.len() + self.unwritten.len() + 41);
         out.push(FORM);
         out.extend(self.hash);
         out.extend(self.event_sequence.to_le_bytes());
+        out.extend(u32::try_from(self.unwritten.len()).unwrap_or(u32::MAX).to_le_bytes());
+        out.extend(&self.unwritten);
         out.extend(instance);
         Ok(out)
     }
@@ -188,7 +194,8 @@ impl State {
     /// # Errors
     /// Where they have another form, or belong to another policy than `machine`'s.
     pub fn read(bytes: &[u8], machine: &Machine) -> Result<State, StoreError> {
-        let (head, instance) = bytes.split_first_chunk::<37>().ok_or_else(unreadable)?;
+        let (head, rest) = bytes.split_first_chunk::<37>().ok_or_else(unreadable)?;
+        let (unwritten, instance) = halves(rest)?;
         if head[0] != FORM {
             return Err(unreadable());
         }
@@ -199,7 +206,8 @@ impl State {
             what: "reading a message's state",
             detail: error.to_string(),
         })?;
-        Ok(State { hash, event_sequence: u32::from_le_bytes(sequence), instance })
+        let event_sequence = u32::from_le_bytes(sequence);
+        Ok(State { hash, event_sequence, unwritten: unwritten.to_vec(), instance })
     }
 }
 

@@ -95,13 +95,12 @@ impl Engine {
             stopping: AtomicBool::new(false),
             under_way: UnderWay::default(),
         };
-        let engine =
-            Arc::new(Engine {
-                context: Arc::new(context),
-                beside: setup.beside,
-                desks: Mutex::default(),
-                opening: RwLock::default(),
-            });
+        let engine = Arc::new(Engine {
+            context: Arc::new(context),
+            beside: setup.beside,
+            desks: Mutex::default(),
+            opening: RwLock::default(),
+        });
         let all = !engine.context.store.was_clean();
         engine.wake_scopes(all).await?;
         let tending = Arc::downgrade(&engine);
@@ -177,8 +176,8 @@ impl Engine {
     fn let_go(&self, id: ScopeId, open: &Arc<Open>) -> bool {
         let mut desks = self.desks();
         // The table has the place, and so has who asks; the place has the desk, and so has its timer.
-        let free = Arc::strong_count(open) <= 2
-            && open.desk.get().is_none_or(|desk| Arc::strong_count(desk) <= 2);
+        let free =
+            Arc::strong_count(open) <= 2 && open.desk.get().is_none_or(|desk| Arc::strong_count(desk) <= 2);
         if free {
             desks.remove(&id);
         }

@@ -192,7 +192,13 @@ impl Check {
         if state.hash != self.hash {
             return Err("the message's state has another hash than the end of its chain".to_owned());
         }
-        match &self.instance {
+        let mut instance = self.instance.clone();
+        if self.replayed && !state.unwritten.is_empty() {
+            let entry = JournalEntry::from_bytes(&state.unwritten).map_err(|error| error.to_string())?;
+            let replayed = entry.replay(&self.plan.machine, instance).map_err(|error| error.to_string())?;
+            instance = Some(replayed.instance);
+        }
+        match &instance {
             Some(instance) if self.replayed && *instance != state.instance => {
                 Err("the replay gives another state than the one on record".to_owned())
             }

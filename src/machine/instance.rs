@@ -435,6 +435,14 @@ impl Instance {
         self.last_at.0
     }
 
+    /// Whether nothing of it is another than in `earlier` but the instant of the last event.
+    #[must_use]
+    pub fn is_but_later_than(&self, earlier: &Instance) -> bool {
+        let mut earlier = earlier.clone();
+        earlier.last_at = self.last_at;
+        *self == earlier
+    }
+
     /// The numbers of the attempts under way, with their providers' names.
     pub fn under_way(&self) -> impl Iterator<Item = (u32, &str)> {
         self.stages.iter().filter_map(|stage| {

@@ -103,9 +103,8 @@ async fn killed_again_and_again() {
             Err(told) => panic!("it does not start: {told}"),
         };
         let until = sent.load(Ordering::Relaxed) + sends;
-        let load = futures_util::future::join_all(
-            (0..SENDERS).map(|_| load(&place, &key, &book, &sent, until)),
-        );
+        let load =
+            futures_util::future::join_all((0..SENDERS).map(|_| load(&place, &key, &book, &sent, until)));
         tokio::select! {
             biased;
             _ = child.wait() => at_places += 1,
