@@ -15,6 +15,7 @@ pub mod openapi;
 pub mod pages;
 mod pipeline;
 mod resources;
+pub mod sizes;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +30,7 @@ use conventions::limit::{Limiter, Rate, Steady};
 use conventions::routes::Routes;
 use conventions::validate::Validators;
 use endpoint::Endpoint;
+use sizes::Sizes;
 
 use crate::engine::front::Front;
 use crate::model::{Clock, Id, Ids, Instant, ScopeId, kinds};
@@ -49,11 +51,18 @@ pub struct Settings {
     pub batch_bytes_max: usize,
     /// How much a key may ask.
     pub rate: Rate,
+    /// How large may be what callers send.
+    pub sizes: Sizes,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { body_bytes_max: 256 * 1024, batch_bytes_max: 4 * 1024 * 1024, rate: Rate::DEFAULT }
+        Settings {
+            body_bytes_max: 256 * 1024,
+            batch_bytes_max: 4 * 1024 * 1024,
+            rate: Rate::DEFAULT,
+            sizes: Sizes::default(),
+        }
     }
 }
 
@@ -110,7 +119,8 @@ impl Api {
         for (index, endpoint) in endpoints.iter().enumerate() {
             routes.add(endpoint.method.clone(), &endpoint.full_path(), index);
         }
-        let document = openapi::document(&endpoints)?;
+        let mut document = openapi::document(&endpoints)?;
+        parts.settings.sizes.write(&mut document);
         let text = document_text(&document);
         let checked = openapi::of_requests(&document, &endpoints);
         Ok(Api(Arc::new(App {
@@ -157,12 +167,22 @@ impl App {
     }
 }
 
-/// The OpenAPI document, as it is committed and answered.
+/// The OpenAPI document, as it is committed.
 ///
 /// # Errors
 /// Two types of one name.
 pub fn openapi_text() -> Result<String, String> {
-    openapi::document(&resources::all()).map(|document| document_text(&document))
+    openapi_text_of(&Settings::default())
+}
+
+/// The OpenAPI document, as a server with these settings answers it.
+///
+/// # Errors
+/// Two types of one name.
+pub fn openapi_text_of(settings: &Settings) -> Result<String, String> {
+    let mut document = openapi::document(&resources::all())?;
+    settings.sizes.write(&mut document);
+    Ok(document_text(&document))
 }
 
 fn document_text(document: &Value) -> String {

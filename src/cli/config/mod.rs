@@ -17,6 +17,7 @@ use reader::{Raw, Reader};
 pub(crate) use value::{BaseUrl, Bytes, Count, Listen, LogFormat, LogLevel, Percent};
 
 use super::{CliError, terminal};
+use crate::api::sizes::{SIZES, Sizes};
 
 /// Every setting with its default and its comment.
 const DEFAULT: &str = include_str!("default.yaml");
@@ -63,6 +64,7 @@ pub(crate) struct Limits {
     pub(crate) burst: Count,
     pub(crate) body_bytes_max: Bytes,
     pub(crate) batch_bytes_max: Bytes,
+    pub(crate) sizes: Sizes,
 }
 
 /// `outbound`.
@@ -159,6 +161,7 @@ fn read(r: &mut Reader<'_>) -> Config {
             burst: r.get("burst"),
             body_bytes_max: r.get("body_bytes_max"),
             batch_bytes_max: r.get("batch_bytes_max"),
+            sizes: sizes(r),
         }),
         outbound: r
             .section("outbound", |r| Outbound { allow_private_addresses: r.get("allow_private_addresses") }),
@@ -181,6 +184,15 @@ fn read(r: &mut Reader<'_>) -> Config {
     };
     r.leave("catalog");
     config
+}
+
+/// The limits that stand in the document.
+fn sizes(r: &mut Reader<'_>) -> Sizes {
+    let mut sizes = Sizes::default();
+    for (size, max) in SIZES.iter().zip(&mut sizes.0) {
+        *max = Some(r.get::<Count>(size.setting).0);
+    }
+    sizes
 }
 
 fn calls(r: &mut Reader<'_>) -> Calls {
@@ -261,6 +273,12 @@ mod tests {
             assert!(!is_name || !before.is_empty(), "{line}");
             before = line;
         }
+    }
+
+    #[test]
+    fn the_default_sizes_are_those_of_the_document() {
+        let set = crate::api::Settings { sizes: Config::of("").unwrap().limits.sizes, ..Default::default() };
+        assert_eq!(crate::api::openapi_text_of(&set).unwrap(), crate::api::openapi_text().unwrap());
     }
 
     #[test]

@@ -23,6 +23,7 @@ impl Limits {
             body_bytes_max: self.body_bytes_max.0,
             batch_bytes_max: self.batch_bytes_max.0,
             rate: Rate { requests_per_second: self.requests_per_second.0, burst: self.burst.0 },
+            sizes: self.sizes,
         }
     }
 }

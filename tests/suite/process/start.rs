@@ -118,7 +118,7 @@ async fn a_file_of_settings_is_heeded_and_flags_win_over_it() {
     let data = home.path().join("data");
     let settings = format!(
         "server: {{ listen: 127.0.0.1:1 }}\ndata: {}\noutbound: {{ allow_private_addresses: false }}\n\
-         limits: {{ body_bytes_max: 1 KiB }}\n",
+         limits: {{ body_bytes_max: 1 KiB, person_name_chars_max: 5 }}\n",
         data.display()
     );
     std::fs::write(&file, settings).unwrap();
@@ -128,6 +128,8 @@ async fn a_file_of_settings_is_heeded_and_flags_win_over_it() {
     let caller = Caller::new(&server, &server.first_key());
     let large = serde_json::json!({"name": "x".repeat(2_000)});
     assert_eq!(caller.try_post("k1", "/contacts", &large).await.unwrap().0, 413);
+    let long = serde_json::json!({"name": "Ada Lovelace"});
+    assert_eq!(caller.try_post("k3", "/contacts", &long).await.unwrap().0, 422);
     let inside = serde_json::json!({"url": "http://127.0.0.1:9/", "events": ["*"]});
     assert_eq!(caller.try_post("k2", "/webhook_endpoints", &inside).await.unwrap().0, 422);
     assert!(server.said.iter().all(|line| !line.contains("private addresses")), "{:?}", server.said);
