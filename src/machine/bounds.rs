@@ -6,7 +6,7 @@
 //! through the graph, in one pass in topological order: each edge says how much later its end can
 //! come than its beginning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::Direction;
 use petgraph::algo::toposort;
@@ -19,7 +19,7 @@ use crate::model::{Confirmation, Days, Money, Span, TimeOfDay, Window, Zone};
 
 use super::catalog::Catalog;
 use super::facts::RouteProvider;
-use super::plan::{Kind, Machine, Node, StageId, StrategyId, Way};
+use super::plan::{Kind, Machine, Node, Stage, StageId, StrategyId, Way};
 
 /// The bounds of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -112,7 +112,11 @@ impl Measure<'_> {
         let mut so_far = Amount::default();
         let mut over: Option<Amount> = None;
         for &stage in &self.machine.strategy(id).stages {
-            let amounts = self.stage(stage);
+            let mut amounts = self.stage(stage);
+            if amounts.over.is_some() && self.may_coincide(stage) {
+                // What follows may start in the instant of an attempt, before its answer.
+                amounts.on = amounts.most();
+            }
             if let Some(stage_over) = amounts.over {
                 let total = so_far.plus(stage_over);
                 over = Some(over.map_or(total, |most| most.max(total)));
@@ -120,6 +124,61 @@ impl Measure<'_> {
             so_far = so_far.plus(amounts.on);
         }
         Amounts { on: so_far, over }
+    }
+
+    /// Whether a later stage of the strategy may start, by its own clock, at the very instant at which
+    /// an attempt of this stage is made: the answer, which takes no time, comes after both.
+    fn may_coincide(&self, id: StageId) -> bool {
+        let stage = self.machine.stage(id);
+        let later = &self.machine.strategy(stage.strategy).stages[stage.place + 1..];
+        let Some(next) = later.first().map(|next| self.machine.stage(*next)) else { return false };
+        let is_wait = |stage: &Stage| matches!(stage.kind, Kind::Wait(_));
+        if !is_wait(next) && next.after.is_none() {
+            return false;
+        }
+        let Kind::Channel(channel) = &stage.kind else { return true };
+        if self.held(id) > 0 {
+            return true;
+        }
+        // The clocks since its start at which a stage behind it can come to its turn.
+        let mut turns: BTreeSet<i64> = [0].into();
+        let mut clocks: BTreeSet<i64> = BTreeSet::new();
+        let mut before_is_wait = false;
+        for &id in later {
+            let stage = self.machine.stage(id);
+            match &stage.kind {
+                Kind::Wait(Wait::Until { .. }) => return true,
+                Kind::Wait(Wait::For(span)) => {
+                    turns = turns.iter().map(|turn| turn.saturating_add(span.ms())).collect();
+                }
+                Kind::Channel(_) | Kind::Group { .. } => {
+                    let after = stage.after.map_or(0, Span::ms);
+                    let turn = |turn: &i64| {
+                        if before_is_wait { turn.saturating_add(after) } else { after.max(*turn) }
+                    };
+                    turns = turns.iter().map(turn).collect();
+                    if self.held(id) > 0 {
+                        return true;
+                    }
+                    clocks.extend(&turns);
+                }
+            }
+            before_is_wait = is_wait(stage);
+        }
+        self.attempts_at(channel).any(|at| clocks.contains(&at))
+    }
+
+    /// The times since a stage's start at which an attempt of it can be made, no window holding it.
+    fn attempts_at(&self, channel: &ChannelStage) -> impl Iterator<Item = i64> {
+        let (repeat, retry) = (channel.repeat, channel.retry);
+        let sends = (0..=repeat.map_or(0, |repeat| i64::from(repeat.times)))
+            .map(move |n| n.saturating_mul(repeat.map_or(0, |repeat| repeat.every.ms())));
+        sends.flat_map(move |send| {
+            (0..=retry.times).scan(send, move |at, n| {
+                *at = if n == 0 { *at } else { at.saturating_add(retry.pause(n).ms()) };
+                Some(*at)
+            })
+        })
     }
 
     fn stage(&self, id: StageId) -> Amounts {

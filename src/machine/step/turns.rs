@@ -207,12 +207,18 @@ impl Run<'_> {
     /// The stage after this one has started.
     fn overtake(&mut self, id: StageId) {
         let run = self.stage(id);
-        if run.overtaken || run.reached || run.failed || run.dropped || run.phase == Phase::Over {
-            // A group may be at its end while what was sent in it still counts: nothing in it starts.
+        let is_group = matches!(self.machine.stage(id).kind, Kind::Group { .. });
+        // A group that failed by a `wait` at its end may have stages in it that are not at theirs.
+        let over = if is_group {
+            !run.failed && run.phase == Phase::Over
+        } else {
+            run.failed || run.phase == Phase::Over
+        };
+        if run.overtaken || run.reached || run.dropped || over {
             return;
         }
         match (&self.machine.stage(id).kind, run.phase) {
-            (_, Phase::Idle | Phase::Over) => {}
+            (_, Phase::Idle) => {}
             (_, Phase::Held(_)) | (Kind::Wait(_), _) => self.drop_stage(id),
             (Kind::Group { members, .. }, _) => {
                 self.stage_mut(id).overtaken = true;
