@@ -225,6 +225,11 @@ impl Engine {
         self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until no change and no call is under way. What is due only later is not waited for.
+    pub async fn idle(&self) {
+        self.context.under_way.none().await;
+    }
+
     /// Takes nothing more in, and waits for what is under way, not for ever: a call without an answer
     /// by then is in doubt at the next start.
     pub async fn stop(&self) {

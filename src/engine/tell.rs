@@ -13,7 +13,7 @@ use super::running::{Attempt, Info};
 use super::show::reasons;
 use crate::machine::Told;
 use crate::model::shapes::{Event, EventType, MessageEventData};
-use crate::model::{Channel, Ids, Instant, kinds};
+use crate::model::{Channel, Ids, Instant, Status, kinds};
 use crate::store::StoreError;
 use crate::store::rows::{EventRow, StoredEvent};
 use crate::store::seal::Scope;
@@ -51,7 +51,12 @@ impl Teller<'_> {
         };
         let ids: &dyn Ids = self.desk.context.ids.as_ref();
         let id = ids.mint::<kinds::Event>();
-        let mut data = serde_json::to_value(self.data(about, decision)).map_err(|_| unreadable())?;
+        let mut data = self.data(about, decision);
+        if matches!(told, Told::Created) {
+            // What follows in the same change, its end included, has not happened yet.
+            (data.status, data.reasons) = (Status::Queued, Vec::new());
+        }
+        let mut data = serde_json::to_value(data).map_err(|_| unreadable())?;
         if let (Some(other), Some(data)) = (other, data.as_object_mut()) {
             data.insert("other_channel".into(), json!(other.channel));
             data.insert("other_provider".into(), json!(other.provider));

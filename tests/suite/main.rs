@@ -11,6 +11,7 @@ mod architecture;
 mod cases;
 mod cli;
 mod crash;
+mod engine;
 mod front;
 mod language;
 mod machine;

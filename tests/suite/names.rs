@@ -48,6 +48,9 @@ impl Names {
         if field == "hint" {
             return "hint".into();
         }
+        if let Some(attempt) = text.strip_prefix("sandbox-att_") {
+            return format!("sandbox-{}", self.name(&format!("att_{attempt}"), "att"));
+        }
         for secret in ["sk_test_", "sk_live_", "whsec_"] {
             if text.starts_with(secret) {
                 return self.name(text, secret.trim_end_matches('_'));

@@ -1,5 +1,5 @@
-//! A server over a real socket, on a real folder, with clocks that stand still and an engine that
-//! only answers.
+//! A server over a real socket, on a real folder, with clocks that stand still, and either an engine
+//! that only answers or the real one.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -11,25 +11,47 @@ use spine::api::conventions::keys::ApiKey;
 use spine::api::conventions::limit::{Rate, Steady};
 use spine::api::endpoint::Permission;
 use spine::api::{Api, BASE_PATH, Parts};
+use spine::engine::front::Front;
 use spine::engine::ids::RisingIds;
+use spine::engine::{Beside, Clocks, Engine, RealTime, Setup, plain_data, read_event};
+use spine::model::shapes::Event;
 use spine::model::{Clock, Currency, Environment, Ids, Instant, ScopeId, Span};
 use spine::providers::outbound::Outbound;
-use spine::store::seal::Randomness;
+use spine::store::rows::StoredEvent;
+use spine::store::seal::{Randomness, Scope};
 use spine::store::sqlite::{Options, open};
 use spine::store::{KeyRow, RegistryChange, Store, StoreError, TenantRow};
-use spine::webhooks::{Outside, Webhooks};
+use spine::webhooks::{EventForm, Outside, Resting, Webhooks};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use crate::front::Answering;
 use crate::names::Names;
 
-/// Both clocks stand still; nothing here waits for one.
-struct Still(AtomicI64);
+/// Real time that stands still until the test moves it.
+struct Still {
+    now_ms: AtomicI64,
+    moved: watch::Sender<()>,
+}
 
+impl RealTime for Still {
+    fn now(&self) -> Instant {
+        Instant::from_ms(self.now_ms.load(Ordering::Relaxed))
+    }
+    fn sleep_until(&self, at: Instant) -> BoxFuture<'_, ()> {
+        let mut moved = self.moved.subscribe();
+        Box::pin(async move {
+            while self.now() < at && moved.changed().await.is_ok() {}
+        })
+    }
+}
+
+/// Both clocks stand still; nothing beside the real engine waits for one.
 impl Clock for Still {
     fn real_now(&self) -> Instant {
-        Instant::from_ms(self.0.load(Ordering::Relaxed))
+        self.now()
     }
     fn scope_now(&self, _: ScopeId) -> Instant {
         self.real_now()
@@ -57,10 +79,46 @@ impl Randomness for Seeded {
     }
 }
 
+/// The webhooks' workers beside the real engine.
+struct Workers(Arc<Webhooks>);
+
+impl Beside for Workers {
+    fn opened(&self, scope: &Arc<Scope>) {
+        self.0.open(scope);
+    }
+    fn rests(&self, scope: ScopeId) -> Option<Option<Instant>> {
+        match self.0.resting(scope) {
+            Resting::No => None,
+            Resting::Until(at) => Some(at),
+        }
+    }
+    fn close(&self, scope: ScopeId) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.close(scope))
+    }
+}
+
+/// Events as the real engine writes them.
+struct EngineEvents;
+
+impl EventForm for EngineEvents {
+    fn read<'a>(
+        &'a self,
+        scope: &'a Scope,
+        event: &'a StoredEvent,
+    ) -> BoxFuture<'a, Result<Event, StoreError>> {
+        Box::pin(read_event(scope, event))
+    }
+    fn plain(&self, data: &Value) -> Vec<u8> {
+        plain_data(data)
+    }
+}
+
 /// A server, its keys, and who answers for the engine.
 pub(crate) struct World {
     pub(crate) runtime: Runtime,
-    address: std::net::SocketAddr,
+    pub(crate) address: std::net::SocketAddr,
+    /// The real engine, where the world has one.
+    pub(crate) engine: Option<Arc<Engine>>,
     pub(crate) front: Arc<Answering>,
     clock: Arc<Still>,
     steady: Arc<AtomicU64>,
@@ -73,14 +131,24 @@ pub(crate) struct World {
 const NOW_MS: i64 = 1_767_614_400_000;
 
 impl World {
+    /// With an engine that only answers.
     pub(crate) fn new(rate: Rate) -> World {
+        World::with(rate, false)
+    }
+
+    /// With the real engine, which may call addresses of this machine.
+    pub(crate) fn real() -> World {
+        World::with(Rate::DEFAULT, true)
+    }
+
+    fn with(rate: Rate, real: bool) -> World {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let folder = tempfile::TempDir::new().unwrap();
-        let clock = Arc::new(Still(AtomicI64::new(NOW_MS)));
+        let clock = Arc::new(Still { now_ms: AtomicI64::new(NOW_MS), moved: watch::Sender::new(()) });
         let steady = Arc::new(AtomicU64::new(0));
         let random: Arc<dyn Randomness> = Arc::new(Seeded::default());
-        let (address, front, keys, store) = runtime.block_on(async {
+        let (address, front, engine, keys, store) = runtime.block_on(async {
             let options = Options {
                 folder: folder.path().join("data"),
                 master_key: None,
@@ -88,22 +156,54 @@ impl World {
                 random: Arc::clone(&random),
             };
             let store: Arc<dyn Store> = Arc::new(open(options).await.unwrap());
-            let shared = Arc::clone(&clock) as Arc<dyn Clock>;
-            let ids: Arc<dyn Ids> = Arc::new(RisingIds::above(0, Arc::clone(&shared), Arc::clone(&random)));
+            let clocks = Arc::new(Clocks::new(Arc::clone(&clock) as Arc<dyn RealTime>));
+            let shared =
+                if real { Arc::clone(&clocks) as Arc<dyn Clock> } else { Arc::clone(&clock) as Arc<dyn Clock> };
+            let rising = Arc::new(RisingIds::above(0, Arc::clone(&shared), Arc::clone(&random)));
+            let ids = Arc::clone(&rising) as Arc<dyn Ids>;
             let keys = tenants(store.as_ref(), ids.as_ref(), random.as_ref(), shared.real_now()).await;
-            let front = Arc::new(Answering::new(Arc::clone(&store), Arc::clone(&ids)));
-            let outbound = Outbound::new(spine::providers::outbound::Settings::default()).unwrap();
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let answering = Arc::new(Answering::new(Arc::clone(&store), Arc::clone(&ids)));
+            let outbound = spine::providers::outbound::Settings {
+                allow_private_addresses: real,
+                ..spine::providers::outbound::Settings::default()
+            };
+            let outbound = Outbound::new(outbound).unwrap();
+            let events: Arc<dyn EventForm> =
+                if real { Arc::new(EngineEvents) } else { Arc::new(crate::front::PlainEvents) };
             let outside = Outside {
                 clock: Arc::clone(&shared),
                 ids: Arc::clone(&ids),
-                events: Arc::new(crate::front::PlainEvents),
-                outbound,
+                events,
+                outbound: outbound.clone(),
+            };
+            let webhooks = Arc::new(Webhooks::new(outside, spine::webhooks::Settings::default()));
+            let engine = if real {
+                let setup = Setup {
+                    store: Arc::clone(&store),
+                    clocks,
+                    ids: rising,
+                    outbound,
+                    settings: spine::engine::Settings {
+                        public_url: format!("http://{address}"),
+                        ..spine::engine::Settings::default()
+                    },
+                    beside: Arc::new(Workers(Arc::clone(&webhooks))),
+                };
+                Some(Engine::start(setup).await.unwrap())
+            } else {
+                None
+            };
+            let front = match &engine {
+                Some(engine) => Arc::clone(engine) as Arc<dyn Front>,
+                None => Arc::clone(&answering) as Arc<dyn Front>,
             };
             let elapsed = Arc::clone(&steady);
             let api = Api::new(Parts {
                 store: Arc::clone(&store),
-                front: Arc::clone(&front) as Arc<dyn spine::engine::front::Front>,
-                webhooks: Arc::new(Webhooks::new(outside, spine::webhooks::Settings::default())),
+                front,
+                webhooks,
                 clock: shared,
                 steady: Steady::new(move || Duration::from_millis(elapsed.load(Ordering::Relaxed))),
                 ids,
@@ -111,18 +211,29 @@ impl World {
                 settings: spine::api::Settings { rate, ..spine::api::Settings::default() },
             })
             .unwrap();
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap();
             tokio::spawn(async move { axum::serve(listener, api.router()).await.unwrap() });
-            (address, front, keys, store)
+            (address, answering, engine, keys, store)
         });
-        World { runtime, address, front, clock, steady, keys, asked: AtomicU32::new(0), store, folder }
+        World { runtime, address, front, engine, clock, steady, keys, asked: AtomicU32::new(0), store, folder }
     }
 
     /// Lets time pass, on every clock.
     pub(crate) fn later(&self, by: Span) {
-        self.clock.0.fetch_add(by.ms(), Ordering::Relaxed);
+        self.set_back_or_on(by.ms());
         self.steady.fetch_add(u64::try_from(by.ms()).unwrap(), Ordering::Relaxed);
+    }
+
+    /// Moves real time alone; also back.
+    pub(crate) fn set_back_or_on(&self, by_ms: i64) {
+        self.clock.now_ms.fetch_add(by_ms, Ordering::Relaxed);
+        self.clock.moved.send_replace(());
+    }
+
+    /// Waits until the real engine has done all that it can do by itself now.
+    pub(crate) fn settle(&self) {
+        if let Some(engine) = &self.engine {
+            self.runtime.block_on(engine.idle());
+        }
     }
 
     /// Everything that lies in the data folder.
