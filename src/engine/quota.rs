@@ -10,7 +10,7 @@ use crate::store::UsageDelta;
 use crate::store::rows::{QuotaRow, UsageRow, UsageWindow};
 
 /// The thresholds that are told, in percent of a limit.
-const THRESHOLDS: [u8; 2] = [100, 80];
+const THRESHOLDS: [u8; 2] = [80, 100];
 
 /// One counter in one window.
 #[derive(Debug, Clone, Copy, Default)]
@@ -141,37 +141,31 @@ impl Quotas {
                 *counter = Counter { start: Some(start), used: 0, told: 0 };
             }
             counter.used = counter.used.saturating_add(u64::from(add));
-            let percent = counted.limit[place(each)].and_then(|limit| {
-                let reached =
-                    |percent: &u8| u128::from(counter.used) * 100 >= u128::from(limit) * u128::from(*percent);
-                Some((limit, THRESHOLDS.into_iter().find(reached)?))
-            });
-            let mut told_percent = 0;
-            if let Some((limit, percent)) = percent
-                && percent > counter.told
-            {
-                let (used, name) = (counter.used, name.word());
-                counter.told = percent;
-                told_percent = percent;
-                crossed.push(Crossed { name, window: each, limit, used, percent, resets_at });
+            // A use that crosses both tells both.
+            for percent in THRESHOLDS {
+                let Some(limit) = counted.limit[place(each)] else { break };
+                let reached = u128::from(counter.used) * 100 >= u128::from(limit) * u128::from(percent);
+                if reached && percent > counter.told {
+                    let (used, name) = (counter.used, name.word());
+                    counter.told = percent;
+                    crossed.push(Crossed { name, window: each, limit, used, percent, resets_at });
+                }
             }
+            let told_percent = counter.told;
             let name = name.word().to_owned();
             deltas.push(UsageDelta { name, window: each, start, add: i64::from(add), told_percent });
         }
         (deltas, crossed)
     }
 
-    /// Takes back what [`Self::count`] counted and was not written.
+    /// Takes back what [`Self::count`] counted and was not written. What was crossed stays told: its
+    /// event goes with the next change.
     pub(super) fn uncount(&mut self, deltas: &[UsageDelta]) {
         for delta in deltas {
             let Ok(name) = delta.name.parse::<QuotaName>() else { continue };
             let counter = &mut self.by_name.entry(name.word()).or_default().counters[place(delta.window)];
             if counter.start == Some(delta.start) {
                 counter.used = counter.used.saturating_sub(delta.add.unsigned_abs());
-                if delta.told_percent > 0 {
-                    // Told again with the next use; what was told before stays told.
-                    counter.told = if delta.told_percent == 100 { 80 } else { 0 };
-                }
             }
         }
     }
@@ -221,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_threshold_is_told_once_a_window_and_again_where_its_change_was_lost() {
+    fn a_threshold_is_told_once_a_window_also_where_its_change_was_lost() {
         let (mut quotas, now) = (quotas(10), at("2026-01-31T12:00:00Z"));
         let mut told = Vec::new();
         for _ in 0..12 {
@@ -232,8 +226,10 @@ mod tests {
         assert_eq!(told, [(8, 80), (10, 100)]);
         let mut lost = super::tests::quotas(1);
         let (deltas, crossed) = lost.count(SMS, 1, now);
-        assert_eq!(crossed.len(), 1);
+        assert_eq!(crossed.iter().map(|crossed| crossed.percent).collect::<Vec<_>>(), [80, 100]);
         lost.uncount(&deltas);
-        assert_eq!(lost.count(SMS, 1, now).1.len(), 1);
+        let (deltas, crossed) = lost.count(SMS, 1, now);
+        assert_eq!(crossed, []);
+        assert_eq!(deltas[0].told_percent, 100, "written with every use, so with the next");
     }
 }
