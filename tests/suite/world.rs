@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 use spine::api::conventions::keys::ApiKey;
 use spine::api::conventions::limit::{Rate, Steady};
@@ -23,7 +24,6 @@ use spine::store::sqlite::{Options, open};
 use spine::store::{KeyRow, RegistryChange, Store, StoreError, TenantRow};
 use spine::webhooks::{EventForm, Outside, Resting, Webhooks};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -42,9 +42,7 @@ impl RealTime for Still {
     }
     fn sleep_until(&self, at: Instant) -> BoxFuture<'_, ()> {
         let mut moved = self.moved.subscribe();
-        Box::pin(async move {
-            while self.now() < at && moved.changed().await.is_ok() {}
-        })
+        Box::pin(async move { while self.now() < at && moved.changed().await.is_ok() {} })
     }
 }
 
@@ -157,8 +155,11 @@ impl World {
             };
             let store: Arc<dyn Store> = Arc::new(open(options).await.unwrap());
             let clocks = Arc::new(Clocks::new(Arc::clone(&clock) as Arc<dyn RealTime>));
-            let shared =
-                if real { Arc::clone(&clocks) as Arc<dyn Clock> } else { Arc::clone(&clock) as Arc<dyn Clock> };
+            let shared = if real {
+                Arc::clone(&clocks) as Arc<dyn Clock>
+            } else {
+                Arc::clone(&clock) as Arc<dyn Clock>
+            };
             let rising = Arc::new(RisingIds::above(0, Arc::clone(&shared), Arc::clone(&random)));
             let ids = Arc::clone(&rising) as Arc<dyn Ids>;
             let keys = tenants(store.as_ref(), ids.as_ref(), random.as_ref(), shared.real_now()).await;
@@ -214,7 +215,18 @@ impl World {
             tokio::spawn(async move { axum::serve(listener, api.router()).await.unwrap() });
             (address, answering, engine, keys, store)
         });
-        World { runtime, address, front, engine, clock, steady, keys, asked: AtomicU32::new(0), store, folder }
+        World {
+            runtime,
+            address,
+            front,
+            engine,
+            clock,
+            steady,
+            keys,
+            asked: AtomicU32::new(0),
+            store,
+            folder,
+        }
     }
 
     /// Lets time pass, on every clock.
