@@ -30,14 +30,20 @@ pub(super) fn message(info: &Info, instance: &Instance, attempts: &[Attempt], cu
     let clear: &Clear = &info.clear;
     let ended = instance.ended();
     let named = |names: &crate::store::rows::Names| format!("{}@{}", names.name, names.version);
-    let stages = instance.views(machine).map(|view| Stage {
-        stage: u32::from(view.number),
-        channel: view.channel,
-        state: view.state,
-        reason: view.reason,
-        provider: view.provider.filter(|_| view.state != StageState::Pending),
-        started_at: view.started_at,
-        attempts: attempts.iter().filter(|attempt| attempt.stage == view.id).map(attempt).collect(),
+    let stages = instance.views(machine).map(|view| {
+        let attempts: Vec<_> =
+            attempts.iter().filter(|attempt| attempt.stage == view.id).map(attempt).collect();
+        let last = attempts.last().map(|attempt| attempt.provider.clone());
+        Stage {
+            stage: u32::from(view.number),
+            channel: view.channel,
+            state: view.state,
+            reason: view.reason,
+            // Of one that waits for its provider's rate, that provider.
+            provider: last.or_else(|| view.provider.filter(|_| view.state != StageState::Pending)),
+            started_at: view.started_at,
+            attempts,
+        }
     });
     Message {
         id: info.id,

@@ -12,6 +12,7 @@ mod cases;
 mod cli;
 mod crash;
 mod engine;
+mod engine_live;
 mod front;
 mod language;
 mod machine;

@@ -241,6 +241,11 @@ impl World {
         self.clock.moved.send_replace(());
     }
 
+    /// Real time, in milliseconds since 1970.
+    pub(crate) fn real_now_ms(&self) -> i64 {
+        self.clock.now().ms()
+    }
+
     /// Waits until the real engine has done all that it can do by itself now.
     pub(crate) fn settle(&self) {
         if let Some(engine) = &self.engine {
