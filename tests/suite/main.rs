@@ -13,6 +13,7 @@ mod cli;
 mod crash;
 mod engine;
 mod engine_live;
+mod engine_whole;
 mod front;
 mod language;
 mod machine;
