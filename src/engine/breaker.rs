@@ -50,6 +50,8 @@ pub(super) enum Switched {
     Opened,
     /// It closed.
     Closed,
+    /// It was closed by hand.
+    Reset,
 }
 
 /// A breaker. The results of the last minute are not kept over a restart, the rest is.

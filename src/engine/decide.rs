@@ -471,8 +471,7 @@ impl Work<'_> {
             address: address.map(|address| self.desk.scope.address_hash(channel, address)),
             doc: write(&AttemptDoc { number, stage: stage.0, valid_until })?,
         });
-        let scripted_call = state.providers.get(&provider).is_none_or(|p| p.adapter.is_none());
-        if scripted_call {
+        if state.providers.is_scripted(self.desk.environment(), &provider) {
             let record = state.providers.get(&provider).and_then(|p| p.record.as_ref());
             let confirms = record.and_then(|record| record.confirms.get(&channel)).cloned();
             let confirms = confirms.unwrap_or_else(|| channel.default_confirmations().to_vec());

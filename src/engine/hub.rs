@@ -369,7 +369,7 @@ impl Front for Engine {
                 let mut state = desk.state();
                 if state.providers.reset(&provider) {
                     let now = desk.now();
-                    let event = desk.circuit(&state, &provider, super::breaker::Switched::Closed, now)?;
+                    let event = desk.circuit(&state, &provider, super::breaker::Switched::Reset, now)?;
                     change.events.push(event);
                 }
                 change.provider_states.push(state.providers.state_row(&provider)?);

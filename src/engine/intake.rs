@@ -1,7 +1,7 @@
 //! Messages are taken in: what they name is found, what they begin with is decided, and both are
 //! committed with the answer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -17,6 +17,7 @@ use super::policies::{Inline, Plan, of_channels};
 use super::records::{ContactRecord, TemplateRecord, unreadable};
 use super::running::{Info, Running};
 use super::show;
+use crate::language::policy::Route;
 use crate::language::script::Script;
 use crate::lint;
 use crate::machine::{Beginning, DEFAULT_CATEGORY, Instance, What};
@@ -290,7 +291,8 @@ impl Desk {
         if let Some((plan, _)) = &plan {
             self.check_vars(&request, template.as_ref().map(|(names, _)| names), plan, &mut faults).await?;
         }
-        check_sandbox(&request, self.environment(), &mut faults, |name, channel| {
+        let served = plan.as_ref().map(|(plan, _)| served(plan)).unwrap_or_default();
+        check_sandbox(&request, self.environment(), &served, &mut faults, |name, channel| {
             self.confirms(name, channel)
         });
         let (Some((plan, inline)), true) = (plan, faults.is_empty()) else {
@@ -459,10 +461,27 @@ impl Desk {
     }
 }
 
-/// All faults of outcome scripts.
+/// The providers that a policy's routes name, each with a channel that it is to serve.
+fn served(plan: &Plan) -> Vec<(String, Channel)> {
+    let mut served = Vec::new();
+    for (_, stage) in plan.machine.channel_stages() {
+        let names: Vec<&String> = match &stage.route {
+            Route::Default => Vec::new(),
+            Route::Failover(names) => names.iter().collect(),
+            Route::Weighted(shares) => shares.iter().map(|(_, name)| name).collect(),
+        };
+        served.extend(names.into_iter().map(|name| (name.clone(), stage.channel)));
+    }
+    served.sort();
+    served.dedup();
+    served
+}
+
+/// All faults of outcome scripts. `served`: the providers of the policy's routes and their channels.
 fn check_sandbox(
     request: &SendMessage,
     environment: Environment,
+    served: &[(String, Channel)],
     faults: &mut Vec<Fault>,
     confirms: impl Fn(&str, Channel) -> Vec<crate::model::Confirmation>,
 ) {
@@ -477,10 +496,11 @@ fn check_sandbox(
                 Fault::new(&pointer, format!("{}{help}", d.message))
             })),
             Ok(script) => {
-                if let Ok(channel) = key.parse::<Channel>() {
-                    let beyond = script.beyond(&confirms(key, channel));
+                let named = served.iter().filter(|(name, _)| name == key).map(|(_, channel)| *channel);
+                let channels: BTreeSet<Channel> = key.parse().ok().into_iter().chain(named).collect();
+                for channel in channels {
                     faults.extend(
-                        beyond.into_iter().map(|level| {
+                        script.beyond(&confirms(key, channel)).into_iter().map(|level| {
                             Fault::new(&pointer, format!("`{channel}` cannot confirm `{level}`"))
                         }),
                     );

@@ -26,6 +26,8 @@ pub(super) type Waiting = (Reverse<Priority>, u64, Id<kinds::Message>, StageId);
 pub(super) struct Provider {
     pub(super) record: Option<Arc<ProviderRecord>>,
     pub(super) adapter: Option<Arc<dyn Adapter>>,
+    /// Scripts answer for it, also under a live key: it is of the sandbox's kind.
+    scripted: bool,
     pub(super) breaker: Breaker,
     pub(super) paused_until: Option<Instant>,
     rate: Rate,
@@ -102,11 +104,17 @@ impl Providers {
         self.by_name.iter().map(|(name, provider)| (name.as_str(), provider))
     }
 
+    /// Whether scripts answer for a provider. Under a live key one that is gone is none of these.
+    pub(super) fn is_scripted(&self, environment: Environment, name: &str) -> bool {
+        environment == Environment::Test || self.get(name).is_some_and(|provider| provider.scripted)
+    }
+
     /// Takes what is known of a provider that was made, changed or deleted (`None`).
     pub(super) fn put(&mut self, name: &str, record: Option<Arc<ProviderRecord>>, opened: Option<Opened>) {
         let provider = self.by_name.entry(name.to_owned()).or_default();
         provider.rate.per_second = record.as_ref().and_then(|record| record.rate_per_second);
         provider.record = record;
+        provider.scripted = matches!(opened, Some(Opened::Scripted));
         provider.adapter = match opened {
             Some(Opened::Remote(adapter)) => Some(adapter),
             Some(Opened::Scripted) | None => None,

@@ -199,9 +199,9 @@ impl Desk {
     ) -> Result<(), Refusal> {
         let found = match self.sent(provider, attempt, id.as_deref()).await? {
             Some(found) => Some(found),
-            None => self.last_to(provider, from).await?,
+            None => self.last_to(provider, from, REPLY_WITHIN).await?,
         };
-        let Some(found) = found else { return Ok(()) };
+        let Some(found) = found else { return self.opted(provider, from, &text).await };
         let consent = self.consent_by(found.row.channel, from, &text);
         let reply = ReplyText { text, id };
         let number = number(&found)?;
@@ -252,10 +252,37 @@ impl Desk {
         Ok(Some(Input::Another { number, reply }))
     }
 
-    /// The newest send to an address by a provider.
-    async fn last_to(&self, provider: &str, from: &str) -> Result<Option<StoredAttempt>, StoreError> {
+    /// A reply that belongs to no message: what it says of its channel holds all the same. The channel
+    /// is that of the last send to the address; of one that nothing was ever sent to, all that the
+    /// provider serves.
+    async fn opted(self: &Arc<Self>, provider: &str, from: &str, text: &str) -> Result<(), Refusal> {
+        let last = self.last_to(provider, from, Span::MAX).await?.map(|last| last.row.channel);
         let record = self.state().providers.get(provider).and_then(|provider| provider.record.clone());
-        let since = Instant::from_ms(self.now().ms() - REPLY_WITHIN.ms());
+        let served = record.iter().flat_map(|record| record.channels.iter().copied());
+        let channels: Vec<Channel> = last.map_or_else(|| served.collect(), |channel| vec![channel]);
+        let mut change = Change::default();
+        for channel in channels {
+            if let Some((row, audit)) = self.consent_by(channel, from, text) {
+                change.consents.push(ConsentChange::Put(row));
+                change.audit.push(audit);
+            }
+        }
+        if !change.consents.is_empty() {
+            self.scope.commit(change).await?;
+            self.people_changed();
+        }
+        Ok(())
+    }
+
+    /// The newest send to an address by a provider.
+    async fn last_to(
+        &self,
+        provider: &str,
+        from: &str,
+        within: Span,
+    ) -> Result<Option<StoredAttempt>, StoreError> {
+        let record = self.state().providers.get(provider).and_then(|provider| provider.record.clone());
+        let since = Instant::from_ms(self.now().ms().saturating_sub(within.ms()));
         let mut newest: Option<StoredAttempt> = None;
         for channel in record.iter().flat_map(|record| record.channels.iter().copied()) {
             let hash = self.scope.address_hash(channel, from);

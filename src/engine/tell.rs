@@ -152,6 +152,7 @@ impl Desk {
         let (kind, reason) = match switched {
             Switched::Opened => (EventType::ProviderCircuitOpened, "too many failures"),
             Switched::Closed => (EventType::ProviderCircuitClosed, "it works again"),
+            Switched::Reset => (EventType::ProviderCircuitClosed, "reset by hand"),
         };
         let data = json!({
             "provider": name,

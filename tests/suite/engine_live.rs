@@ -357,3 +357,98 @@ fn a_provider_that_goes_or_changes_does_so_for_the_next_request() {
     live.note(&id);
     insta::assert_snapshot!(live.told);
 }
+
+#[test]
+fn a_receipt_by_the_attempts_id_may_come_before_any_answer() {
+    let mut live = Live::new();
+    let mut gateway = live.gateway();
+    let provider = live.provider("gw", &gateway, &json!({}));
+    let id = live.send(&json!({"strategy": "sms then email after 30s"}));
+    let call = live.next(&mut gateway);
+    let attempt = call.json()["attempt_id"].as_str().unwrap().to_owned();
+    let receipt = json!({"type": "receipt", "attempt_id": attempt, "status": "delivered"});
+    assert_eq!(live.call_back(&provider, &receipt), 200);
+    accepted(call, "gw-1");
+    live.note(&id);
+    assert_eq!(live.types(&id), ["message.created", "message.sent", "message.delivered"]);
+    insta::assert_snapshot!(live.told);
+}
+
+#[test]
+fn a_person_who_wrote_stop_long_after_any_message_is_heard() {
+    let mut live = Live::new();
+    let mut gateway = live.gateway();
+    let provider = live.provider("gw", &gateway, &json!({"channels": ["sms", "whatsapp"]}));
+    let first = live.send(&json!({"strategy": "sms"}));
+    accepted(live.next(&mut gateway), "gw-1");
+    live.note(&first);
+    live.world.later(Span::from_s(8 * 86_400));
+    assert_eq!(
+        live.call_back(&provider, &json!({"type": "reply", "from": "+4915112345678", "text": "STOP"})),
+        200
+    );
+    assert_eq!(
+        live.call_back(&provider, &json!({"type": "reply", "from": "+4915100000000", "text": "Quit"})),
+        200
+    );
+    let second = live.send(&json!({"strategy": "sms"}));
+    live.note(&second);
+    let third = live.send(&json!({"to": {"sms": "+4915100000000"}, "strategy": "sms"}));
+    live.note(&third);
+    assert!(gateway.waiting().is_none(), "nothing is sent to who said stop");
+    insta::assert_snapshot!(live.told);
+}
+
+#[test]
+fn a_breaker_opens_for_all_messages_and_lets_one_probe_pass_at_a_time() {
+    let live = Live::new();
+    let (mut bad, mut good) = (live.gateway(), live.gateway());
+    live.provider("bad", &bad, &json!({}));
+    live.provider("good", &good, &json!({}));
+    let route = json!({"strategy": "sms via bad or good"});
+    for n in 0..5 {
+        live.send(&route);
+        live.next(&mut bad).answer(500, &[], "");
+        accepted(live.next(&mut good), &format!("good-{n}"));
+        live.world.settle();
+    }
+    assert_eq!(live.get("/providers/bad/breaker")["state"], "open");
+    live.send(&route);
+    accepted(live.next(&mut good), "good-5");
+    live.world.settle();
+    live.world.later(Span::from_s(30));
+    assert_eq!(live.get("/providers/bad/breaker")["state"], "half_open");
+    live.send(&route);
+    let probe = live.next(&mut bad);
+    live.send(&route);
+    accepted(live.next(&mut good), "good-6");
+    accepted(probe, "bad-1");
+    live.world.settle();
+    for n in 2..4 {
+        live.send(&route);
+        accepted(live.next(&mut bad), &format!("bad-{n}"));
+        live.world.settle();
+    }
+    assert_eq!(live.get("/providers/bad")["breaker"], "closed");
+    let told = live.get("/events?type=provider.*");
+    let told: Vec<&str> =
+        told["data"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap()).collect();
+    assert_eq!(told, ["provider.circuit_closed", "provider.circuit_opened"]);
+    assert!(bad.waiting().is_none() && good.waiting().is_none(), "no call more");
+}
+
+#[test]
+fn a_stage_that_waits_for_the_rate_of_a_provider_that_goes_is_not_left_waiting() {
+    let mut live = Live::new();
+    let mut gateway = live.gateway();
+    live.provider("gw", &gateway, &json!({"rate_per_second": 1}));
+    live.send(&json!({"strategy": "sms via gw"}));
+    accepted(live.next(&mut gateway), "gw-1");
+    let waiting = live.send(&json!({"strategy": "sms via gw"}));
+    live.world.settle();
+    assert_eq!(live.ask("DELETE /providers/gw", &json!({})).status, 204);
+    live.world.later(Span::from_s(1));
+    while live.get(&format!("/messages/{waiting}"))["ended_at"].is_null() {}
+    live.note(&waiting);
+    insta::assert_snapshot!(live.told);
+}
