@@ -296,7 +296,9 @@ impl Measure<'_> {
         let earlier = &self.machine.strategy(stage.strategy).stages[..stage.place];
         let begun = |id: &StageId| {
             let begun = self.machine.node(Node::Begin(*id)).and_then(|node| at.get(&node)).copied()?;
-            Some(begun.saturating_add(self.first_start(*id)))
+            // From the start of what sends, and from the end of a `wait`.
+            let is_wait = matches!(self.machine.stage(*id).kind, Kind::Wait(_));
+            Some(begun.saturating_add(if is_wait { self.runs(*id) } else { self.first_start(*id) }))
         };
         // A stage that is held and then skipped or cannot run passes its turn on at the end of the hold.
         let passed = earlier.last().and_then(begun);
