@@ -422,6 +422,11 @@ impl Desk {
         }
     }
 
+    /// How many messages are in memory.
+    pub(super) fn held(&self) -> usize {
+        self.state().messages.len()
+    }
+
     /// Whether nothing is in memory, and when the scope wants to be looked at next.
     pub(super) fn rest(&self) -> Option<Option<Instant>> {
         let state = self.state();

@@ -221,6 +221,14 @@ impl Engine {
         Ok(opening.await.map_err(|_| StoreError::Closing)??)
     }
 
+    /// How many messages are in memory, in all scopes: those under way, those due soon, those that
+    /// wait for a place, and what was used a moment ago.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let open: Vec<_> = self.desks().values().cloned().collect();
+        open.iter().filter_map(|open| open.desk.get()).map(|desk| desk.held()).sum()
+    }
+
     fn desks(&self) -> MutexGuard<'_, HashMap<ScopeId, Arc<Open>>> {
         self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
@@ -10,9 +11,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
+use spine::model::{Id, kinds};
+use sqlx::{Connection as _, SqliteConnection};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
-use super::server::exchange;
+use super::server::{Place, exchange};
 
 /// Of the gateway and of the program that calls it.
 pub(crate) const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -33,25 +37,40 @@ pub(crate) struct Seen {
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     pub(crate) seen: Arc<Mutex<Seen>>,
+    /// Told at each call.
+    pub(crate) called: Arc<Notify>,
     _server: tokio_util::task::AbortOnDropHandle<()>,
 }
 
 #[derive(Clone)]
 struct App {
     seen: Arc<Mutex<Seen>>,
+    called: Arc<Notify>,
     spine: SocketAddr,
+    /// Whose files hold the intents that are to be there at each call.
+    intents: Option<PathBuf>,
 }
 
 impl Gateway {
     pub(crate) async fn start(spine: SocketAddr) -> Gateway {
+        Gateway::on(spine, None).await
+    }
+
+    /// One that looks into the files of its caller, whether the intent of each call is there.
+    pub(crate) async fn that_looks_for_intents(place: &Place) -> Gateway {
+        Gateway::on(place.address, Some(place.data().join("scopes"))).await
+    }
+
+    async fn on(spine: SocketAddr, intents: Option<PathBuf>) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let app = App { seen: Arc::clone(&seen), spine };
+        let called = Arc::new(Notify::new());
+        let app = App { seen: Arc::clone(&seen), called: Arc::clone(&called), spine, intents };
         let router =
             axum::Router::new().route("/send", post(send)).route("/hook", post(hook)).with_state(app);
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Gateway { address, seen, _server: tokio_util::task::AbortOnDropHandle::new(server) }
+        Gateway { address, seen, called, _server: tokio_util::task::AbortOnDropHandle::new(server) }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -86,6 +105,12 @@ async fn send(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
         *calls += 1;
         *calls
     };
+    if let Some(folder) = &app.intents
+        && !is_durable(folder, &key).await
+    {
+        app.seen.lock().unwrap().faults.push(format!("{key} was called before its intent was written"));
+    }
+    app.called.notify_one();
     let kind = key.bytes().map(u32::from).sum::<u32>() % 16;
     if kind == 0 {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -101,6 +126,23 @@ async fn send(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
         std::future::pending::<()>().await;
     }
     axum::Json(json!({"id": format!("g-{key}")})).into_response()
+}
+
+/// Whether the intent of an attempt stands in one of the files.
+async fn is_durable(folder: &Path, attempt: &str) -> bool {
+    let id: Id<kinds::Attempt> = attempt.parse().unwrap();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = file.unwrap().path();
+        if file.extension().is_none_or(|ending| ending != "db") {
+            continue;
+        }
+        let mut conn = SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
+        let found = sqlx::query("SELECT 1 FROM attempt WHERE id = $1").bind(id.to_bytes().to_vec());
+        if found.fetch_optional(&mut conn).await.unwrap().is_some() {
+            return true;
+        }
+    }
+    false
 }
 
 async fn tell(spine: SocketAddr, callback: String, body: String) {

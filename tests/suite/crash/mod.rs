@@ -5,8 +5,8 @@
 //! These tests wait for processes. They do not wait for time to pass: each wait ends with what is
 //! waited for, and has a limit only so that a fault does not hang the run.
 
-mod gateway;
-mod server;
+pub(crate) mod gateway;
+pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

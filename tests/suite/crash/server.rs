@@ -47,6 +47,15 @@ impl Place {
         self.folder.path().join("data")
     }
 
+    /// The files of the scopes.
+    pub(crate) fn scope_files(&self) -> Vec<String> {
+        let files = std::fs::read_dir(self.data().join("scopes")).unwrap();
+        let files = files.map(|file| file.unwrap().path().to_str().unwrap().to_owned());
+        let mut files: Vec<String> = files.filter(|file| file.ends_with(".db")).collect();
+        files.sort();
+        files
+    }
+
     /// Runs a command to its end and gives what it printed.
     pub(crate) async fn command(&self, args: &[&str]) -> String {
         let out = Command::new(BINARY).args(args).arg("--data").arg(self.data()).output().await.unwrap();
