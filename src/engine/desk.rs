@@ -429,6 +429,10 @@ impl Desk {
 
     /// Whether nothing is in memory, and when the scope wants to be looked at next.
     pub(super) fn rest(&self) -> Option<Option<Instant>> {
+        // Who looks for what is due has taken note of none of it yet.
+        if self.under_way.count.load(Ordering::Acquire) > 0 {
+            return None;
+        }
         let state = self.state();
         let idle = state.messages.is_empty() && state.events.is_empty() && state.unhealthy.is_empty();
         idle.then_some(state.stored_due)

@@ -158,7 +158,7 @@ impl Engine {
             if idle && wake_at.is_none_or(|at| at > later) {
                 let ahead = desk.now().ms() - now.ms();
                 let wake_at = wake_at.map(|at| Instant::from_ms(at.ms() - ahead));
-                if !self.let_go(id, &open) {
+                if !self.let_go(id, &open, own) {
                     continue;
                 }
                 self.close_desk(id, desk).await;
@@ -173,11 +173,12 @@ impl Engine {
     }
 
     /// Takes a desk out of those that are open, unless somebody has it in hand.
-    fn let_go(&self, id: ScopeId, open: &Arc<Open>) -> bool {
+    fn let_go(&self, id: ScopeId, open: &Arc<Open>, own: Option<Instant>) -> bool {
         let mut desks = self.desks();
         // The table has the place, and so has who asks; the place has the desk, and so has its timer.
-        let free =
-            Arc::strong_count(open) <= 2 && open.desk.get().is_none_or(|desk| Arc::strong_count(desk) <= 2);
+        // What it waits for is asked once more, now that nobody can come to it.
+        let still = |desk: &Arc<Desk>| Arc::strong_count(desk) <= 2 && desk.rest() == Some(own);
+        let free = Arc::strong_count(open) <= 2 && open.desk.get().is_none_or(still);
         if free {
             desks.remove(&id);
         }

@@ -93,6 +93,7 @@ impl Desk {
 
     /// Hands over what is due by `now`, in the order of its times.
     async fn run_due(self: &Arc<Self>, now: Instant) -> Result<(), StoreError> {
+        let _counted = self.begin();
         let mut due = self.state().take_due(now);
         // What is in memory does not wait for a store that cannot be read.
         let stored = self.take_stored_due(now).await;

@@ -15,6 +15,7 @@ mod engine;
 mod engine_live;
 mod engine_whole;
 mod front;
+mod held;
 mod invariants;
 mod language;
 mod machine;
