@@ -161,7 +161,8 @@ impl Desk {
         contact: Id<kinds::Contact>,
         change: Change,
     ) -> Result<Taken<()>, Refusal> {
-        let _gate = self.gate.read().await;
+        // Nobody is taken in meanwhile: what came after the look at what is on its way would stay on it.
+        let _gate = self.gate.write().await;
         let _counted = self.begin();
         let mut after = 0;
         loop {

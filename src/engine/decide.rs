@@ -32,12 +32,23 @@ pub(super) enum Input {
     Due,
     /// A provider's answer to an attempt. `counted`: the breaker has had it.
     Answer { number: u32, answer: Box<Answer>, counted: bool },
-    /// A confirmation, with what the person wrote.
-    Confirmed { number: u32, level: Confirmation, reply: Option<ReplyText> },
-    /// A failure after acceptance, and whose fault it was. `counted`: the breaker has had it.
-    FailedLater { number: u32, fault: Option<Outcome>, counted: bool },
+    /// A confirmation, under which id of the provider's, and what the person wrote.
+    Confirmed { number: u32, level: Confirmation, sent_as: Option<String>, reply: Option<ReplyText> },
+    /// A failure after acceptance, and what it says. `counted`: the breaker has had it.
+    FailedLater { number: u32, failure: LateFailure, counted: bool },
     /// Another reply, after one that counted already.
     Another { number: u32, reply: ReplyText },
+}
+
+/// What a receipt of failure says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LateFailure {
+    /// Whose fault it was, where that was said.
+    pub(super) fault: Option<Outcome>,
+    /// The address does not exist any more.
+    pub(super) address_gone: bool,
+    /// The provider's id of the send.
+    pub(super) sent_as: Option<String>,
 }
 
 /// What is done once the change is durable.
@@ -131,6 +142,7 @@ impl Desk {
         {
             let mut state = self.state();
             if before.beginning.is_some() {
+                state.quotas.release(QuotaName::Messages);
                 work.count(&mut state, &mut decision, QuotaName::Messages, 1);
             }
             for input in inputs.iter_mut() {
@@ -217,20 +229,25 @@ impl Work<'_> {
                 let first = !std::mem::replace(counted, true);
                 self.answer(state, decision, *number, answer, first)
             }
-            Input::Confirmed { number, level, reply } => {
+            Input::Confirmed { number, level, sent_as, reply } => {
                 let what = What::Confirmed { attempt: *number, level: *level };
-                self.step(state, decision, what, reply.clone())
+                self.reported(state, decision, *number, sent_as.as_ref(), what, reply.clone())
             }
-            Input::FailedLater { number, fault, counted } => {
-                let provider = decision.attempts.iter().find(|a| a.number == *number);
-                let first = !std::mem::replace(counted, true);
-                if first
-                    && matches!(fault, Some(Outcome::Transient | Outcome::AccountFault))
-                    && let Some(provider) = provider.map(|attempt| attempt.provider.clone())
-                {
-                    self.result(state, &provider, false)?;
+            Input::FailedLater { number, failure, counted } => {
+                let attempt = decision.attempts.iter().find(|a| a.number == *number);
+                let again = decision.state.instance.was_reported_failed(*number);
+                let first = !std::mem::replace(counted, true) && !again;
+                if let (Some(attempt), true) = (attempt, first) {
+                    let (provider, channel) = (attempt.provider.clone(), attempt.channel);
+                    if matches!(failure.fault, Some(Outcome::Transient | Outcome::AccountFault)) {
+                        self.result(state, &provider, false)?;
+                    }
+                    if failure.address_gone {
+                        decision.scope_events.push(self.desk.address_invalid(self.info, channel, self.now)?);
+                    }
                 }
-                self.step(state, decision, What::FailedLater { attempt: *number, fault: *fault }, None)
+                let what = What::FailedLater { attempt: *number, fault: failure.fault };
+                self.reported(state, decision, *number, failure.sent_as.as_ref(), what, None)
             }
             Input::Another { number, reply } => {
                 let stage = decision.attempts.iter().find(|a| a.number == *number).map(|a| a.stage);
@@ -241,6 +258,33 @@ impl Work<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// A receipt. One that comes before the answer to its send says that it was accepted, so the send
+    /// counts now; the answer then only ends the call.
+    fn reported(
+        &mut self,
+        state: &mut DeskState,
+        decision: &mut Decision,
+        number: u32,
+        sent_as: Option<&String>,
+        what: What,
+        reply: Option<ReplyText>,
+    ) -> Result<(), StoreError> {
+        let Some(attempt) = decision.attempts.iter_mut().find(|attempt| attempt.number == number) else {
+            return Ok(());
+        };
+        let channel = attempt.channel;
+        if attempt.outcome.is_none() && attempt.provider_message_id.is_none() {
+            attempt.provider_message_id = sent_as.cloned();
+        }
+        let sends = decision.state.instance.sends();
+        self.step(state, decision, what, reply)?;
+        let added = decision.state.instance.sends().saturating_sub(sends);
+        if added > 0 {
+            self.count(state, decision, QuotaName::Channel(channel), added);
+        }
+        Ok(())
     }
 
     /// What is due by now, in its order: answers and receipts that were certain before, timers, then
@@ -339,7 +383,9 @@ impl Work<'_> {
         let attempt = &mut decision.attempts[place];
         attempt.outcome = Some(outcome);
         attempt.ended_at = Some(self.now);
-        attempt.provider_message_id.clone_from(&answer.provider_message_id);
+        if answer.provider_message_id.is_some() {
+            attempt.provider_message_id.clone_from(&answer.provider_message_id);
+        }
         attempt.detail.clone_from(&answer.detail);
         let detail = match (&self.info.key, &answer.detail) {
             (Some(key), Some(detail)) => {
@@ -351,7 +397,7 @@ impl Work<'_> {
             attempt: attempt.id,
             outcome,
             provider: provider.clone(),
-            provider_message_id: answer.provider_message_id.clone(),
+            provider_message_id: attempt.provider_message_id.clone(),
             at: self.now,
             detail,
         });

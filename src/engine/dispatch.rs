@@ -10,9 +10,20 @@ use super::running::{Attempt, Info, Running};
 use crate::model::Outcome;
 use crate::providers::{Adapter, Answer, Call};
 
+/// What is asked of a provider about an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// To send, for the first time.
+    First,
+    /// To send once more under the same key: the answer to the first call never came.
+    Again,
+    /// What became of it.
+    LookUp,
+}
+
 impl Desk {
     /// Calls the provider of an attempt, or asks it what became of one.
-    pub(super) fn dispatch(self: &Arc<Self>, running: &Running, number: u32, look_up: bool) {
+    pub(super) fn dispatch(self: &Arc<Self>, running: &Running, number: u32, how: How) {
         let Some(attempt) = running.attempts.iter().find(|attempt| attempt.number == number).cloned() else {
             return;
         };
@@ -22,9 +33,14 @@ impl Desk {
             let answer = match (desk.prepare(&info, &attempt), adapter) {
                 (Ok(call), Some(adapter)) => {
                     crash_point!("call.before");
-                    let answer = desk.call(adapter.as_ref(), &call, look_up).await;
+                    let answer = desk.call(adapter.as_ref(), &call, how).await;
                     crash_point!("call.after");
                     answer
+                }
+                // The first call may have been taken, and nobody can be asked any more.
+                (_, _) if how != How::First => {
+                    let why = "the provider or the address is gone, after a call without an answer";
+                    Answer::of(Outcome::InDoubt).because(why)
                 }
                 // It was deleted after the intent was written: nothing can have been sent by now.
                 (Ok(_), None) => Answer::of(Outcome::AccountFault).because("the provider is gone"),
@@ -39,8 +55,8 @@ impl Desk {
         });
     }
 
-    async fn call(&self, adapter: &dyn Adapter, call: &Call, look_up: bool) -> Answer {
-        if !look_up {
+    async fn call(&self, adapter: &dyn Adapter, call: &Call, how: How) -> Answer {
+        if how != How::LookUp {
             return adapter.call(&self.context.outbound, call).await;
         }
         let found = adapter.look_up(&self.context.outbound, call).await;

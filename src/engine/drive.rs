@@ -7,6 +7,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::decide::{After, Before, Decision, Input};
 use super::desk::Desk;
+use super::dispatch::How;
 use super::front::Refusal;
 use super::running::Running;
 use crate::machine::StageId;
@@ -251,9 +252,9 @@ impl Desk {
         }
         for after in decision.after {
             match after {
-                After::Call { number } => self.dispatch(running, number, false),
-                After::Again { number } => self.dispatch(running, number, false),
-                After::LookUp { number } => self.dispatch(running, number, true),
+                After::Call { number } => self.dispatch(running, number, How::First),
+                After::Again { number } => self.dispatch(running, number, How::Again),
+                After::LookUp { number } => self.dispatch(running, number, How::LookUp),
             }
         }
         self.call_up();

@@ -205,15 +205,20 @@ impl Desk {
         Ok(())
     }
 
+    /// Takes a place in the quota of messages, which the decision turns into a use; or says when the
+    /// window ends in which there is none.
+    fn take_quota(&self, now: Instant) -> Option<Instant> {
+        let mut state = self.state();
+        let used_up = state.quotas.used_up(QuotaName::Messages, now, 0);
+        if used_up.is_none() {
+            state.quotas.begin(QuotaName::Messages);
+        }
+        used_up
+    }
+
     /// Decides how a message begins.
     fn prepare_message(self: &Arc<Self>, info: Info) -> Result<Ready, Refusal> {
         let now = info.created_at;
-        {
-            let state = self.state();
-            if let Some(end) = state.quotas.used_up(QuotaName::Messages, now, 0) {
-                return Err(Refusal::QuotaExceeded(super::quota::wait(now, end)));
-            }
-        }
         let info = Arc::new(info);
         let beginning = Beginning {
             policy: info.plan.name.clone(),
@@ -224,6 +229,10 @@ impl Desk {
         };
         let state = State::new(Instance::new(&info.plan.machine, beginning.clone()));
         let held = self.make_slot(info.id).ok_or(Refusal::Overloaded)?;
+        if let Some(end) = self.take_quota(now) {
+            self.forget(info.id);
+            return Err(Refusal::QuotaExceeded(super::quota::wait(now, end)));
+        }
         let before = Before {
             info: &info,
             state,

@@ -6,7 +6,7 @@ use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::decide::Input;
+use super::decide::{Input, LateFailure};
 use super::desk::Desk;
 use super::doc::{AttemptDoc, ReplyText};
 use super::drive::{Carried, Extra};
@@ -17,7 +17,9 @@ use super::tell::reply_of;
 use crate::model::shapes::{EventType, TestReply};
 use crate::model::{Channel, Confirmation, Fault, Id, Ids, Instant, Outcome, Span, canonical, kinds};
 use crate::providers::{Callback, CallbackError, Report};
-use crate::store::rows::{ConsentRow, EarlyReceiptRow, EventFilter, KeptAnswer, NewAudit, StoredAttempt};
+use crate::store::rows::{
+    AddressHash, ConsentRow, EarlyReceiptRow, EventFilter, KeptAnswer, NewAudit, StoredAttempt,
+};
 use crate::store::{Change, ConsentChange, Page, PageStart, StoreError};
 
 /// How long after a message a reply to its address belongs to it.
@@ -31,14 +33,29 @@ const START: &str = "START";
 struct Early {
     level: Option<Confirmation>,
     fault: Option<Outcome>,
+    #[serde(default)]
+    address_gone: bool,
 }
 
 impl Early {
-    /// How it comes to the machine.
-    fn input(&self, number: u32) -> Input {
+    fn of(report: &Report) -> Early {
+        match report {
+            Report::Confirmed(level) => Early { level: Some(*level), fault: None, address_gone: false },
+            Report::Failed { fault, address_gone, .. } => {
+                Early { level: None, fault: *fault, address_gone: *address_gone }
+            }
+        }
+    }
+
+    /// How it comes to the machine, for a send with that id of the provider's.
+    fn input(&self, number: u32, sent_as: Option<String>) -> Input {
+        let (fault, address_gone) = (self.fault, self.address_gone);
         match self.level {
-            Some(level) => Input::Confirmed { number, level, reply: None },
-            None => Input::FailedLater { number, fault: self.fault, counted: false },
+            Some(level) => Input::Confirmed { number, level, sent_as, reply: None },
+            None => {
+                let failure = LateFailure { fault, address_gone, sent_as };
+                Input::FailedLater { number, failure, counted: false }
+            }
         }
     }
 }
@@ -68,16 +85,10 @@ impl Desk {
         match callback {
             Callback::Receipt { provider_message_id, attempt_id, report, .. } => {
                 let found = self.sent(provider, attempt_id, provider_message_id.as_deref()).await?;
-                let early = match report {
-                    Report::Confirmed(level) => Early { level: Some(level), fault: None },
-                    Report::Failed { fault, .. } => Early { level: None, fault },
-                };
+                let early = Early::of(&report);
                 match (found, provider_message_id) {
-                    (Some(attempt), _) => {
-                        if let Report::Failed { address_gone: true, .. } = report {
-                            self.address_gone(&attempt).await?;
-                        }
-                        self.receipt(attempt.message_id, number(&attempt)?, &early).await
+                    (Some(attempt), id) => {
+                        self.put_in(attempt.message_id, early.input(number(&attempt)?, id), None).await
                     }
                     (None, Some(id)) => self.keep_early(provider, id, &early).await,
                     (None, None) => Ok(()),
@@ -105,15 +116,6 @@ impl Desk {
             Some(id) => Ok(self.scope.attempts_by_provider_id(provider, id).await?.into_iter().next()),
             None => Ok(None),
         }
-    }
-
-    async fn receipt(
-        self: &Arc<Self>,
-        message: Id<kinds::Message>,
-        number: u32,
-        early: &Early,
-    ) -> Result<(), Refusal> {
-        self.put_in(message, early.input(number), None).await
     }
 
     /// Something that came for a message, durable when this ends.
@@ -150,7 +152,8 @@ impl Desk {
         self.state().early.insert(key.clone(), self.real_now());
         // The answer may have been written meanwhile, and have found nothing to take up.
         if let Some(attempt) = self.sent(provider, None, Some(&key.1)).await? {
-            self.receipt(attempt.message_id, number(&attempt)?, early).await?;
+            let input = early.input(number(&attempt)?, None);
+            self.put_in(attempt.message_id, input, None).await?;
         }
         Ok(())
     }
@@ -172,20 +175,12 @@ impl Desk {
         let Ok(rows) = self.scope.early_receipts(provider, id).await else { return };
         for row in rows {
             let Ok(early) = read::<Early>(&row.doc) else { continue };
-            self.drive(message, early.input(number)).await;
+            self.drive(message, early.input(number, None)).await;
         }
         let taken = Change { early_receipts_taken: vec![key], ..Change::default() };
         if let Err(error) = self.scope.commit(taken).await {
             tracing::debug!(scope = %self.id(), %error, "an early receipt stays until it is too old");
         }
-    }
-
-    async fn address_gone(&self, attempt: &StoredAttempt) -> Result<(), Refusal> {
-        let Some(stored) = self.scope.message(attempt.message_id).await? else { return Ok(()) };
-        let data = json!({"contact_id": stored.row.contact, "channel": attempt.row.channel});
-        let event = self.scope_event(EventType::ContactAddressInvalid, &data, self.now())?;
-        self.scope.commit(Change { events: vec![event], ..Change::default() }).await?;
-        Ok(())
     }
 
     /// A person wrote back.
@@ -202,7 +197,8 @@ impl Desk {
             None => self.last_to(provider, from, REPLY_WITHIN).await?,
         };
         let Some(found) = found else { return self.opted(provider, from, &text).await };
-        let consent = self.consent_by(found.row.channel, from, &text);
+        let address = found.row.address.unwrap_or_else(|| self.scope.address_hash(found.row.channel, from));
+        let consent = self.consent_by(found.row.channel, address, &text);
         let reply = ReplyText { text, id };
         let number = number(&found)?;
         let Some(input) = self.reply_input(&found, number, reply).await? else { return Ok(()) };
@@ -236,7 +232,7 @@ impl Desk {
         drop(held);
         if level != Some(Confirmation::Replied) {
             let level = Confirmation::Replied;
-            return Ok(Some(Input::Confirmed { number, level, reply: Some(reply) }));
+            return Ok(Some(Input::Confirmed { number, level, sent_as: None, reply: Some(reply) }));
         }
         let filter = EventFilter {
             kind: Some(EventType::MessageReplied.word().to_owned()),
@@ -262,7 +258,8 @@ impl Desk {
         let channels: Vec<Channel> = last.map_or_else(|| served.collect(), |channel| vec![channel]);
         let mut change = Change::default();
         for channel in channels {
-            if let Some((row, audit)) = self.consent_by(channel, from, text) {
+            if let Some((row, audit)) = self.consent_by(channel, self.scope.address_hash(channel, from), text)
+            {
                 change.consents.push(ConsentChange::Put(row));
                 change.audit.push(audit);
             }
@@ -296,7 +293,12 @@ impl Desk {
     }
 
     /// What a reply says about the channel itself.
-    fn consent_by(&self, channel: Channel, from: &str, text: &str) -> Option<(ConsentRow, NewAudit)> {
+    fn consent_by(
+        &self,
+        channel: Channel,
+        address: AddressHash,
+        text: &str,
+    ) -> Option<(ConsentRow, NewAudit)> {
         let word = text.trim().to_ascii_uppercase();
         let opted_out = match word.as_str() {
             START => false,
@@ -304,7 +306,7 @@ impl Desk {
             _ => return None,
         };
         let at = self.now();
-        let row = ConsentRow { channel, address: self.scope.address_hash(channel, from), opted_out, at };
+        let row = ConsentRow { channel, address, opted_out, at };
         let what = if opted_out { "consent.opted_out" } else { "consent.opted_in" };
         Some((row, self.audit("system", what, Some(channel.word().to_owned()))))
     }
@@ -350,13 +352,14 @@ impl Desk {
         };
         let text = ReplyText { text: reply.text.as_str().to_owned(), id: None };
         let address = running.info.addresses.get(reply.channel).map(str::to_owned);
-        let consent = address.and_then(|address| self.consent_by(reply.channel, &address, &text.text));
+        let address = address.map(|address| self.scope.address_hash(reply.channel, &address));
+        let consent = address.and_then(|address| self.consent_by(reply.channel, address, &text.text));
         let changes = consent.is_some();
         let again = running.state.instance.level_of(number) == Some(Confirmation::Replied);
         let mut input = if again {
             Input::Another { number, reply: text }
         } else {
-            Input::Confirmed { number, level: Confirmation::Replied, reply: Some(text) }
+            Input::Confirmed { number, level: Confirmation::Replied, sent_as: None, reply: Some(text) }
         };
         let extra: Extra<'_> = Box::new(move |_, change| {
             change.keep = Some(claim.kept(202, KeptAnswer::Plain(b"{}".to_vec())));

@@ -125,6 +125,13 @@ impl Instance {
         Some(send.level.unwrap_or(Confirmation::Accepted))
     }
 
+    /// Whether a receipt has reported already that an attempt failed after it was accepted.
+    #[must_use]
+    pub fn was_reported_failed(&self, number: u32) -> bool {
+        let sends = self.stages.iter().filter_map(|stage| stage.sending.as_deref()).flat_map(|s| &s.sends);
+        sends.into_iter().any(|send| send.attempt == number && send.reported)
+    }
+
     /// The stages that wait for a place with a provider, and its name.
     pub fn queued(&self) -> impl Iterator<Item = (StageId, &str)> {
         self.stages.iter().enumerate().filter_map(|(place, stage)| {

@@ -452,3 +452,61 @@ fn a_stage_that_waits_for_the_rate_of_a_provider_that_goes_is_not_left_waiting()
     live.note(&waiting);
     insta::assert_snapshot!(live.told);
 }
+
+#[test]
+fn a_receipt_by_the_attempts_id_may_come_before_the_answer_and_one_of_failure_counts_once() {
+    let mut live = Live::new();
+    let mut gateway = live.gateway();
+    let provider = live.provider("gw", &gateway, &json!({"channels": ["sms"]}));
+    let id = live.send(&json!({"strategy": "sms"}));
+    let call = live.next(&mut gateway);
+    let attempt = call.json()["attempt_id"].as_str().unwrap().to_owned();
+    let receipt = json!({"type": "receipt", "id": "gw-1", "attempt_id": attempt, "status": "delivered"});
+    assert_eq!(live.call_back(&provider, &receipt), 200);
+    let message = live.get(&format!("/messages/{id}"));
+    assert_eq!((&message["status"], &message["sends"]), (&json!("delivered"), &json!(1)));
+    let told = live.get(&format!("/events?message_id={id}&type=message.sent"));
+    assert_eq!(told["data"][0]["data"]["provider_message_id"], "gw-1");
+    accepted(call, "gw-1");
+    live.note(&id);
+    assert_eq!(live.types(&id), ["message.created", "message.sent", "message.delivered"]);
+    assert_eq!(live.get("/quotas")["data"][1]["day"]["used"], 1, "it counts once");
+
+    let id = live.send(&json!({"strategy": "sms"}));
+    accepted(live.next(&mut gateway), "gw-2");
+    live.world.settle();
+    let failed = json!({"type": "receipt", "id": "gw-2", "status": "failed"});
+    for _ in 0..3 {
+        assert_eq!(live.call_back(&provider, &failed), 200);
+    }
+    live.note(&id);
+    let told = live.get(&format!("/messages/{id}/transitions?limit=100"));
+    let receipts = told["data"].as_array().unwrap().iter().filter(|t| t["event"] == "receipt_failed");
+    assert_eq!(receipts.count(), 1);
+    insta::assert_snapshot!(live.told);
+}
+
+#[test]
+fn a_call_in_doubt_stays_in_doubt_when_its_provider_goes() {
+    let mut live = Live::new();
+    let listener = live.world.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let gateway = live.gateway();
+    live.provider("gw", &gateway, &json!({"settings": {"url": url}}));
+    let id = live.send(&json!({"strategy": "sms"}));
+    for _ in 0..2 {
+        live.world.runtime.block_on(taken_and_lost(&listener));
+    }
+    live.world.settle();
+    assert_eq!(live.ask("DELETE /providers/gw", &json!({})).status, 204);
+    for _ in 0..3 {
+        live.world.later(Span::from_s(60));
+        while live.get(&format!("/messages/{id}"))["stages"][0]["state"] == "sending"
+            && live.get(&format!("/messages/{id}/transitions?limit=100"))["data"].as_array().unwrap().len()
+                < 5
+        {}
+        live.world.settle();
+    }
+    live.note(&id);
+    insta::assert_snapshot!(live.told);
+}

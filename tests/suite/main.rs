@@ -12,6 +12,7 @@ mod cases;
 mod cli;
 mod crash;
 mod engine;
+mod engine_hooks;
 mod engine_live;
 mod engine_whole;
 mod front;
