@@ -510,3 +510,31 @@ fn a_call_in_doubt_stays_in_doubt_when_its_provider_goes() {
     live.note(&id);
     insta::assert_snapshot!(live.told);
 }
+
+#[test]
+fn what_left_memory_and_a_scope_that_was_closed_go_on_in_time() {
+    let mut live = Live::new();
+    let mut gateway = live.gateway();
+    let provider = live.provider("gw", &gateway, &json!({}));
+    let id = live.send(&json!({"strategy": "sms then email after 2h"}));
+    accepted(live.next(&mut gateway), "gw-1");
+    live.world.settle();
+    for _ in 0..60 {
+        live.world.later(Span::from_s(60));
+        live.world.settle();
+        live.world.runtime.block_on(tokio::task::yield_now());
+    }
+    live.note(&id);
+    for _ in 0..60 {
+        live.world.later(Span::from_s(60));
+        live.world.settle();
+    }
+    accepted(live.next(&mut gateway), "gw-2");
+    live.note(&id);
+    assert_eq!(
+        live.call_back(&provider, &json!({"type": "receipt", "id": "gw-1", "status": "delivered"})),
+        200
+    );
+    live.note(&id);
+    insta::assert_snapshot!(live.told);
+}
