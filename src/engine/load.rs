@@ -128,7 +128,18 @@ impl Desk {
 
     /// A message as it stands in the store, to be shown: no place is taken for it.
     pub(super) async fn view(&self, stored: StoredMessage) -> Result<Running, StoreError> {
-        self.read(stored).await
+        let mut running = self.read(stored).await?;
+        // The attempts were read after the state, and may be further: what it does not know of yet is
+        // left out, so that a message is shown as it was at one instant.
+        let instance = &running.state.instance;
+        running.attempts.retain(|attempt| attempt.number <= instance.attempts_made());
+        for attempt in running.attempts.iter_mut().filter(|attempt| instance.is_open(attempt.number)) {
+            attempt.outcome = None;
+            attempt.ended_at = None;
+            attempt.provider_message_id = None;
+            attempt.detail = None;
+        }
+        Ok(running)
     }
 
     async fn info(&self, row: &MessageRow) -> Result<Info, StoreError> {

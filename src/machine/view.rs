@@ -108,6 +108,12 @@ impl Instance {
         reasons
     }
 
+    /// How many attempts have been made; they are numbered from 1.
+    #[must_use]
+    pub fn attempts_made(&self) -> u32 {
+        self.attempts
+    }
+
     /// Whether the attempt of that number is under way, or in doubt and being cleared up.
     #[must_use]
     pub fn is_open(&self, number: u32) -> bool {

@@ -145,3 +145,27 @@ fn an_engine_that_stops_takes_nothing_in_and_its_messages_go_on_at_the_next_star
     let ready = world.ask("GET //readyz\nas: nobody");
     assert_eq!(ready.status, 503);
 }
+
+/// A page is read while its messages go on: each is shown as it was at one instant.
+#[test]
+fn a_message_in_a_list_is_shown_as_it_was_at_one_instant() {
+    let world = World::real();
+    let body = send(&json!({"strategy": "sms until read then email"}));
+    let sends: Vec<_> =
+        (0..60).map(|_| world.runtime.spawn(world.asking(&format!("POST /messages\n\n{body}")))).collect();
+    let lists: Vec<_> =
+        (0..30).map(|_| world.runtime.spawn(world.asking("GET /messages?limit=100"))).collect();
+    for list in lists {
+        let page = read(&world.runtime.block_on(list).unwrap().body);
+        for message in page["data"].as_array().unwrap() {
+            let stage = &message["stages"][0];
+            let under_way =
+                stage["attempts"].as_array().unwrap().iter().any(|attempt| attempt["outcome"].is_null());
+            assert_eq!(under_way, stage["state"] == "sending", "{message}");
+        }
+    }
+    for sent in sends {
+        assert_eq!(world.runtime.block_on(sent).unwrap().status, 202);
+    }
+    world.settle();
+}
