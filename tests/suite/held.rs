@@ -56,7 +56,7 @@ impl Beside for Nobody {
 }
 
 /// A limit for a fault; nothing takes nearly as long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(100);
 /// More than are read back at once.
 const MESSAGES: u32 = 600;
 

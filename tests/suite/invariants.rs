@@ -61,7 +61,7 @@ async fn shown(place: &Place, key: &str, id: &str) -> Value {
     place.must(key, &format!("GET /messages/{id}"), None, None, 200).await
 }
 
-/// 2. Seen to fail with the call made before the commit.
+/// 2. Seen to fail with a call made before the commit.
 #[test]
 fn no_provider_is_called_before_the_intent_is_durable() {
     run(async {
@@ -125,7 +125,7 @@ fn one_idempotency_key_is_one_mutation() {
     });
 }
 
-/// 5. Seen to fail with timers handed over five seconds early, and with a cancel that ended nothing.
+/// 5. Seen to fail with timers that fire five seconds early.
 #[test]
 fn no_stage_starts_before_its_time_or_after_the_end_of_its_message() {
     run(async {
@@ -157,7 +157,7 @@ fn no_stage_starts_before_its_time_or_after_the_end_of_its_message() {
     });
 }
 
-/// 7. Seen to fail with a surface that took the scope of a key from the request's order instead.
+/// 7. Seen to fail with an engine that opened one tenant's scope for another's key.
 #[test]
 fn what_is_anothers_is_not_there() {
     run(async {
@@ -220,7 +220,7 @@ fn what_is_anothers_is_not_there() {
     });
 }
 
-/// 8. Seen to fail with receipts that were let past an end.
+/// 8. Seen to fail with a machine that let receipts past any end.
 #[test]
 fn an_end_changes_no_more_but_from_sent_to_delivered() {
     run(async {
@@ -264,7 +264,7 @@ fn an_end_changes_no_more_but_from_sent_to_delivered() {
     });
 }
 
-/// 9. Seen to fail without the triggers, and with a check that compares no hashes.
+/// 9. Seen to fail without the triggers of the journal.
 #[test]
 fn the_audit_is_only_added_to_and_a_row_that_was_changed_is_named() {
     run(async {

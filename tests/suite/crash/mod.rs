@@ -46,7 +46,7 @@ const KILLS: &[u32] = &[1, 4, 9, 15, 2, 21, 12, 6];
 const SENDS: u32 = 40;
 const SENDERS: u32 = 6;
 /// A limit for a fault; nothing takes nearly as long.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// What was asked for, and what was answered, by idempotency key.
 #[derive(Default)]
@@ -65,6 +65,10 @@ fn request(n: u32) -> Value {
     })
 }
 
+/// 1, 3 and 6 of what must always hold. Seen to fail with a start that leaves calls without an
+/// outcome alone (messages that never end), with states that were written without their transitions
+/// (a replay that gives another state), and with a position that passes events before their first
+/// try has ended (events that never come).
 #[test]
 fn nothing_is_lost_and_nothing_sent_twice_however_often_the_process_is_killed() {
     runtime().block_on(async {
