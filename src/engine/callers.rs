@@ -200,7 +200,9 @@ impl Desk {
     /// A contact or a consent has changed: what is held of people is read again.
     pub(super) fn people_changed(&self) {
         self.people.fetch_add(1, Ordering::AcqRel);
-        self.state().consents.clear();
+        let mut state = self.state();
+        state.consents.clear();
+        state.contacts.clear();
     }
 }
 

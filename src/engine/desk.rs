@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedMutexGuard, RwLock};
 
 use super::clock::Clocks;
-use super::content::TemplateCache;
 use super::front::Refusal;
 use super::ids::RisingIds;
 use super::policies::Policies;
 use super::providers::Providers;
 use super::quota::Quotas;
-use super::records::ProviderRecord;
+use super::records::{ContactRecord, ProviderRecord};
 use super::running::{Running, Slot};
 use super::settings::Settings;
+use super::templates::Templates;
 use crate::model::{Channel, Clock, Environment, Id, Instant, ScopeId, Span, kinds};
 use crate::providers::outbound::Outbound;
 use crate::providers::{self, Opened};
@@ -85,7 +85,7 @@ pub(super) struct Desk {
     /// When it was opened, on the scope's clock.
     pub(super) opened_at: Instant,
     pub(super) policies: Policies,
-    pub(super) templates: TemplateCache,
+    pub(super) templates: Templates,
     /// Facts are read and places are taken in one critical section.
     state: Mutex<DeskState>,
     /// Intake shares it; an advance of the test clock has it alone.
@@ -124,6 +124,8 @@ pub(super) struct DeskState {
     pub(super) early: HashMap<(String, String), Instant>,
     /// Who does not want a channel, as far as it was looked up.
     pub(super) consents: HashMap<(Channel, AddressHash), bool>,
+    /// Contacts that were written to lately.
+    pub(super) contacts: HashMap<Id<kinds::Contact>, Arc<ContactRecord>>,
 }
 
 struct Entry {
@@ -140,10 +142,10 @@ const HELD_FOR: Span = Span::from_s(60);
 const LOOK_AGAIN: Span = Span::from_s(5);
 /// How many consents are held.
 const CONSENTS_MAX: usize = 100_000;
+/// How many contacts are held.
+pub(super) const CONTACTS_MAX: usize = 4_096;
 /// How long a receipt waits for the answer to its send.
 const EARLY_KEPT: Span = Span::from_s(600);
-/// How many compiled templates are held.
-const TEMPLATES_MAX: usize = 256;
 
 impl Desk {
     /// Reads what a scope's share needs to know.
@@ -158,7 +160,7 @@ impl Desk {
             context,
             opened_at: now,
             policies: Policies::default(),
-            templates: TemplateCache::new(TEMPLATES_MAX),
+            templates: Templates::default(),
             state: Mutex::new(DeskState { quotas, ..DeskState::default() }),
             gate: RwLock::new(()),
             people: AtomicU64::new(0),
@@ -415,6 +417,9 @@ impl Desk {
         let mut state = self.state();
         if state.messages.is_empty() && state.messages.capacity() > 1_024 {
             state.messages = HashMap::new();
+        }
+        if state.messages.is_empty() {
+            state.contacts = HashMap::new();
         }
         state.early.retain(|_, at| real_now.since(*at) < EARLY_KEPT);
         if state.consents.len() > CONSENTS_MAX {

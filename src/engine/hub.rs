@@ -355,8 +355,7 @@ impl Front for Engine {
         match what {
             Changed::Contact(_) => desk.people_changed(),
             Changed::Policy(name) => desk.policies.changed(&name),
-            // A version never changes, and the newest is looked up at each send.
-            Changed::Template(_) => {}
+            Changed::Template(name) => desk.templates.changed(&name),
             Changed::Provider(_) | Changed::Quota => desk.settings_changed(),
         }
     }

@@ -14,9 +14,10 @@ use super::doc::{Clear, Personal, State, body_place, write_doc};
 use super::front::{BatchItem, Claim, Refusal, Taken};
 use super::load::Given;
 use super::policies::{Inline, Plan, of_channels};
-use super::records::{ContactRecord, TemplateRecord, unreadable};
+use super::records::{ContactRecord, unreadable};
 use super::running::{Info, Running};
 use super::show;
+use super::templates::Version;
 use crate::language::policy::Route;
 use crate::language::script::Script;
 use crate::lint;
@@ -24,7 +25,7 @@ use crate::machine::{Beginning, DEFAULT_CATEGORY, Instance, What};
 use crate::model::shapes::text::{Category, NameRef};
 use crate::model::shapes::{QuotaName, SendMessage};
 use crate::model::{Channel, Environment, Fault, Id, Ids, Instant, Priority, kinds};
-use crate::store::rows::{KeptAnswer, MessageRow, Names, VersionKind};
+use crate::store::rows::{KeptAnswer, MessageRow, Names};
 use crate::store::seal::Scope;
 use crate::store::{Change, Committed, MessageChange, StoreError};
 
@@ -269,7 +270,7 @@ impl Desk {
         let template = self.find_template(&request, &mut faults).await?;
         let policy_name = request.policy.as_ref().map(|name| (name.clone(), "/policy"));
         let inline = request.strategy.is_some() || request.channels.is_some();
-        let default = || template.as_ref().and_then(|(_, record)| record.default_policy.clone());
+        let default = || template.as_ref().and_then(|template| template.default_policy.clone());
         let named = match policy_name {
             None if !inline => default().map(|name| (name, "/template")),
             named => named,
@@ -298,7 +299,7 @@ impl Desk {
             None => {}
         }
         if let Some((plan, _)) = &plan {
-            self.check_vars(&request, template.as_ref().map(|(names, _)| names), plan, &mut faults).await?;
+            check_vars(&request, template.as_deref(), plan, &mut faults);
         }
         let served = plan.as_ref().map(|(plan, _)| served(plan)).unwrap_or_default();
         check_sandbox(&request, self.environment(), &served, &mut faults, |name, channel| {
@@ -309,7 +310,6 @@ impl Desk {
             faults.dedup();
             return Err(Refusal::Invalid(faults));
         };
-        let template = template.map(|(names, record)| (names, record.category));
         self.accept(request, contact, template, policy, plan, inline, now).await
     }
 
@@ -317,8 +317,8 @@ impl Desk {
     async fn accept(
         &self,
         request: SendMessage,
-        contact: Option<ContactRecord>,
-        template: Option<(Names, Option<Category>)>,
+        contact: Option<Arc<ContactRecord>>,
+        template: Option<Arc<Version>>,
         policy: Option<Names>,
         plan: Plan,
         inline: Inline,
@@ -328,10 +328,9 @@ impl Desk {
         let id = ids.mint::<kinds::Message>();
         let headers = plan.machine.headers();
         let category = request.category.or_else(|| headers.category.clone().map(Category::new));
-        let (template, of_template) = template.unzip();
-        let category = category.or(of_template.flatten());
+        let category = category.or_else(|| template.as_ref().and_then(|template| template.category.clone()));
         let category = category.unwrap_or_else(|| Category::new(DEFAULT_CATEGORY));
-        let subject = self.subject(contact.as_ref(), &request.to)?;
+        let subject = self.subject(contact.as_deref(), &request.to)?;
         let key = self.scope.subject_key(subject).await?;
         let start = request.send_at.map_or(now, |at| at.max(now));
         let expires = request.expires_in.or(headers.expires);
@@ -354,7 +353,7 @@ impl Desk {
             created_at: now,
             expires_at: expires.map(|span| start.plus(span)),
             contact: contact.as_ref().map(|contact| contact.id),
-            template,
+            template: template.map(|template| template.names.clone()),
             policy,
             priority: request.priority.unwrap_or(Priority::Normal),
             clear,
@@ -383,7 +382,7 @@ impl Desk {
         &self,
         request: &SendMessage,
         faults: &mut Vec<Fault>,
-    ) -> Result<Option<ContactRecord>, Refusal> {
+    ) -> Result<Option<Arc<ContactRecord>>, Refusal> {
         let Some(id) = request.contact_id else { return Ok(None) };
         let contact = self.contact(id).await?;
         if contact.is_none() {
@@ -396,22 +395,14 @@ impl Desk {
         &self,
         request: &SendMessage,
         faults: &mut Vec<Fault>,
-    ) -> Result<Option<(Names, TemplateRecord)>, Refusal> {
+    ) -> Result<Option<Arc<Version>>, Refusal> {
         let Some(wanted) = &request.template else { return Ok(None) };
         let (name, version) = wanted.parts();
-        let known = self.scope.version_name(VersionKind::Template, name).await?;
-        let wanted = known.map(|known| (version.unwrap_or(known.newest), known));
-        let found = wanted.filter(|(wanted, known)| *wanted > known.deleted && *wanted <= known.newest);
-        let row = match found {
-            Some((version, _)) => self.scope.version(VersionKind::Template, name, Some(version)).await?,
-            None => None,
-        };
-        let Some(row) = row else {
+        let found = self.templates.find(&self.scope, name, version).await?;
+        if found.is_none() {
             faults.push(Fault::new("/template", "there is no such template"));
-            return Ok(None);
-        };
-        let names = Names { name: row.name.clone(), version: row.version };
-        Ok(Some((names, TemplateRecord::read(&row.doc)?)))
+        }
+        Ok(found)
     }
 
     async fn find_policy(&self, name: &NameRef) -> Result<Option<Names>, Refusal> {
@@ -436,38 +427,26 @@ impl Desk {
             }
         }
     }
+}
 
-    /// A var that a body for a channel of the policy uses without a default, and that is not given.
-    async fn check_vars(
-        &self,
-        request: &SendMessage,
-        template: Option<&Names>,
-        plan: &Plan,
-        faults: &mut Vec<Fault>,
-    ) -> Result<(), Refusal> {
-        let given = |name: &str| {
-            request.vars.as_ref().and_then(|vars| vars.0.get(name)).is_some_and(|value| !value.is_null())
-        };
-        let mut missing: Vec<String> = Vec::new();
-        if let Some(names) = template
-            && let Some(template) = self.template(names).await?
-        {
-            let channels: Vec<Channel> = plan.machine.channel_stages().map(|(_, c)| c.channel).collect();
-            missing.extend(template.needs(&channels).into_iter().filter(|name| !given(name)));
-        }
-        for (name, declared) in plan.machine.headers().vars.iter().flatten() {
-            if !declared.optional && !given(name) && !missing.contains(name) {
-                missing.push(name.clone());
-            }
-        }
-        faults.extend(missing.iter().map(|name| {
-            Fault::new(
-                Fault::child("/vars", name),
-                "is needed by the template or the policy, and has no value",
-            )
-        }));
-        Ok(())
+/// A var that a body for a channel of the policy uses without a default, and that is not given.
+fn check_vars(request: &SendMessage, template: Option<&Version>, plan: &Plan, faults: &mut Vec<Fault>) {
+    let given = |name: &str| {
+        request.vars.as_ref().and_then(|vars| vars.0.get(name)).is_some_and(|value| !value.is_null())
+    };
+    let mut missing: Vec<String> = Vec::new();
+    if let Some(template) = template.and_then(|template| template.compiled.as_ref()) {
+        let channels: Vec<Channel> = plan.machine.channel_stages().map(|(_, c)| c.channel).collect();
+        missing.extend(template.needs(&channels).into_iter().filter(|name| !given(name)));
     }
+    for (name, declared) in plan.machine.headers().vars.iter().flatten() {
+        if !declared.optional && !given(name) && !missing.contains(name) {
+            missing.push(name.clone());
+        }
+    }
+    faults.extend(missing.iter().map(|name| {
+        Fault::new(Fault::child("/vars", name), "is needed by the template or the policy, and has no value")
+    }));
 }
 
 /// The providers that a policy's routes name, each with a channel that it is to serve.

@@ -3,13 +3,15 @@
 //! The body of a journal row is one byte with its form, the length of the entry as four bytes, the
 //! entry, and the transitions, a line each, in the very form that is hashed.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 use crate::machine::{JournalEntry, Moved, Transition};
-use crate::model::{Id, kinds, write_canonical};
+use crate::model::{Id, kinds, write_canonical_string};
 use crate::store::StoreError;
 use crate::store::rows::JournalRow;
-use serde_json::{Value, json};
 
 const FORM: u8 = 1;
 
@@ -88,7 +90,7 @@ pub(super) fn lines(
     let id = message.map(|id| id.to_string()).unwrap_or_default();
     let line = |(place, transition)| {
         let mut line = String::with_capacity(320);
-        write_canonical(&shown(transition, &id, (place == 0).then_some(&input)), &mut line);
+        write_line(transition, &id, (place == 0).then_some(input.as_str()), &mut line);
         line
     };
     transitions.iter().enumerate().map(line).collect()
@@ -104,8 +106,9 @@ pub fn chained(before: [u8; 32], canonical: &str) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// A transition as it is hashed: what callers see of it, without the hashes and with the message.
-fn shown(transition: &Transition, message: &str, input: Option<&String>) -> Value {
+/// Appends a transition as it is hashed: what callers see of it, without the hashes and with the
+/// message. Its canonical form, written directly: the fields in the order of their names.
+fn write_line(transition: &Transition, message: &str, input: Option<&str>, line: &mut String) {
     let (stage, channel, from, to) = match transition.moved {
         Moved::Stage { number, channel, from, to, .. } => {
             (Some(number), Some(channel.word()), Some(from.word()), to.word())
@@ -114,23 +117,37 @@ fn shown(transition: &Transition, message: &str, input: Option<&String>) -> Valu
     };
     let reason = transition.reason.map(crate::model::Reason::word);
     let detail = match (reason, &transition.detail) {
-        (Some(reason), Some(detail)) => Some(format!("{reason}: {detail}")),
-        (Some(reason), None) => Some(reason.to_owned()),
-        (None, detail) => detail.clone(),
+        (Some(reason), Some(detail)) => Some(Cow::Owned(format!("{reason}: {detail}"))),
+        (Some(reason), None) => Some(Cow::Borrowed(reason)),
+        (None, detail) => detail.as_deref().map(Cow::Borrowed),
     };
-    json!({
-        "seq": transition.seq,
-        "at": transition.at,
-        "event": transition.event.word(),
-        "from": from,
-        "to": to,
-        "stage": stage,
-        "channel": channel,
-        "provider": transition.provider,
-        "detail": detail,
-        "input": input,
-        "message_id": message,
-    })
+    let text = |name: &str, value: Option<&str>, line: &mut String| {
+        line.push_str(name);
+        match value {
+            Some(value) => write_canonical_string(value, line),
+            None => line.push_str("null"),
+        }
+    };
+    let number = |name: &str, value: Option<u32>, line: &mut String| {
+        line.push_str(name);
+        // Writing to a string does not fail.
+        let _ = match value {
+            Some(value) => write!(line, "{value}"),
+            None => write!(line, "null"),
+        };
+    };
+    let _ = write!(line, "{{\"at\":\"{}\"", transition.at);
+    text(",\"channel\":", channel, line);
+    text(",\"detail\":", detail.as_deref(), line);
+    text(",\"event\":", Some(transition.event.word()), line);
+    text(",\"from\":", from, line);
+    text(",\"input\":", input, line);
+    text(",\"message_id\":", Some(message), line);
+    text(",\"provider\":", transition.provider.as_deref(), line);
+    number(",\"seq\":", Some(transition.seq), line);
+    number(",\"stage\":", stage.map(u32::from), line);
+    text(",\"to\":", Some(to), line);
+    line.push('}');
 }
 
 /// Lower-case hexadecimal.
@@ -138,5 +155,50 @@ fn shown(transition: &Transition, message: &str, input: Option<&String>) -> Valu
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{StageId, Was};
+    use crate::model::{Channel, Instant, Reason, StageState, Status, canonical};
+
+    fn is_canonical(transition: &Transition, input: Option<&str>) -> serde_json::Value {
+        let mut line = String::new();
+        write_line(transition, "msg_1", input, &mut line);
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(canonical(&value), line);
+        value
+    }
+
+    #[test]
+    fn a_line_is_in_the_canonical_form() {
+        let stage = Transition {
+            seq: 3,
+            at: Instant::from_ms(1_767_614_400_007),
+            event: Was::ALL[0],
+            moved: Moved::Stage {
+                stage: StageId(0),
+                number: 2,
+                channel: Channel::Sms,
+                from: StageState::Pending,
+                to: StageState::Sending,
+            },
+            provider: Some("a \"b\" \u{1} ö".to_owned()),
+            attempt: Some(1),
+            reason: Some(Reason::ALL[0]),
+            detail: Some("line\nline \\".to_owned()),
+        };
+        let value = is_canonical(&stage, Some("ab"));
+        assert_eq!(value["provider"], "a \"b\" \u{1} ö");
+        assert_eq!((value["stage"].as_u64(), value["seq"].as_u64()), (Some(2), Some(3)));
+        assert_eq!(value["detail"], format!("{}: line\nline \\", Reason::ALL[0].word()));
+        let message = Moved::Message { from: None, to: Status::Queued };
+        let value = is_canonical(&Transition { moved: message, provider: None, ..stage }, None);
+        assert!(value["from"].is_null() && value["input"].is_null() && value["stage"].is_null());
+        assert_eq!(value.as_object().unwrap().len(), 11);
+    }
 }

@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value};
 
-use super::desk::Desk;
+use super::desk::{CONTACTS_MAX, Desk};
 use super::doc::{AttemptDoc, Clear, Personal, State, outcome_place, read_clear, read_personal};
 use super::policies::{Inline, Plan, of_channels};
-use super::records::{ContactRecord, TemplateRecord, read, unreadable};
+use super::records::{ContactRecord, read, unreadable};
 use super::running::{Attempt, Info, Running, person, scripted};
 use crate::language::facts_text::FactValue;
 use crate::language::script::Scripts;
@@ -18,7 +18,7 @@ use crate::machine::known::Known;
 use crate::model::shapes::Addresses;
 use crate::model::{Channel, Environment, Id, kinds};
 use crate::store::StoreError;
-use crate::store::rows::{MessageRow, Names, StoredAttempt, StoredMessage, VersionKind};
+use crate::store::rows::{MessageRow, Names, StoredAttempt, StoredMessage};
 use crate::store::seal::SubjectKey;
 
 impl Desk {
@@ -179,16 +179,30 @@ impl Desk {
         self.policies.again(&self.scope, &Inline { source, uses: clear.uses.clone() }).await
     }
 
-    pub(super) async fn contact(&self, id: Id<kinds::Contact>) -> Result<Option<ContactRecord>, StoreError> {
-        match self.scope.contact(id).await? {
-            Some(row) => match ContactRecord::read(&self.scope, &row).await {
-                Ok(record) => Ok(Some(record)),
-                // Erased between the two reads.
-                Err(StoreError::Sealed) => Ok(None),
-                Err(error) => Err(error),
-            },
-            None => Ok(None),
+    pub(super) async fn contact(
+        &self,
+        id: Id<kinds::Contact>,
+    ) -> Result<Option<Arc<ContactRecord>>, StoreError> {
+        if let Some(held) = self.state().contacts.get(&id) {
+            return Ok(Some(Arc::clone(held)));
         }
+        let seen = self.people.load(Ordering::Acquire);
+        let Some(row) = self.scope.contact(id).await? else { return Ok(None) };
+        let record = match ContactRecord::read(&self.scope, &row).await {
+            Ok(record) => Arc::new(record),
+            // Erased between the two reads.
+            Err(StoreError::Sealed) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut state = self.state();
+        // One that changed meanwhile is read again.
+        if self.people.load(Ordering::Acquire) == seen {
+            if state.contacts.len() >= CONTACTS_MAX {
+                state.contacts = HashMap::new();
+            }
+            state.contacts.insert(id, Arc::clone(&record));
+        }
+        Ok(Some(record))
     }
 
     /// A compiled template, of the version that a message has.
@@ -196,21 +210,15 @@ impl Desk {
         &self,
         names: &Names,
     ) -> Result<Option<Arc<super::content::Template>>, StoreError> {
-        let row = self.scope.version(VersionKind::Template, &names.name, Some(names.version)).await?;
-        let Some(row) = row else { return Ok(None) };
-        let id = Id::from_u128(row.id);
-        if let Some(template) = self.templates.get(id) {
-            return Ok(Some(template));
-        }
-        let record = TemplateRecord::read(&row.doc)?;
-        Ok(TemplateRecord::compile(&record.bodies).ok().map(|template| self.templates.put(id, template)))
+        let version = self.templates.version(&self.scope, names).await?;
+        Ok(version.and_then(|version| version.compiled.clone()))
     }
 
     /// Puts together what a message is decided by.
     pub(super) async fn complete(
         &self,
         given: Given,
-        contact: Option<ContactRecord>,
+        contact: Option<Arc<ContactRecord>>,
     ) -> Result<Info, StoreError> {
         let seen = self.people.load(Ordering::Acquire);
         let compiled = match &given.template {
@@ -228,7 +236,7 @@ impl Desk {
         let vars = vars.filter_map(|(name, value)| Some((name.clone(), FactValue::from_json(value)?)));
         let known = Known {
             vars: vars.collect(),
-            person: person(contact.as_ref()),
+            person: person(contact.as_deref()),
             priority: given.priority,
             category: given.clear.category.as_str().to_owned(),
             zone: self.scope.row().timezone.clone(),
@@ -244,7 +252,7 @@ impl Desk {
             policy: given.policy,
             priority: given.priority,
             scripts: sandbox.map(scripts).unwrap_or_default(),
-            contact_values: contact.as_ref().map(contact_values),
+            contact_values: contact.as_deref().map(contact_values),
             clear: given.clear,
             personal: given.personal,
             key: given.key,

@@ -31,6 +31,7 @@ mod running;
 mod settings;
 mod show;
 mod tell;
+mod templates;
 mod timers;
 mod verify;
 

@@ -85,7 +85,8 @@ pub(super) struct Providers {
     age: u64,
 }
 
-/// How many calls of one provider are under way at once.
+/// How many calls of one provider are under way at once. What a script answers is no call: it holds
+/// neither a connection nor a task.
 const CALLS_MAX: usize = 512;
 
 /// A place that was taken for a call.
@@ -93,6 +94,13 @@ const CALLS_MAX: usize = 512;
 pub(super) struct Place {
     pub(super) provider: String,
     probe: bool,
+}
+
+impl Provider {
+    /// Whether no more can be under way than these.
+    fn is_full(&self, calls: usize) -> bool {
+        self.adapter.is_some() && calls >= CALLS_MAX
+    }
 }
 
 impl Providers {
@@ -210,7 +218,7 @@ impl Providers {
         (0..begun).for_each(|_| rate.take(real_now));
         let probes = provider.breaker.state(now) == BreakerState::HalfOpen && begun > 0;
         let calls = provider.in_flight.saturating_add(usize::try_from(begun).unwrap_or(usize::MAX));
-        let full = calls >= CALLS_MAX || rate.next(real_now).is_some();
+        let full = provider.is_full(calls) || rate.next(real_now).is_some();
         Readiness {
             open: !provider.breaker.passes(now) || probes,
             paused_until: provider.paused_until.filter(|until| *until > now).map(Moment),
@@ -304,7 +312,7 @@ impl Providers {
         let (mut called, mut next) = (Vec::new(), None);
         for provider in self.by_name.values_mut() {
             while let Some(first) = provider.waiting.first().copied() {
-                if provider.in_flight + provider.granted.len() >= CALLS_MAX {
+                if provider.is_full(provider.in_flight + provider.granted.len()) {
                     break;
                 }
                 if let Some(at) = provider.rate.next(real_now) {

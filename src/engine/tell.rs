@@ -56,12 +56,17 @@ impl Teller<'_> {
             // What follows in the same change, its end included, has not happened yet.
             (data.status, data.reasons) = (Status::Queued, Vec::new());
         }
-        let mut data = serde_json::to_value(data).map_err(|_| unreadable())?;
-        if let (Some(other), Some(data)) = (other, data.as_object_mut()) {
-            data.insert("other_channel".into(), json!(other.channel));
-            data.insert("other_provider".into(), json!(other.provider));
-        }
-        let plain = serde_json::to_vec(&data).map_err(|_| unreadable())?;
+        let plain = match other {
+            None => serde_json::to_vec(&data),
+            Some(other) => serde_json::to_value(&data).and_then(|mut data| {
+                if let Some(data) = data.as_object_mut() {
+                    data.insert("other_channel".into(), json!(other.channel));
+                    data.insert("other_provider".into(), json!(other.provider));
+                }
+                serde_json::to_vec(&data)
+            }),
+        };
+        let plain = plain.map_err(|_| unreadable())?;
         let bytes = match (kind, reply, &self.info.key) {
             (EventType::MessageReplied, Some(reply), Some(key)) => {
                 let sealed = self.desk.scope.seal(key, &event_place(id), &write(reply)?)?;

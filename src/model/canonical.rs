@@ -55,7 +55,19 @@ fn in_utf16_order(a: &str, b: &str) -> std::cmp::Ordering {
     if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
+/// Appends the canonical form of a string to `out`.
+pub fn write_canonical_string(text: &str, out: &mut String) {
+    write_string(text, out);
+}
+
 fn write_string(text: &str, out: &mut String) {
+    // Most strings have nothing to escape.
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     out.push('"');
     for c in text.chars() {
         match c {

@@ -16,7 +16,7 @@ mod span;
 mod time;
 mod words;
 
-pub use canonical::{canonical, write_canonical};
+pub use canonical::{canonical, write_canonical, write_canonical_string};
 pub use clock::{Clock, Ids};
 pub use fault::Fault;
 pub use id::{Id, IdError, IdKind, kinds};

@@ -6,7 +6,6 @@
 //! The vars stand at the top, the contact's fields under `contact`. Values are text: they are
 //! printed, never evaluated; in the `html` of an e-mail they are escaped.
 
-mod cache;
 mod scan;
 mod values;
 
@@ -16,8 +15,6 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 use serde_json::Map;
 
 use crate::model::{Channel, Fault};
-
-pub use cache::TemplateCache;
 
 /// The steps that one text of a template may take; a step also stands for 64 bytes of what it makes.
 pub const STEPS_MAX: u64 = 10_000;

@@ -171,14 +171,3 @@ fn what_goes_wrong_while_rendering_is_told_without_the_value() {
     let error = rendered("{{ secret * secret }}", &vars, &json!({})).unwrap_err();
     assert!(!error.to_string().contains("hunter2"), "{error}");
 }
-
-#[test]
-fn the_cache_holds_so_many_and_no_more() {
-    let cache = TemplateCache::new(2);
-    let id = crate::model::Id::<crate::model::kinds::Template>::from_u128;
-    for n in 1..=3 {
-        cache.put(id(n), sms("x").unwrap());
-    }
-    assert!(cache.get(id(1)).is_none());
-    assert!(cache.get(id(2)).is_some() && cache.get(id(3)).is_some());
-}

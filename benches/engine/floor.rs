@@ -1,0 +1,225 @@
+//! The floor: the rows of real messages, written by the store alone.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use spine::model::{Id, Status};
+use spine::store::rows::{
+    AttemptRow, EndedState, EventRow, IdempotencyKey, JournalRow, Kept, KeptAnswer, LiveState, MessageRow,
+    MessageState, OutcomeRow, UsageWindow,
+};
+use spine::store::seal::Scope;
+use spine::store::{Change, MessageChange, MessageStep, Page, PageStart, Position, Store as _, UsageDelta};
+
+use crate::place::{Place, fresh, now};
+use crate::run::{Logs, cpu_us};
+
+/// Messages under way at once.
+const UNDER_WAY: usize = 512;
+
+/// The rows of one real message, in the changes in which they came.
+pub(crate) struct Sample {
+    row: MessageRow,
+    state: Vec<u8>,
+    journal: Vec<JournalRow>,
+    events: Vec<EventRow>,
+    attempt: AttemptRow,
+    outcome: OutcomeRow,
+}
+
+/// A message of the place, taken apart.
+pub(crate) async fn sample(place: &Place) -> Arc<Sample> {
+    let store = place.store().await;
+    let scope = store.scope(place.scopes[0].id).await.unwrap();
+    let page = Page { start: PageStart::Newest, limit: 1 };
+    let stored = scope.messages(Default::default(), page).await.unwrap().rows.remove(0).row;
+    let MessageState::Ended(ended) = stored.state else { panic!("the message is still on its way") };
+    assert_eq!(ended.status, Status::Delivered);
+    let mut row = stored.row;
+    row.first_body = scope.first_body(row.id).await.unwrap().unwrap();
+    let filter = spine::store::rows::EventFilter { message: Some(row.id), ..Default::default() };
+    let events = scope.events(filter, Page { start: PageStart::Newest, limit: 10 }).await.unwrap();
+    let attempt = scope.attempts(stored.n).await.unwrap().remove(0);
+    let sample = Sample {
+        row,
+        state: ended.state,
+        journal: scope.journal(stored.n, 0, 10).await.unwrap().into_iter().map(|stored| stored.row).collect(),
+        events: events.rows.into_iter().rev().map(|positioned| positioned.row.row).collect(),
+        outcome: attempt.outcome.unwrap(),
+        attempt: attempt.row,
+    };
+    assert_eq!((sample.journal.len(), sample.events.len()), (3, 3), "accepted, sent, delivered");
+    drop(scope);
+    store.close().await.unwrap();
+    Arc::new(sample)
+}
+
+impl Sample {
+    /// Rows of one message: message, content, live, ended, kept answer, attempt and outcome, and
+    /// what it has of journal and events.
+    pub(crate) fn rows(&self) -> usize {
+        7 + self.journal.len() + self.events.len()
+    }
+
+    /// What stands in their byte strings.
+    pub(crate) fn bytes(&self) -> String {
+        let journal: usize = self.journal.iter().map(|row| row.body.len()).sum();
+        let events: usize = self.events.iter().map(|row| row.data.len()).sum();
+        let (doc, body, state) = (self.row.doc.len(), self.row.first_body.len(), self.state.len());
+        format!("document {doc}, first body {body}, instance {state}, journal {journal}, events {events}")
+    }
+
+    fn begin(&self, step: impl FnOnce(Box<MessageRow>) -> MessageStep) -> (MessageChange, Kept, AttemptRow) {
+        let mut row = self.row.clone();
+        row.id = Id::from_u128(fresh());
+        let mut key = [0; 16];
+        // Random, as keys are.
+        spine::store::seal::Randomness::fill(&spine::store::seal::SystemRandom::new(), &mut key).unwrap();
+        let kept = Kept {
+            key: IdempotencyKey(key),
+            request: [7; 32],
+            status: 202,
+            answer: KeptAnswer::FirstBody(row.id),
+            at: now(),
+        };
+        let mut attempt = self.attempt.clone();
+        attempt.id = Id::from_u128(fresh());
+        let mut part = MessageChange::new(step(Box::new(row)));
+        part.attempts.push(attempt.clone());
+        (part, kept, attempt)
+    }
+
+    fn told(&self, part: &mut MessageChange, number: usize) {
+        part.journal.push(self.journal[number].clone());
+        let mut event = self.events[number].clone();
+        event.id = Id::from_u128(fresh());
+        part.events.push(event);
+    }
+
+    fn outcome(&self, attempt: &AttemptRow) -> OutcomeRow {
+        let mut outcome = self.outcome.clone();
+        outcome.attempt = attempt.id;
+        outcome.provider_message_id = Some(format!("sandbox-{}", attempt.id));
+        outcome
+    }
+
+    fn live(&self, status: Status) -> LiveState {
+        LiveState { status, due_at: Some(now()), state: self.state.clone() }
+    }
+
+    fn ended(&self) -> EndedState {
+        EndedState { status: Status::Delivered, at: now(), state: self.state.clone() }
+    }
+
+    /// One message in its three changes.
+    async fn message(&self, scope: &Scope) {
+        let (mut part, kept, attempt) = self.begin(|row| MessageStep::Begin(row, self.live(Status::Queued)));
+        self.told(&mut part, 0);
+        let mut change = Change::keeping(kept);
+        change.messages.push(part);
+        change.usage.push(used("messages"));
+        let n = commit(scope, change).await[0];
+
+        let live = self.live(Status::Sent);
+        let mut part = MessageChange::new(MessageStep::Go { n, expected: 1, live });
+        self.told(&mut part, 1);
+        part.outcomes.push(self.outcome(&attempt));
+        commit(scope, Change { messages: vec![part], usage: vec![used("whatsapp")], ..Change::default() })
+            .await;
+
+        let ended = self.ended();
+        let mut part = MessageChange::new(MessageStep::End { n, expected: 2, ended });
+        self.told(&mut part, 2);
+        commit(scope, Change { messages: vec![part], ..Change::default() }).await;
+    }
+
+    /// One message that has ended already, in one change.
+    async fn stored(&self, scope: &Scope) {
+        let (mut part, kept, attempt) = self.begin(|row| MessageStep::BeginEnded(row, self.ended()));
+        for number in 0..self.journal.len() {
+            self.told(&mut part, number);
+        }
+        part.outcomes.push(self.outcome(&attempt));
+        let mut change = Change::keeping(kept);
+        change.messages.push(part);
+        commit(scope, change).await;
+    }
+}
+
+fn used(name: &str) -> UsageDelta {
+    let (start, window) = (spine::model::Instant::from_ms(0), UsageWindow::Month);
+    UsageDelta { name: name.to_owned(), window, start, add: 1, told_percent: 0 }
+}
+
+async fn commit(scope: &Scope, change: Change) -> Vec<Position> {
+    scope.commit(change).await.unwrap().applied().unwrap().messages.clone()
+}
+
+/// What the store alone did.
+pub(crate) struct Floor {
+    pub(crate) per_second: f64,
+    cpu_us: f64,
+    log: f64,
+}
+
+impl fmt::Display for Floor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Floor { per_second, cpu_us, log } = self;
+        write!(
+            f,
+            "{per_second:.0} messages/s, {cpu_us:.0} µs of CPU and {:.1} kB of WAL a message",
+            log / 1e3
+        )
+    }
+}
+
+/// Writes messages for so long.
+pub(crate) async fn run(place: &Place, sample: &Arc<Sample>, time: Duration) -> Floor {
+    let store = place.store().await;
+    let logs = Logs::watch(place);
+    let (start, cpu) = (Instant::now(), cpu_us());
+    let mut running = Vec::new();
+    for number in 0..UNDER_WAY {
+        let scope = store.scope(place.scopes[number % place.scopes.len()].id).await.unwrap();
+        let sample = Arc::clone(sample);
+        running.push(tokio::spawn(async move {
+            let mut count = 0_u64;
+            while start.elapsed() < time {
+                sample.message(&scope).await;
+                count += 1;
+            }
+            count
+        }));
+    }
+    let mut messages = 0;
+    for task in running {
+        messages += task.await.unwrap();
+    }
+    let (seconds, cpu) = (start.elapsed().as_secs_f64(), cpu_us() - cpu);
+    let written = logs.stop().await;
+    store.close().await.unwrap();
+    let messages = messages as f64;
+    Floor { per_second: messages / seconds, cpu_us: cpu / messages, log: written / messages }
+}
+
+/// Stores so many ended messages, spread evenly.
+pub(crate) async fn fill(place: &Place, sample: &Arc<Sample>, messages: u64) {
+    let store = place.store().await;
+    let next = Arc::new(AtomicU64::new(0));
+    let mut running = Vec::new();
+    for number in 0..4 * UNDER_WAY {
+        let scope = store.scope(place.scopes[number % place.scopes.len()].id).await.unwrap();
+        let (sample, next) = (Arc::clone(sample), Arc::clone(&next));
+        running.push(tokio::spawn(async move {
+            while next.fetch_add(1, Ordering::Relaxed) < messages {
+                sample.stored(&scope).await;
+            }
+        }));
+    }
+    for task in running {
+        task.await.unwrap();
+    }
+    store.close().await.unwrap();
+}

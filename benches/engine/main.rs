@@ -1,0 +1,122 @@
+//! What the spine carries on this machine: messages a second from the HTTP accept to `delivered`,
+//! beside a floor that writes the same rows by the store alone.
+//!
+//! `cargo bench --bench engine` prints all of it in one run; behind `--`, these change what is run:
+//!
+//! * `--full`: also with a million messages stored already (some gigabytes in the temporary folder);
+//! * `--seconds N`: how long each load lasts (5 without it);
+//! * `--only PART`: `load`, `floor`, `growth` or `memory`.
+//!
+//! Server, clients and gateway share this process and two worker threads. The provider is the
+//! sandbox, which takes each message after 5 ms and delivers it 5 ms later.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark that cannot run says so and ends")]
+
+mod client;
+mod floor;
+mod memory;
+mod place;
+mod run;
+
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What is asked for on the command line.
+struct Asked {
+    full: bool,
+    time: Duration,
+    only: Option<String>,
+}
+
+impl Asked {
+    fn read() -> Asked {
+        let mut asked = Asked { full: false, time: Duration::from_secs(5), only: None };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--full" => asked.full = true,
+                "--seconds" => {
+                    asked.time = Duration::from_secs(words.next().and_then(|n| n.parse().ok()).unwrap())
+                }
+                "--only" => asked.only = words.next(),
+                // Cargo says so of every benchmark.
+                "--bench" => {}
+                other => panic!("unknown argument `{other}`"),
+            }
+        }
+        asked
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == part)
+    }
+}
+
+fn main() {
+    if memory::is_child() {
+        return memory::child();
+    }
+    let asked = Asked::read();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    println!("one fsync of 4 KiB appended: {:.3} ms (median of 200)", place::fsync_ms());
+    runtime.block_on(async {
+        if asked.wants("load") || asked.wants("floor") {
+            beside_the_floor(&asked).await;
+        }
+        if asked.wants("growth") {
+            growth(&asked).await;
+        }
+    });
+    if asked.wants("memory") {
+        memory::print();
+    }
+}
+
+/// The main figures: the whole way, the floor, their ratio, and the accept at half that load.
+async fn beside_the_floor(asked: &Asked) {
+    let place = place::Place::make(1).await;
+    run::full_load(&place, Duration::from_millis(500), false).await;
+    let sample = floor::sample(&place).await;
+    println!("\nrows a message: {}; bytes in them: {}", sample.rows(), sample.bytes());
+    let mut whole = None;
+    if asked.wants("load") {
+        let load = run::full_load(&place, asked.time, false).await;
+        println!("end to end, 1 scope, no endpoint: {load}");
+        let half = run::half_load(&place, load.per_second / 2.0, asked.time).await;
+        println!("accept at half that load: {half}");
+        whole = Some(load);
+    }
+    if asked.wants("floor") {
+        let place = place::Place::make(1).await;
+        let floor = floor::run(&place, &sample, asked.time).await;
+        println!("floor, the same rows by the store alone: {floor}");
+        if let Some(whole) = whole {
+            println!("ratio to the floor: {:.2}", whole.per_second / floor.per_second);
+        }
+    }
+}
+
+/// The whole way on stores that hold messages already, with one scope and four, without an endpoint
+/// and with one.
+async fn growth(asked: &Asked) {
+    println!("\n{:>9} {:>6} {:>8}  {}", "stored", "scopes", "endpoint", run::Load::HEAD);
+    let sample = {
+        let place = place::Place::make(1).await;
+        run::full_load(&place, Duration::from_millis(300), false).await;
+        floor::sample(&place).await
+    };
+    let stored: &[u64] = if asked.full { &[1_000, 100_000, 1_000_000] } else { &[1_000, 100_000] };
+    for stored in stored {
+        for scopes in [1, 4] {
+            let place = place::Place::make(scopes).await;
+            floor::fill(&place, &sample, *stored).await;
+            for endpoint in [false, true] {
+                let load = run::full_load(&place, asked.time, endpoint).await;
+                let with = if endpoint { "one" } else { "none" };
+                println!("{stored:>9} {scopes:>6} {with:>8}  {}", load.row());
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! A data folder with tenants, keys, policies, templates and contacts.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use spine::api::conventions::keys::ApiKey;
+use spine::api::conventions::limit::Rate;
+use spine::api::endpoint::Permission;
+use spine::cli::{Node, NodeSettings};
+use spine::model::{Currency, Environment, Id, ScopeId};
+use spine::store::seal::{Randomness as _, SystemRandom};
+use spine::store::sqlite::{self, Options, SqliteStore};
+use spine::store::{KeyRow, RegistryChange, Store as _, TenantRow};
+
+use crate::client;
+
+/// How many contacts each tenant writes to.
+const CONTACTS: usize = 1_000;
+
+/// One tenant's test scope.
+pub(crate) struct Scope {
+    pub(crate) id: ScopeId,
+    pub(crate) key: String,
+    pub(crate) contacts: Vec<String>,
+}
+
+/// A data folder that goes with this.
+pub(crate) struct Place {
+    folder: tempfile::TempDir,
+    pub(crate) scopes: Vec<Scope>,
+}
+
+impl Place {
+    /// With so many tenants, each with all that its messages name.
+    pub(crate) async fn make(tenants: usize) -> Place {
+        let mut place = Place { folder: tempfile::TempDir::new().unwrap(), scopes: Vec::new() };
+        let store = place.store().await;
+        for tenant in 0..tenants {
+            place.scopes.push(make_tenant(&store, tenant).await);
+        }
+        store.close().await.unwrap();
+        let node = place.node().await;
+        for scope in &mut place.scopes {
+            set_up(&node, scope).await;
+        }
+        node.stop().await.unwrap();
+        place
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The file of a scope.
+    pub(crate) fn file(&self, scope: ScopeId) -> PathBuf {
+        self.data().join("scopes").join(format!("{}.db", scope.0))
+    }
+
+    /// Its store alone.
+    pub(crate) async fn store(&self) -> SqliteStore {
+        let random = Arc::new(SystemRandom::new());
+        sqlite::open(Options { folder: self.data(), master_key: None, now: now(), random }).await.unwrap()
+    }
+
+    /// A server on it, without a limit on requests.
+    pub(crate) async fn node(&self) -> Node {
+        node(&self.data()).await
+    }
+}
+
+pub(crate) async fn node(data: &Path) -> Node {
+    let mut settings = NodeSettings::on_loopback(data);
+    let most = std::num::NonZeroU32::new(1_000_000).unwrap();
+    settings.api.rate = Rate { requests_per_second: most, burst: most };
+    Node::start(settings).await.unwrap()
+}
+
+async fn make_tenant(store: &SqliteStore, number: usize) -> Scope {
+    let registry = store.registry();
+    let row = TenantRow {
+        id: Id::from_u128(fresh()),
+        name: format!("tenant{number}"),
+        timezone: "Europe/Vienna".into(),
+        currency: Currency::EUR,
+        created_at: now(),
+    };
+    let scopes = registry.make_tenant(row).await.unwrap();
+    let scope = scopes.iter().find(|scope| scope.environment == Environment::Test).unwrap().id;
+    let mut random = [0; 25];
+    SystemRandom::new().fill(&mut random).unwrap();
+    let key = ApiKey::from_random(Environment::Test, &random);
+    let row = KeyRow {
+        id: Id::from_u128(fresh()),
+        scope,
+        environment: Environment::Test,
+        name: "bench".into(),
+        hash: key.hash(),
+        hint: key.hint(),
+        permissions: Permission::ALL.iter().fold(0, |bits, permission| bits | permission.bit()),
+        created_at: now(),
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    registry.commit(RegistryChange { keys: vec![row], ..RegistryChange::default() }).await.unwrap();
+    Scope { id: scope, key: key.reveal().to_owned(), contacts: Vec::new() }
+}
+
+/// A policy with a fallback, a template with two bodies, and people.
+async fn set_up(node: &Node, scope: &mut Scope) {
+    let mut client = client::Client::connect(node.address(), &scope.key).await;
+    let policy = json!({"source": "policy table_ready { whatsapp then sms after 30s unless quota }"});
+    client.post("/policies", &policy).await;
+    let template = json!({"name": "table_ready", "default_policy": "table_ready", "bodies": [
+        {"channel": "whatsapp", "body": "{{ contact.name }}, your table for {{ guests }} is ready."},
+        {"channel": "sms", "body": "Your table for {{ guests }} is ready."},
+    ]});
+    client.post("/templates", &template).await;
+    for number in 0..CONTACTS {
+        let phone = format!("+43664{number:07}");
+        let contact =
+            json!({"name": "Ada", "locale": "de-AT", "addresses": {"whatsapp": phone, "sms": phone}});
+        let made: Value = client.post("/contacts", &contact).await;
+        scope.contacts.push(made["id"].as_str().unwrap().to_owned());
+    }
+}
+
+/// How long one fsync takes, in milliseconds.
+pub(crate) fn fsync_ms() -> f64 {
+    let mut file = tempfile::tempfile().unwrap();
+    let mut times: Vec<f64> = (0..200)
+        .map(|_| {
+            file.write_all(&[7; 4096]).unwrap();
+            let start = Instant::now();
+            file.sync_data().unwrap();
+            start.elapsed().as_secs_f64() * 1_000.0
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+pub(crate) fn now() -> spine::model::Instant {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    spine::model::Instant::from_ms(i64::try_from(since.as_millis()).unwrap())
+}
+
+/// An id above all that came before.
+pub(crate) fn fresh() -> u128 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let ms = u128::try_from(now().ms()).unwrap();
+    let next = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    // Rises also where two are made in one millisecond, whatever order they are seen in.
+    static BASE: std::sync::OnceLock<u128> = std::sync::OnceLock::new();
+    (BASE.get_or_init(|| ms << 80)) + (u128::from(next) << 40)
+}
