@@ -3,22 +3,24 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use spine::api::conventions::keys::ApiKey;
 use spine::api::conventions::limit::Rate;
 use spine::api::endpoint::Permission;
-use spine::cli::{Node, NodeSettings};
+use spine::cli::{Node, NodeError, NodeSettings};
 use spine::model::{Currency, Environment, Id, ScopeId};
 use spine::store::seal::{Randomness as _, SystemRandom};
 use spine::store::sqlite::{self, Options, SqliteStore};
-use spine::store::{KeyRow, RegistryChange, Store as _, TenantRow};
+use spine::store::{KeyRow, RegistryChange, Store as _, StoreError, TenantRow};
 
 use crate::client;
 
 /// How many contacts each tenant writes to.
 const CONTACTS: usize = 1_000;
+/// How long to wait for the folder of a server that was stopped: its last task lets it go.
+const LET_GO: Duration = Duration::from_millis(20);
 
 /// One tenant's test scope.
 pub(crate) struct Scope {
@@ -42,6 +44,7 @@ impl Place {
             place.scopes.push(make_tenant(&store, tenant).await);
         }
         store.close().await.unwrap();
+        drop(store);
         let node = place.node().await;
         for scope in &mut place.scopes {
             set_up(&node, scope).await;
@@ -61,8 +64,14 @@ impl Place {
 
     /// Its store alone.
     pub(crate) async fn store(&self) -> SqliteStore {
-        let random = Arc::new(SystemRandom::new());
-        sqlite::open(Options { folder: self.data(), master_key: None, now: now(), random }).await.unwrap()
+        loop {
+            let random = Arc::new(SystemRandom::new());
+            let options = Options { folder: self.data(), master_key: None, now: now(), random };
+            match sqlite::open(options).await {
+                Err(StoreError::Locked { .. }) => tokio::time::sleep(LET_GO).await,
+                opened => return opened.unwrap(),
+            }
+        }
     }
 
     /// A server on it, without a limit on requests.
@@ -75,7 +84,12 @@ pub(crate) async fn node(data: &Path) -> Node {
     let mut settings = NodeSettings::on_loopback(data);
     let most = std::num::NonZeroU32::new(1_000_000).unwrap();
     settings.api.rate = Rate { requests_per_second: most, burst: most };
-    Node::start(settings).await.unwrap()
+    loop {
+        match Node::start(settings.clone()).await {
+            Err(NodeError::Store(StoreError::Locked { .. })) => tokio::time::sleep(LET_GO).await,
+            started => return started.unwrap(),
+        }
+    }
 }
 
 async fn make_tenant(store: &SqliteStore, number: usize) -> Scope {
