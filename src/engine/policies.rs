@@ -47,6 +47,8 @@ struct Held {
     machines: HashMap<String, Plan>,
     inline: HashMap<String, (Plan, Inline)>,
     newest: HashMap<String, u32>,
+    /// How often a name was published or deleted: what was read before is not kept after it.
+    changes: u64,
 }
 
 impl Policies {
@@ -57,6 +59,7 @@ impl Policies {
     /// A policy of this name was published or deleted.
     pub(super) fn changed(&self, name: &str) {
         let mut held = self.held();
+        held.changes += 1;
         held.newest.remove(name);
         // An inline strategy may use it.
         held.inline.clear();
@@ -75,14 +78,17 @@ impl Policies {
         {
             return Ok(Some(Names { name: name.to_owned(), version: *newest }));
         }
+        let changes = self.held().changes;
         let Some(known) = scope.version_name(VersionKind::Policy, name).await? else { return Ok(None) };
         let wanted = version.unwrap_or(known.newest);
         if wanted <= known.deleted || wanted > known.newest {
             return Ok(None);
         }
-        if version.is_none() {
-            self.held().newest.insert(name.to_owned(), wanted);
+        let mut held = self.held();
+        if version.is_none() && held.changes == changes {
+            held.newest.insert(name.to_owned(), wanted);
         }
+        drop(held);
         Ok(Some(Names { name: name.to_owned(), version: wanted }))
     }
 
@@ -126,6 +132,7 @@ impl Policies {
         if let Some(found) = self.held().inline.get(source) {
             return Ok(Ok(found.clone()));
         }
+        let changes = self.held().changes;
         let mut library = Kept { currency: Some(scope.row().currency), ..Kept::default() };
         let compiled = loop {
             let compiled = compile(source, None, &library);
@@ -148,7 +155,9 @@ impl Policies {
         if held.inline.len() >= MACHINES_MAX {
             held.inline.clear();
         }
-        held.inline.insert(source.to_owned(), (plan.clone(), inline.clone()));
+        if held.changes == changes {
+            held.inline.insert(source.to_owned(), (plan.clone(), inline.clone()));
+        }
         Ok(Ok((plan, inline)))
     }
 
