@@ -15,7 +15,7 @@ use crate::crash::gateway::{Gateway, SECRET};
 use crate::crash::server::{Place, open_store, terminate};
 
 /// A limit for a fault; nothing takes nearly as long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
