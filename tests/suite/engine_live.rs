@@ -439,7 +439,7 @@ fn a_breaker_opens_for_all_messages_and_lets_one_probe_pass_at_a_time() {
 
 #[test]
 fn a_stage_that_waits_for_the_rate_of_a_provider_that_goes_is_not_left_waiting() {
-    let mut live = Live::new();
+    let live = Live::new();
     let mut gateway = live.gateway();
     live.provider("gw", &gateway, &json!({"rate_per_second": 1}));
     live.send(&json!({"strategy": "sms via gw"}));
