@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::desk::{CONTACTS_MAX, Desk};
 use super::doc::{AttemptDoc, Clear, Personal, State, outcome_place, read_clear, read_personal};
-use super::policies::{Inline, Plan, of_channels};
-use super::records::{ContactRecord, read, unreadable};
+use super::policies::Plan;
+use super::records::{ContactRecord, read};
 use super::running::{Attempt, Info, Running, person, scripted};
 use crate::language::facts_text::FactValue;
 use crate::language::script::Scripts;
@@ -146,7 +146,7 @@ impl Desk {
         let clear = read_clear(&row.doc)?;
         let key = self.scope.known_subject_key(clear.subject()).await?;
         let personal = read_personal(&self.scope, key.as_ref(), row.id, &row.doc)?;
-        let plan = self.plan(row.policy.as_ref(), &clear).await?;
+        let plan = self.policies.of_message(&self.scope, row.policy.as_ref(), &clear).await?;
         let contact = match row.contact {
             Some(contact) => self.contact(contact).await?,
             None => None,
@@ -165,18 +165,6 @@ impl Desk {
             plan,
         };
         self.complete(given, contact).await
-    }
-
-    async fn plan(&self, policy: Option<&Names>, clear: &Clear) -> Result<Plan, StoreError> {
-        if let Some(names) = policy {
-            return self.policies.version(&self.scope, names).await;
-        }
-        let source = match (&clear.strategy, &clear.channels) {
-            (Some(strategy), _) => strategy.as_str().to_owned(),
-            (None, Some(channels)) => of_channels(&channels.0, clear.fallback_after),
-            (None, None) => return Err(unreadable()),
-        };
-        self.policies.again(&self.scope, &Inline { source, uses: clear.uses.clone() }).await
     }
 
     pub(super) async fn contact(

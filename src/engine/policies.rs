@@ -161,6 +161,24 @@ impl Policies {
         Ok(Ok((plan, inline)))
     }
 
+    /// The machine that a message was accepted with.
+    pub(super) async fn of_message(
+        &self,
+        scope: &Scope,
+        policy: Option<&Names>,
+        clear: &super::doc::Clear,
+    ) -> Result<Plan, StoreError> {
+        if let Some(names) = policy {
+            return self.version(scope, names).await;
+        }
+        let source = match (&clear.strategy, &clear.channels) {
+            (Some(strategy), _) => strategy.as_str().to_owned(),
+            (None, Some(channels)) => of_channels(&channels.0, clear.fallback_after),
+            (None, None) => return Err(super::records::unreadable()),
+        };
+        self.again(scope, &Inline { source, uses: clear.uses.clone() }).await
+    }
+
     /// The machine of an inline strategy that was accepted before.
     pub(super) async fn again(&self, scope: &Scope, inline: &Inline) -> Result<Plan, StoreError> {
         let name = digest(inline);

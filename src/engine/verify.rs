@@ -2,8 +2,7 @@
 
 use super::doc::{State, read_clear};
 use super::journal::{Body, NO_HASH, chained};
-use super::policies::{Inline, Plan, Policies, of_channels};
-use super::records::unreadable;
+use super::policies::{Plan, Policies};
 use crate::machine::{Instance, JournalEntry, Mismatch};
 use crate::model::{Id, kinds};
 use crate::store::rows::{MessageState, StoredJournal, StoredMessage};
@@ -122,16 +121,8 @@ async fn journal(scope: &Scope, n: Position) -> Result<Vec<StoredJournal>, Store
 }
 
 async fn plan(scope: &Scope, policies: &Policies, message: &StoredMessage) -> Result<Plan, StoreError> {
-    if let Some(names) = &message.row.policy {
-        return policies.version(scope, names).await;
-    }
     let clear = read_clear(&message.row.doc)?;
-    let source = match (&clear.strategy, &clear.channels) {
-        (Some(strategy), _) => strategy.as_str().to_owned(),
-        (None, Some(channels)) => of_channels(&channels.0, clear.fallback_after),
-        (None, None) => return Err(unreadable()),
-    };
-    policies.again(scope, &Inline { source, uses: clear.uses }).await
+    policies.of_message(scope, message.row.policy.as_ref(), &clear).await
 }
 
 /// The check of one message, row by row.
