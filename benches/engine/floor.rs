@@ -160,7 +160,7 @@ impl Sample {
 
 fn used(name: &str) -> UsageDelta {
     let (start, window) = (spine::model::Instant::from_ms(0), UsageWindow::Month);
-    UsageDelta { name: name.to_owned(), window, start, add: 1, told_percent: 0 }
+    UsageDelta { name: name.to_owned(), window, start, add: 1, told_percent: 0, held: 0, limit: None }
 }
 
 async fn commit(scope: &Scope, change: Change) -> Vec<Position> {

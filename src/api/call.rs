@@ -144,10 +144,12 @@ fn to_bytes(body: &impl Serialize) -> Result<Vec<u8>, Problem> {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
         match error {
-            StoreError::Full | StoreError::Overloaded | StoreError::Failed { .. } => {
-                Problem::from(Code::Overloaded).retry_after(1)
-            }
-            StoreError::Closing => Problem::from(Code::ShuttingDown).retry_after(1),
+            StoreError::Full
+            | StoreError::Overloaded
+            | StoreError::Failed { .. }
+            | StoreError::Stale { .. }
+            | StoreError::Unavailable { .. } => Problem::from(Code::Overloaded).retry_after(1),
+            StoreError::Closing | StoreError::Fenced => Problem::from(Code::ShuttingDown).retry_after(1),
             // A scope that cannot be opened is 503, not the whole server.
             StoreError::ReadOnly { .. } | StoreError::Corrupt { .. } | StoreError::NewerSchema { .. } => {
                 tracing::error!(%error, "a scope cannot be used");

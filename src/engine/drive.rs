@@ -35,7 +35,10 @@ const READ_AGAIN_MAX: u32 = 5;
 
 /// Whether no further change is ever written here.
 const fn is_final(error: &StoreError) -> bool {
-    matches!(error, StoreError::Closing | StoreError::Failed { .. } | StoreError::Corrupt { .. })
+    matches!(
+        error,
+        StoreError::Closing | StoreError::Fenced | StoreError::Failed { .. } | StoreError::Corrupt { .. }
+    )
 }
 
 impl Desk {

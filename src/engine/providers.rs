@@ -145,7 +145,7 @@ impl Providers {
             breaker: provider.map(|p| p.breaker.clone()).unwrap_or_default(),
             paused_until: provider.and_then(|p| p.paused_until),
         };
-        Ok(ProviderStateRow { provider: name.to_owned(), doc: write(&kept)? })
+        Ok(ProviderStateRow { provider: name.to_owned(), doc: write(&kept)?, version: 0 })
     }
 
     /// The providers of a stage, in the order in which they are tried.

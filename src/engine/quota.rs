@@ -153,7 +153,15 @@ impl Quotas {
             }
             let told_percent = counter.told;
             let name = name.word().to_owned();
-            deltas.push(UsageDelta { name, window: each, start, add: i64::from(add), told_percent });
+            deltas.push(UsageDelta {
+                name,
+                window: each,
+                start,
+                add: i64::from(add),
+                told_percent,
+                held: 0,
+                limit: None,
+            });
         }
         (deltas, crossed)
     }

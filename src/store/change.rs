@@ -2,12 +2,13 @@
 
 use crate::model::{Id, Instant, kinds};
 
-use super::Position;
 use super::rows::{
     AddressHash, AttemptRow, ClockRow, ConsentRow, ContactRow, DeliveryRow, DeliveryState, EarlyReceiptRow,
     EndedState, EndpointRow, EventRow, IdempotencyKey, JournalRow, Kept, LiveState, MessageRow, NewAudit,
-    OutcomeRow, ProviderRow, ProviderStateRow, QuotaRow, SubjectId, UsageWindow, VersionKind, VersionRow,
+    OutcomeRow, ProviderRow, ProviderStateRow, QuotaRow, SignalRow, SubjectId, UsageWindow, VersionKind,
+    VersionRow,
 };
+use super::{Generation, Position};
 use crate::model::Channel;
 
 /// One atomic unit: all of it is written, or nothing. Start from `Change::default()` and fill in
@@ -25,7 +26,8 @@ pub struct Change {
     pub journal: Vec<JournalRow>,
     /// Added to the counters of the quotas.
     pub usage: Vec<UsageDelta>,
-    /// Health of providers; the last one of a name wins.
+    /// Health of providers. On a shared store each says which version it follows, and another one in
+    /// the row is a conflict; elsewhere the last one of a name wins.
     pub provider_states: Vec<ProviderStateRow>,
     /// Limits of quotas; the last one of a name wins.
     pub quotas: Vec<QuotaRow>,
@@ -54,6 +56,16 @@ pub struct Change {
     pub clock: Option<ClockRow>,
     /// Entries for the scope's audit, chained by the store.
     pub audit: Vec<NewAudit>,
+    /// The generation under which this was decided. A shared store writes nothing where it has
+    /// moved ([`super::StoreError::Stale`]). Not looked at where there is one node alone, as is
+    /// nothing of what follows.
+    pub seen: Option<Generation>,
+    /// Duties of this node without which this must not be written: a conflict where one is gone.
+    pub claims: Vec<String>,
+    /// What the owners of messages shall carry out.
+    pub signals: Vec<SignalRow>,
+    /// Signals that are carried out with this: a conflict where one is gone already.
+    pub signals_done: Vec<Position>,
 }
 
 /// The answer that is kept under an idempotency key.
@@ -151,6 +163,12 @@ pub struct UsageDelta {
     pub add: i64,
     /// A threshold in percent that this change tells; the highest is kept.
     pub told_percent: u8,
+    /// Places that calls under way take, whatever the window; negative gives back. Counted on a
+    /// shared store alone: a single node has them in memory.
+    pub held: i64,
+    /// What must not be exceeded by what is used in this window and held, after this change, where
+    /// the change takes something ([`super::StoreError::Stale`]). Looked at on a shared store alone.
+    pub limit: Option<u64>,
 }
 
 /// A contact is written or goes.
@@ -219,6 +237,8 @@ pub struct Applied {
     pub first_event: Position,
     /// How many events the change has.
     pub events: u32,
+    /// The positions of its signals.
+    pub signals: Vec<Position>,
 }
 
 impl Committed {

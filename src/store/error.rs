@@ -16,6 +16,24 @@ pub enum StoreError {
     /// The disk is full. Nothing of the change was written; it may be tried again.
     #[error("the disk is full; make room, and the server goes on by itself")]
     Full,
+    /// What this change was decided on has changed meanwhile: settings, people, a place in a quota,
+    /// by another node. Nothing of the change was written. Read again and decide again.
+    #[error("another node changed {what} meanwhile")]
+    Stale {
+        /// What was changed, in our own words.
+        what: &'static str,
+    },
+    /// This node's lease has ended, and others took over what it had in hand. Nothing of the change
+    /// was written, and nothing more is written by this run of the program.
+    #[error("this node's lease has ended and others go on with its work; start it anew")]
+    Fenced,
+    /// The database cannot be reached, or refuses. Nothing of the change was written; it may be
+    /// tried again.
+    #[error("the database cannot be reached: {detail}")]
+    Unavailable {
+        /// The words of the database or the network; they hold no row.
+        detail: String,
+    },
     /// The queue of the scope is full: more comes in than the disk takes.
     #[error("the store is overloaded; try again later")]
     Overloaded,
@@ -93,6 +111,13 @@ impl StoreError {
     /// Whether the same call may succeed later without a repair.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, StoreError::Full | StoreError::Overloaded | StoreError::Conflict { .. })
+        matches!(
+            self,
+            StoreError::Full
+                | StoreError::Overloaded
+                | StoreError::Conflict { .. }
+                | StoreError::Stale { .. }
+                | StoreError::Unavailable { .. }
+        )
     }
 }

@@ -14,6 +14,7 @@ mod change;
 mod conformance;
 mod error;
 mod lookup;
+mod nodes;
 mod page;
 mod registry;
 pub mod rows;
@@ -26,6 +27,7 @@ pub use change::{
     MessageStep, ProviderChange, Put, UsageDelta, VersionChange,
 };
 pub use error::StoreError;
+pub use nodes::{Alone, Generation, Lease, NodeId, Nodes, Seen};
 pub use page::{Listed, Page, PageStart, Positioned};
 pub use registry::{
     KeyRow, NewScope, Registry, RegistryAudit, RegistryChange, RegistryCommitted, ScopeRow, TenantRow,

@@ -12,11 +12,11 @@ use super::registry::Registry;
 use super::rows::{
     AddressHash, AuditRow, ClockRow, ConsentRow, ContactRow, DeliveryFilter, DeliveryRow, EarlyReceiptRow,
     EndpointRow, EventFilter, IdempotencyKey, Kept, MessageFilter, ProviderRow, ProviderStateRow, QuotaRow,
-    StoredAttempt, StoredEvent, StoredJournal, StoredMessage, SubjectId, UsageRow, VersionKind, VersionName,
-    VersionRow,
+    StoredAttempt, StoredEvent, StoredJournal, StoredMessage, StoredSignal, SubjectId, UsageRow, VersionKind,
+    VersionName, VersionRow,
 };
 use super::seal::Scope;
-use super::{Change, Committed, Listed, Page, Position, StoreError};
+use super::{Alone, Change, Committed, Generation, Listed, Nodes, Page, Position, StoreError};
 
 /// What a call of the store gives, some time later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -28,6 +28,10 @@ pub trait Store: Send + Sync {
     /// Opens a scope, or gives the one that is open. No row of another scope can be reached
     /// through it.
     fn scope(&self, id: ScopeId) -> Answer<'_, Arc<Scope>>;
+    /// The nodes that share it.
+    fn nodes(&self) -> Arc<dyn Nodes> {
+        Arc::new(Alone::default())
+    }
     /// Whether the store was closed cleanly the last time. After an unclean stop every scope is to
     /// be opened once, since `wake_at` in the registry may be too late.
     fn was_clean(&self) -> bool;
@@ -46,9 +50,10 @@ pub trait ScopeRows: Send + Sync {
     /// Writes a change and answers once it is durable.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where a row was not as expected; [`StoreError::Full`] and
-    /// [`StoreError::Overloaded`], which may be tried again; [`StoreError::Failed`], which is final
-    /// for this process. In all of them nothing of the change was written, but in the last, where
+    /// [`StoreError::Conflict`] where a row was not as expected; [`StoreError::Stale`] where what it
+    /// was decided on is not so any more; [`StoreError::Full`], [`StoreError::Overloaded`] and
+    /// [`StoreError::Unavailable`], which may be tried again; [`StoreError::Fenced`] and
+    /// [`StoreError::Failed`], which are final for this process. In all of them nothing of the change was written, but in the last, where
     /// it is unknown.
     fn commit(&self, change: Change) -> Answer<'_, Committed>;
     /// The position of the newest event that is durable; changes when there are new ones.
@@ -72,7 +77,7 @@ pub trait ScopeRows: Send + Sync {
     fn first_body(&self, id: Id<kinds::Message>) -> Answer<'_, Option<Vec<u8>>>;
     /// A list of messages.
     fn messages(&self, filter: MessageFilter, page: Page) -> Answer<'_, Listed<StoredMessage>>;
-    /// Live messages with `due_at` up to `until`, in the order of `due_at` and position, those
+    /// This node's live messages with `due_at` up to `until`, in the order of `due_at` and position, those
     /// after the pair `after` alone.
     fn due(
         &self,
@@ -80,17 +85,17 @@ pub trait ScopeRows: Send + Sync {
         after: Option<(Instant, Position)>,
         limit: u32,
     ) -> Answer<'_, Vec<StoredMessage>>;
-    /// Live messages in the order of their positions, those after `after` alone: for what is to be
+    /// Live messages of all nodes in the order of their positions, those after `after` alone: for what is to be
     /// held again in memory after a start.
     fn live(&self, after: Position, limit: u32) -> Answer<'_, Vec<StoredMessage>>;
     /// Live messages of a contact.
     fn live_of_contact(&self, contact: Id<kinds::Contact>) -> Answer<'_, Vec<StoredMessage>>;
-    /// The earliest `due_at` of a live message.
+    /// The earliest `due_at` of a live message of this node.
     fn next_due(&self) -> Answer<'_, Option<Instant>>;
 
     /// The attempts of a message, in order, with their newest outcomes.
     fn attempts(&self, message: Position) -> Answer<'_, Vec<StoredAttempt>>;
-    /// Attempts of live messages that have no outcome, in the order of their messages, those after
+    /// Attempts of this node's live messages that have no outcome, in the order of their messages, those after
     /// the pair `after` (position of the message, position of the attempt) alone.
     fn unfinished(&self, after: Option<(Position, Position)>, limit: u32) -> Answer<'_, Vec<StoredAttempt>>;
     /// An attempt by its id.
@@ -175,6 +180,44 @@ pub trait ScopeRows: Send + Sync {
     fn audit(&self, page: Page) -> Answer<'_, Listed<AuditRow>>;
     /// The scope's audit in its own order, after a position: to check the chain.
     fn audit_after(&self, after: Position, limit: u32) -> Answer<'_, Vec<super::Positioned<AuditRow>>>;
+
+    /// The newest generation that this node knows, without asking.
+    fn generation(&self) -> Generation {
+        Generation::default()
+    }
+    /// The generation that stands.
+    fn read_generation(&self) -> Answer<'_, Generation> {
+        Box::pin(async { Ok(Generation::default()) })
+    }
+    /// Makes this node the owner of live messages whose owner's lease has ended, and gives them as
+    /// they are now. Their versions are raised, so that nothing which the old owner has in hand can
+    /// be written. Fewer than `limit`: there are no more.
+    fn adopt(&self, limit: u32) -> Answer<'_, Vec<StoredMessage>> {
+        let _ = limit;
+        Box::pin(async { Ok(Vec::new()) })
+    }
+    /// Signals for this node, oldest first, those after `after` alone: of messages that it owns, and
+    /// of those that have ended.
+    fn signals(&self, after: Position, limit: u32) -> Answer<'_, Vec<StoredSignal>> {
+        let _ = (after, limit);
+        Box::pin(async { Ok(Vec::new()) })
+    }
+    /// Whether a signal still waits.
+    fn signal_waits(&self, n: Position) -> Answer<'_, bool> {
+        let _ = n;
+        Box::pin(async { Ok(false) })
+    }
+    /// Takes a duty of the scope for this node, until it is let go or the lease ends; whether this
+    /// node has it now.
+    fn claim(&self, name: &str) -> Answer<'_, bool> {
+        let _ = name;
+        Box::pin(async { Ok(true) })
+    }
+    /// Lets a duty go, if this node has it.
+    fn unclaim(&self, name: &str) -> Answer<'_, ()> {
+        let _ = name;
+        Box::pin(async { Ok(()) })
+    }
 
     /// The sealed keys of these subjects; nothing for those without one.
     fn subjects(&self, ids: &[SubjectId]) -> Answer<'_, Vec<(SubjectId, Vec<u8>)>>;

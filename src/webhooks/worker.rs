@@ -347,7 +347,9 @@ impl Worker {
                     self.start.read_again(&mut ended).await?;
                 }
                 // What was tried is kept until there is room, not tried again meanwhile.
-                Err(StoreError::Full | StoreError::Overloaded) if !self.start.stop.is_cancelled() => {
+                Err(StoreError::Full | StoreError::Overloaded | StoreError::Unavailable { .. })
+                    if !self.start.stop.is_cancelled() =>
+                {
                     let (clock, scope) = (&self.start.outside.clock, self.start.scope.id());
                     let again_at = self.now().plus(STORE_PAUSE);
                     tokio::select! {

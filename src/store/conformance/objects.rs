@@ -157,7 +157,7 @@ pub(crate) async fn providers_and_endpoints(backend: &dyn Backend) {
     assert!(scope.provider("meta").await.unwrap().is_none());
 
     let state = |doc: &[u8]| Change {
-        provider_states: vec![ProviderStateRow { provider: "sms".into(), doc: doc.to_vec() }],
+        provider_states: vec![ProviderStateRow { provider: "sms".into(), doc: doc.to_vec(), version: 0 }],
         ..Change::default()
     };
     written(&scope, state(b"closed")).await;
@@ -249,6 +249,8 @@ pub(crate) async fn usage_adds_up(backend: &dyn Backend) {
         start: at(0),
         add,
         told_percent,
+        held: 0,
+        limit: None,
     };
     let uses = |usage| Change { usage, ..Change::default() };
     futures_util::future::join_all((0..50).map(|_| scope.commit(uses(vec![delta(2, 0)])))).await;
@@ -262,6 +264,7 @@ pub(crate) async fn usage_adds_up(backend: &dyn Backend) {
         start: at(0),
         used,
         told_percent,
+        held: 0,
     };
     assert_eq!(usage, [row("messages", 4, 0), row("sms", 99, 80)]);
     assert!(scope.usage(at(1)).await.unwrap().is_empty());

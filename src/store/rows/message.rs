@@ -1,7 +1,7 @@
 //! A message, its state, its audit and its attempts.
 
 use crate::model::{Channel, Id, Instant, Outcome, Priority, Status, kinds};
-use crate::store::Position;
+use crate::store::{NodeId, Position};
 
 use super::AddressHash;
 
@@ -93,6 +93,8 @@ pub struct StoredMessage {
     pub version: u32,
     /// Its state.
     pub state: MessageState,
+    /// The node that runs its timers and calls, or made its last change.
+    pub owner: NodeId,
 }
 
 /// Which messages a list shows. Every field that is set narrows it.

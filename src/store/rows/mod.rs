@@ -18,5 +18,6 @@ pub use objects::{
 };
 pub use outbox::{DeliveryFilter, DeliveryRow, DeliveryState, EventFilter, EventRow, StoredEvent};
 pub use records::{
-    AddressHash, AuditRow, ClockRow, EarlyReceiptRow, IdempotencyKey, Kept, KeptAnswer, NewAudit, SubjectId,
+    AddressHash, AuditRow, ClockRow, EarlyReceiptRow, IdempotencyKey, Kept, KeptAnswer, NewAudit, SignalRow,
+    StoredSignal, SubjectId,
 };

@@ -100,6 +100,8 @@ pub struct ProviderStateRow {
     pub provider: String,
     /// Breaker and pauses, in the caller's form.
     pub doc: Vec<u8>,
+    /// How often it was written: what was read, 0 for none. Always 0 where there is one node alone.
+    pub version: u32,
 }
 
 /// The limits of one quota.
@@ -135,6 +137,8 @@ pub struct UsageRow {
     pub used: u64,
     /// The highest threshold in percent that was told, 0 for none.
     pub told_percent: u8,
+    /// Places that calls under way take, whatever the window; on a shared store alone.
+    pub held: u64,
 }
 
 /// An address that receives events.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::model::{Id, Instant, canonical, kinds};
+use crate::store::Position;
 
 /// The first 16 bytes of the SHA-256 of an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,6 +93,28 @@ pub struct EarlyReceiptRow {
     pub at: Instant,
     /// The receipt in the caller's form, personal data sealed.
     pub doc: Vec<u8>,
+}
+
+/// Something that came in at one node and is to be carried out by the owner of a message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignalRow {
+    /// The message.
+    pub message: Position,
+    /// When it came in, in real time.
+    pub at: Instant,
+    /// What it is, in the caller's form, personal data sealed.
+    pub doc: Vec<u8>,
+}
+
+/// A signal as it is read back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredSignal {
+    /// Its position.
+    pub n: Position,
+    /// The id of its message.
+    pub message_id: Id<kinds::Message>,
+    /// The row.
+    pub row: SignalRow,
 }
 
 /// An entry for the scope's audit.

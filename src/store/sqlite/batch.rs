@@ -105,6 +105,7 @@ impl Placed {
             messages: (self.heads.message..self.heads.message + begun).collect(),
             first_event: if events == 0 { 0 } else { self.heads.event },
             events: events as u32,
+            signals: Vec::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::store::rows::{
     MessageState, Names, NewAudit, OutcomeRow, ProviderRow, ProviderStateRow, QuotaRow, StoredAttempt,
     StoredEvent, StoredJournal, StoredMessage, SubjectId, UsageRow, UsageWindow, VersionName, VersionRow,
 };
-use crate::store::{Position, Positioned, StoreError};
+use crate::store::{NodeId, Position, Positioned, StoreError};
 
 /// A column; one that is not as the schema says is damage.
 pub(in crate::store::sqlite) fn get<'r, T>(row: &'r SqliteRow, column: usize) -> Result<T, StoreError>
@@ -136,6 +136,7 @@ pub(super) fn message(row: &SqliteRow) -> Result<StoredMessage, StoreError> {
             doc: get(row, 11)?,
             first_body: Vec::new(),
         },
+        owner: NodeId::ONLY,
         version: number(row, 12)?,
         state: if live {
             MessageState::Live(LiveState { status, due_at: maybe_instant(row, 15)?, state })
@@ -305,7 +306,7 @@ pub(super) fn provider(row: &SqliteRow) -> Result<Positioned<ProviderRow>, Store
 }
 
 pub(super) fn provider_state(row: &SqliteRow) -> Result<ProviderStateRow, StoreError> {
-    Ok(ProviderStateRow { provider: get(row, 0)?, doc: get(row, 1)? })
+    Ok(ProviderStateRow { provider: get(row, 0)?, doc: get(row, 1)?, version: 0 })
 }
 
 pub(super) fn quota(row: &SqliteRow) -> Result<QuotaRow, StoreError> {
@@ -320,6 +321,7 @@ pub(super) fn usage(row: &SqliteRow) -> Result<UsageRow, StoreError> {
         start: instant(row, 2)?,
         used: number(row, 3)?,
         told_percent: number(row, 4)?,
+        held: 0,
     })
 }
 
