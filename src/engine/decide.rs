@@ -8,7 +8,7 @@ use super::doc::{AttemptDoc, ReplyText, State, outcome_place};
 use super::journal;
 use super::quota::Crossed;
 use super::records::write;
-use super::running::{Attempt, Info, Said, SaidWhat, scripted};
+use super::running::{Attempt, Info, Running, Said, SaidWhat, scripted};
 use super::tell::Teller;
 use crate::language::policy::Route;
 use crate::machine::facts::{Readiness, RouteProvider};
@@ -94,6 +94,20 @@ pub(super) struct Before<'a> {
     pub(super) counts: std::collections::HashMap<String, usize>,
     /// For a message that is being accepted.
     pub(super) beginning: Option<Beginning>,
+}
+
+impl Before<'_> {
+    /// A message that is under way.
+    pub(super) fn of(running: &Running) -> Before<'_> {
+        Before {
+            info: &running.info,
+            state: running.state.clone(),
+            attempts: running.attempts.clone(),
+            said: running.said.clone(),
+            counts: running.counts.clone(),
+            beginning: None,
+        }
+    }
 }
 
 /// How many steps one change holds at most.
@@ -545,6 +559,14 @@ impl Work<'_> {
 }
 
 impl Decision {
+    /// Whether nothing of the message's rows changes.
+    pub(super) fn is_quiet(&self, before: &Running) -> bool {
+        self.journal.is_none()
+            && self.events.is_empty()
+            && self.outcomes.is_empty()
+            && self.state.instance == before.state.instance
+    }
+
     /// What becomes of the message's rows. `begun`: it stands already, at this position and version.
     pub(super) fn message_step(
         &self,

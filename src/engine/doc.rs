@@ -223,7 +223,7 @@ pub(super) struct AttemptDoc {
 }
 
 /// What a reply adds to an event: sealed.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ReplyText {
     pub(super) text: String,
     /// The provider's id of the reply, so that the same one twice is told once.

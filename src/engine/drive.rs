@@ -156,21 +156,9 @@ impl Desk {
     ) -> Result<Carried, StoreError> {
         self.refresh(running).await?;
         let now = self.now();
-        let before = Before {
-            info: &running.info,
-            state: running.state.clone(),
-            attempts: running.attempts.clone(),
-            said: running.said.clone(),
-            counts: running.counts.clone(),
-            beginning: None,
-        };
         let was_ended = running.state.instance.ended().is_some();
-        let mut decision = self.decide(before, inputs, now)?;
-        let quiet = decision.journal.is_none()
-            && decision.events.is_empty()
-            && decision.outcomes.is_empty()
-            && decision.state.instance == running.state.instance;
-        if quiet && extra.is_none() {
+        let mut decision = self.decide(Before::of(running), inputs, now)?;
+        if decision.is_quiet(running) && extra.is_none() {
             // Nothing came of it: nothing is written.
             running.said = decision.said;
             running.counts = decision.counts;

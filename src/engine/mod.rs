@@ -33,6 +33,7 @@ mod show;
 mod tell;
 mod templates;
 mod timers;
+mod together;
 mod verify;
 
 pub use breaker::BreakerSettings;

@@ -1,5 +1,6 @@
 //! What comes back: receipts and replies, by a provider's callback or by a tester's hand.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
@@ -13,14 +14,12 @@ use super::drive::{Carried, Extra};
 use super::front::{Claim, Refusal, Taken};
 use super::records::{read, write};
 use super::running::Attempt;
-use super::tell::reply_of;
-use crate::model::shapes::{EventType, TestReply};
+use super::together::Item;
+use crate::model::shapes::TestReply;
 use crate::model::{Channel, Confirmation, Fault, Id, Ids, Instant, Outcome, Span, canonical, kinds};
 use crate::providers::{Callback, CallbackError, Report};
-use crate::store::rows::{
-    AddressHash, ConsentRow, EarlyReceiptRow, EventFilter, KeptAnswer, NewAudit, StoredAttempt,
-};
-use crate::store::{Change, ConsentChange, Page, PageStart, StoreError};
+use crate::store::rows::{AddressHash, ConsentRow, EarlyReceiptRow, KeptAnswer, NewAudit, StoredAttempt};
+use crate::store::{Change, ConsentChange, StoreError};
 
 /// How long after a message a reply to its address belongs to it.
 const REPLY_WITHIN: Span = Span::from_s(7 * 86_400);
@@ -60,6 +59,17 @@ impl Early {
     }
 }
 
+/// What came in one callback: all of it is written, or nothing.
+#[derive(Default)]
+struct Came {
+    /// For messages; of each in the order in which it came.
+    messages: BTreeMap<Id<kinds::Message>, Vec<Item>>,
+    /// What people said about channels, to no message.
+    consents: Vec<(ConsentRow, NewAudit)>,
+    /// Receipts of sends that nobody knows, by the provider's id.
+    early: Vec<(String, Early)>,
+}
+
 impl Desk {
     /// What a provider of this scope sent to its callback address.
     pub(super) async fn callback(
@@ -75,29 +85,68 @@ impl Desk {
             CallbackError::Unverified => Refusal::Unverified,
             CallbackError::NotUnderstood(faults) => Refusal::Invalid(faults),
         })?;
+        let mut came = Came::default();
         for callback in callbacks {
-            self.called_back(&row.name, callback).await?;
+            self.called_back(&row.name, callback, &mut came).await?;
         }
-        Ok(())
+        self.take_in(&row.name, came).await
     }
 
-    async fn called_back(self: &Arc<Self>, provider: &str, callback: Callback) -> Result<(), Refusal> {
+    /// Finds out what one item of a callback is about.
+    async fn called_back(
+        self: &Arc<Self>,
+        provider: &str,
+        callback: Callback,
+        came: &mut Came,
+    ) -> Result<(), Refusal> {
         match callback {
             Callback::Receipt { provider_message_id, attempt_id, report, .. } => {
                 let found = self.sent(provider, attempt_id, provider_message_id.as_deref()).await?;
                 let early = Early::of(&report);
                 match (found, provider_message_id) {
                     (Some(attempt), id) => {
-                        self.put_in(attempt.message_id, early.input(number(&attempt)?, id), None).await
+                        let input = early.input(number(&attempt)?, id);
+                        came.messages.entry(attempt.message_id).or_default().push(Item::Receipt(input));
                     }
-                    (None, Some(id)) => self.keep_early(provider, id, &early).await,
-                    (None, None) => Ok(()),
+                    // Of a send that nobody knows: it may have come before the answer to it.
+                    (None, Some(id)) => came.early.push((id, early)),
+                    (None, None) => {}
                 }
+                Ok(())
             }
             Callback::Reply { provider_message_id, attempt_id, from, text } => {
-                self.replied(provider, attempt_id, provider_message_id, &from, text).await
+                self.replied(provider, attempt_id, provider_message_id, &from, text, came).await
             }
         }
+    }
+
+    /// Writes all that came in one callback, or nothing of it. What it says of messages and of people,
+    /// and what is kept for later, stand in one change.
+    async fn take_in(self: &Arc<Self>, provider: &str, came: Came) -> Result<(), Refusal> {
+        let mut beside = Change::default();
+        for (row, audit) in came.consents {
+            beside.consents.push(ConsentChange::Put(row));
+            beside.audit.push(audit);
+        }
+        let at = self.real_now();
+        for (id, early) in &came.early {
+            let (provider, id) = (provider.to_owned(), id.clone());
+            let doc = write(early)?;
+            beside.early_receipts.push(EarlyReceiptRow { provider, provider_message_id: id, at, doc });
+        }
+        self.change_together(came.messages, beside).await?;
+        for (id, _) in &came.early {
+            self.state().early.insert((provider.to_owned(), id.clone()), at);
+        }
+        for (id, early) in came.early {
+            // The answer may have been written meanwhile, and have found nothing to take up.
+            if let Some(attempt) = self.sent(provider, None, Some(&id)).await? {
+                let item = Item::Receipt(early.input(number(&attempt)?, None));
+                let messages = BTreeMap::from([(attempt.message_id, vec![item])]);
+                self.change_together(messages, Change::default()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The attempt that a provider speaks of.
@@ -116,46 +165,6 @@ impl Desk {
             Some(id) => Ok(self.scope.attempts_by_provider_id(provider, id).await?.into_iter().next()),
             None => Ok(None),
         }
-    }
-
-    /// Something that came for a message, durable when this ends.
-    async fn put_in(
-        self: &Arc<Self>,
-        message: Id<kinds::Message>,
-        input: Input,
-        extra: Option<Extra<'_>>,
-    ) -> Result<(), Refusal> {
-        let _counted = self.begin();
-        let mut held = match self.enter(message).await {
-            Ok(held) => held,
-            Err(Refusal::NotFound) => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if let Some(running) = held.as_mut() {
-            let carried = self.change(running, &mut [input], extra).await;
-            self.settle(message, running);
-            carried?;
-        }
-        Ok(())
-    }
-
-    /// A receipt of a send that nobody knows: it may have come before the answer to it.
-    async fn keep_early(self: &Arc<Self>, provider: &str, id: String, early: &Early) -> Result<(), Refusal> {
-        let row = EarlyReceiptRow {
-            provider: provider.to_owned(),
-            provider_message_id: id.clone(),
-            at: self.real_now(),
-            doc: write(early)?,
-        };
-        self.scope.commit(Change { early_receipts: vec![row], ..Change::default() }).await?;
-        let key = (provider.to_owned(), id);
-        self.state().early.insert(key.clone(), self.real_now());
-        // The answer may have been written meanwhile, and have found nothing to take up.
-        if let Some(attempt) = self.sent(provider, None, Some(&key.1)).await? {
-            let input = early.input(number(&attempt)?, None);
-            self.put_in(attempt.message_id, input, None).await?;
-        }
-        Ok(())
     }
 
     /// Takes up the receipts that came before the answer that gave a send its id.
@@ -191,82 +200,30 @@ impl Desk {
         id: Option<String>,
         from: &str,
         text: String,
+        came: &mut Came,
     ) -> Result<(), Refusal> {
         let found = match self.sent(provider, attempt, id.as_deref()).await? {
             Some(found) => Some(found),
             None => self.last_to(provider, from, REPLY_WITHIN).await?,
         };
-        let Some(found) = found else { return self.opted(provider, from, &text).await };
+        let Some(found) = found else { return self.opted(provider, from, &text, came).await };
         let address = found.row.address.unwrap_or_else(|| self.scope.address_hash(found.row.channel, from));
         let consent = self.consent_by(found.row.channel, address, &text);
-        let reply = ReplyText { text, id };
-        let number = number(&found)?;
-        let Some(input) = self.reply_input(&found, number, reply).await? else { return Ok(()) };
-        let changes = consent.is_some();
-        let extra: Extra<'_> = Box::new(move |_, change| {
-            if let Some((row, audit)) = consent {
-                change.consents.push(ConsentChange::Put(row));
-                change.audit.push(audit);
-            }
-            Ok(())
-        });
-        self.put_in(found.message_id, input, changes.then_some(extra)).await?;
-        if changes {
-            self.people_changed();
-        }
+        let item = Item::Reply(number(&found)?, ReplyText { text, id }, consent);
+        came.messages.entry(found.message_id).or_default().push(item);
         Ok(())
-    }
-
-    /// How a reply comes to the machine; `None` where it was told already.
-    async fn reply_input(
-        self: &Arc<Self>,
-        attempt: &StoredAttempt,
-        number: u32,
-        reply: ReplyText,
-    ) -> Result<Option<Input>, Refusal> {
-        let held = self.enter(attempt.message_id).await?;
-        let level = held.as_ref().and_then(|running| running.state.instance.level_of(number));
-        if let Some(running) = held.as_ref() {
-            self.settle(attempt.message_id, running);
-        }
-        drop(held);
-        if level != Some(Confirmation::Replied) {
-            let level = Confirmation::Replied;
-            return Ok(Some(Input::Confirmed { number, level, sent_as: None, reply: Some(reply) }));
-        }
-        let filter = EventFilter {
-            kind: Some(EventType::MessageReplied.word().to_owned()),
-            message: Some(attempt.message_id),
-        };
-        let told = self.scope.events(filter, Page { start: PageStart::Newest, limit: 100 }).await?;
-        for event in &told.rows {
-            let before = reply_of(&self.scope, &event.row.row).await?;
-            if before.is_some_and(|before| before.text == reply.text && before.id == reply.id) {
-                return Ok(None);
-            }
-        }
-        Ok(Some(Input::Another { number, reply }))
     }
 
     /// A reply that belongs to no message: what it says of its channel holds all the same. The channel
     /// is that of the last send to the address; of one that nothing was ever sent to, all that the
     /// provider serves.
-    async fn opted(self: &Arc<Self>, provider: &str, from: &str, text: &str) -> Result<(), Refusal> {
+    async fn opted(&self, provider: &str, from: &str, text: &str, came: &mut Came) -> Result<(), Refusal> {
         let last = self.last_to(provider, from, Span::MAX).await?.map(|last| last.row.channel);
         let record = self.state().providers.get(provider).and_then(|provider| provider.record.clone());
         let served = record.iter().flat_map(|record| record.channels.iter().copied());
         let channels: Vec<Channel> = last.map_or_else(|| served.collect(), |channel| vec![channel]);
-        let mut change = Change::default();
         for channel in channels {
-            if let Some((row, audit)) = self.consent_by(channel, self.scope.address_hash(channel, from), text)
-            {
-                change.consents.push(ConsentChange::Put(row));
-                change.audit.push(audit);
-            }
-        }
-        if !change.consents.is_empty() {
-            self.scope.commit(change).await?;
-            self.people_changed();
+            came.consents.extend(self.consent_by(channel, self.scope.address_hash(channel, from), text));
         }
         Ok(())
     }

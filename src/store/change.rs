@@ -141,6 +141,20 @@ pub enum MessageStep {
     },
 }
 
+impl MessageStep {
+    /// The message, where it stands already.
+    #[must_use]
+    pub const fn of(&self) -> Option<Position> {
+        match self {
+            MessageStep::Begin(..) | MessageStep::BeginEnded(..) => None,
+            MessageStep::Go { n, .. }
+            | MessageStep::End { n, .. }
+            | MessageStep::Amend { n, .. }
+            | MessageStep::Stay { n } => Some(*n),
+        }
+    }
+}
+
 /// A row that is made, or changed under a version. The store gives the row's version itself.
 #[derive(Clone)]
 pub struct Put<T> {

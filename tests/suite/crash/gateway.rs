@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use spine::model::{Id, kinds};
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::server::{Place, exchange};
 
@@ -39,6 +39,8 @@ pub(crate) struct Gateway {
     pub(crate) seen: Arc<Mutex<Seen>>,
     /// Told at each call.
     pub(crate) called: Arc<Notify>,
+    /// Told at each event.
+    pub(crate) told: Arc<Notify>,
     _server: tokio_util::task::AbortOnDropHandle<()>,
 }
 
@@ -46,31 +48,41 @@ pub(crate) struct Gateway {
 struct App {
     seen: Arc<Mutex<Seen>>,
     called: Arc<Notify>,
+    told: Arc<Notify>,
     spine: SocketAddr,
+    /// Moves when the program can be asked again.
+    again: watch::Receiver<u64>,
     /// Whose files hold the intents that are to be there at each call.
     intents: Option<PathBuf>,
 }
 
 impl Gateway {
-    pub(crate) async fn start(spine: SocketAddr) -> Gateway {
-        Gateway::on(spine, None).await
+    pub(crate) async fn start(place: &Place) -> Gateway {
+        Gateway::on(place, None).await
     }
 
     /// One that looks into the files of its caller, whether the intent of each call is there.
     pub(crate) async fn that_looks_for_intents(place: &Place) -> Gateway {
-        Gateway::on(place.address, Some(place.data().join("scopes"))).await
+        Gateway::on(place, Some(place.data().join("scopes"))).await
     }
 
-    async fn on(spine: SocketAddr, intents: Option<PathBuf>) -> Gateway {
+    async fn on(place: &Place, intents: Option<PathBuf>) -> Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let called = Arc::new(Notify::new());
-        let app = App { seen: Arc::clone(&seen), called: Arc::clone(&called), spine, intents };
+        let (called, told) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let app = App {
+            seen: Arc::clone(&seen),
+            called: Arc::clone(&called),
+            told: Arc::clone(&told),
+            spine: place.address,
+            again: place.again.subscribe(),
+            intents,
+        };
         let router =
             axum::Router::new().route("/send", post(send)).route("/hook", post(hook)).with_state(app);
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Gateway { address, seen, called, _server: tokio_util::task::AbortOnDropHandle::new(server) }
+        Gateway { address, seen, called, told, _server: tokio_util::task::AbortOnDropHandle::new(server) }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -86,6 +98,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 async fn hook(State(app): State<App>, headers: HeaderMap, _: Bytes) -> StatusCode {
     let id = header(&headers, "webhook-id").to_owned();
     *app.seen.lock().unwrap().events.entry(id).or_default() += 1;
+    app.told.notify_one();
     StatusCode::OK
 }
 
@@ -120,7 +133,7 @@ async fn send(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
         // Like a real one, it tells once that what it took has arrived, until somebody hears it.
         let receipt = json!({"type": "receipt", "attempt_id": key, "id": format!("g-{key}"),
             "status": "delivered"});
-        tokio::spawn(tell(app.spine, text("callback_url"), receipt.to_string()));
+        tokio::spawn(tell(app.spine, app.again.clone(), text("callback_url"), receipt.to_string()));
     }
     if kind == 1 && calls == 1 {
         std::future::pending::<()>().await;
@@ -145,24 +158,33 @@ async fn is_durable(folder: &Path, attempt: &str) -> bool {
     false
 }
 
-async fn tell(spine: SocketAddr, callback: String, body: String) {
-    let path = callback.split_once("/notifications").map(|(_, path)| path.to_owned()).unwrap();
-    let library = standardwebhooks::Webhook::new(SECRET).unwrap();
+/// Tells the program what happened, until it has heard it: where it has not, again as soon as it can
+/// be asked again.
+async fn tell(spine: SocketAddr, mut again: watch::Receiver<u64>, callback: String, body: String) {
+    let path = callback.split_once("/v1").map(|(_, path)| path.to_owned()).unwrap();
     loop {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        let now = i64::try_from(now).unwrap();
-        let signature = library.sign("receipt", now, body.as_bytes()).unwrap();
-        let request = format!(
-            "POST /notifications{path} HTTP/1.1\r\nHost: spine\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\nwebhook-id: receipt\r\n\
-             webhook-timestamp: {now}\r\nwebhook-signature: {signature}\r\n\r\n{body}",
-            body.len()
-        );
-        if let Ok(answer) = exchange(spine, request.as_bytes()).await
+        again.borrow_and_update();
+        if let Ok(answer) = exchange(spine, callback_request(&path, &body).as_bytes()).await
             && answer.status == 200
         {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        if again.changed().await.is_err() {
+            return;
+        }
     }
+}
+
+/// A signed callback.
+pub(crate) fn callback_request(path: &str, body: &str) -> String {
+    let library = standardwebhooks::Webhook::new(SECRET).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = i64::try_from(now).unwrap();
+    let signature = library.sign("receipt", now, body.as_bytes()).unwrap();
+    format!(
+        "POST /notifications/v1{path} HTTP/1.1\r\nHost: spine\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nwebhook-id: receipt\r\n\
+         webhook-timestamp: {now}\r\nwebhook-signature: {signature}\r\n\r\n{body}",
+        body.len()
+    )
 }

@@ -6,6 +6,7 @@
 //! waited for, and has a limit only so that a fault does not hang the run.
 
 pub(crate) mod gateway;
+mod list;
 pub(crate) mod server;
 
 use std::collections::BTreeMap;
@@ -82,7 +83,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 async fn killed_again_and_again() {
     let place = Place::new();
-    let gateway = Gateway::start(place.address).await;
+    let gateway = Gateway::start(&place).await;
     place.command(&["tenant", "create", "acme"]).await;
     let key = place.command(&["key", "create", "--tenant", "acme", "--env", "live"]).await;
     let mut child = place.serve(None).await.unwrap();
@@ -123,7 +124,7 @@ async fn killed_again_and_again() {
     let mut child = place.serve(None).await.unwrap();
     let book = book.into_inner().unwrap();
     every_key_gets_the_same_answer(&place, &key, &book).await;
-    let messages = ended(&place, &key).await;
+    let messages = ended(&place, &key, &gateway).await;
     assert_eq!(messages.len(), book.requests.len(), "a message for each key, and no other");
     sent_once(&gateway, &messages);
     every_event_came(&place, &key, &gateway).await;
@@ -162,14 +163,14 @@ async fn every_key_gets_the_same_answer(place: &Place, key: &str, book: &Book) {
     }
 }
 
-/// Waits until every message has come to its end.
-async fn ended(place: &Place, key: &str) -> Vec<Value> {
+/// Waits until every message has come to its end, of which the gateway is told by an event.
+async fn ended(place: &Place, key: &str, gateway: &Gateway) -> Vec<Value> {
     loop {
         let messages = place.list(key, "/messages").await;
         if messages.iter().all(|message| message["ended_at"].is_string()) {
             return messages;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        gateway.told.notified().await;
     }
 }
 
@@ -199,7 +200,7 @@ async fn every_event_came(place: &Place, key: &str, gateway: &Gateway) {
         if missing.is_none() {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        gateway.told.notified().await;
     }
 }
 

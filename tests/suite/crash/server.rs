@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_spine");
 /// A breaker that never opens, since these tests are about what is sent; and calls that give up soon.
@@ -19,6 +20,8 @@ const SETTINGS: &str = "breaker:\n  failures_max: 100000\n  window_results_min: 
 pub(crate) struct Place {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) address: SocketAddr,
+    /// Moves when the program can be asked again.
+    pub(crate) again: watch::Sender<u64>,
 }
 
 /// An answer: its status and its body.
@@ -40,7 +43,7 @@ impl Place {
         std::fs::write(folder.path().join("spine.yaml"), SETTINGS).unwrap();
         // A port that was free a moment ago: every life of the program listens there.
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        Place { folder, address }
+        Place { folder, address, again: watch::Sender::new(0) }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -80,6 +83,7 @@ impl Place {
             told.push_str(&line);
             told.push('\n');
             if line.contains(" serves http://") {
+                self.again.send_modify(|times| *times += 1);
                 tokio::spawn(async move {
                     while let Ok(Some(line)) = lines.next_line().await {
                         if line.contains("ERROR") || line.contains("panic") {
