@@ -16,6 +16,8 @@ use crate::crash::server::{Place, open_store, terminate};
 
 /// A limit for a fault; nothing takes nearly as long.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// How many requests are answered while a commit is held up.
+const OTHER_REQUESTS: u32 = 100;
 
 fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -82,10 +84,16 @@ fn no_provider_is_called_before_the_intent_is_durable() {
         }
         let sending = place.ask(&key, "POST /messages", Some("second"), Some(&first));
         tokio::pin!(sending);
+        // The server goes on with everything else meanwhile, so what it would do wrongly it has done.
+        let others = async {
+            for _ in 0..OTHER_REQUESTS {
+                place.must(&key, "GET /messages", None, None, 200).await;
+            }
+        };
         tokio::select! {
             answer = &mut sending => panic!("an answer without a commit: {answer:?}"),
             () = gateway.called.notified() => panic!("a call without a commit"),
-            () = tokio::time::sleep(Duration::from_millis(400)) => {}
+            () = others => {}
         }
         for mut lock in locks {
             sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
@@ -103,7 +111,7 @@ fn no_provider_is_called_before_the_intent_is_durable() {
 fn one_idempotency_key_is_one_mutation() {
     run(async {
         let place = Place::new();
-        let gateway = Gateway::start(place.address).await;
+        let gateway = Gateway::start(&place).await;
         let (mut child, key) = served(&place, "live").await;
         with_gateway(&place, &key, &gateway).await;
         let body = message("sms until accepted", Value::Null);
