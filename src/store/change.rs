@@ -175,13 +175,16 @@ pub struct UsageDelta {
     pub start: Instant,
     /// How much; negative gives back.
     pub add: i64,
-    /// A threshold in percent that this change tells; the highest is kept.
+    /// A threshold in percent that this change tells, 0 for none; the highest is kept. On a shared
+    /// store it is [`super::StoreError::Stale`] where one as high was told already: each is told once.
     pub told_percent: u8,
-    /// Places that calls under way take, whatever the window; negative gives back. Counted on a
-    /// shared store alone: a single node has them in memory.
+    /// Places that calls under way take; negative gives back. They are counted by `name` alone,
+    /// whatever the window: a change names them in one of its deltas. Counted on a shared store alone:
+    /// a single node has them in memory.
     pub held: i64,
-    /// What must not be exceeded by what is used in this window and held, after this change, where
-    /// the change takes something ([`super::StoreError::Stale`]). Looked at on a shared store alone.
+    /// What must not be exceeded by what is used in this window and all that is held of `name`, after
+    /// the whole change ([`super::StoreError::Stale`]). Given where the change takes something, be it
+    /// in this delta or in another of the name. Looked at on a shared store alone.
     pub limit: Option<u64>,
 }
 

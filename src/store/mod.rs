@@ -22,6 +22,8 @@ mod scope;
 pub mod seal;
 pub mod sqlite;
 
+use crate::model::Span;
+
 pub use change::{
     Applied, Change, Committed, ConsentChange, ContactChange, EndpointChange, KeepAnswer, MessageChange,
     MessageStep, ProviderChange, Put, UsageDelta, VersionChange,
@@ -33,6 +35,10 @@ pub use registry::{
     KeyRow, NewScope, Registry, RegistryAudit, RegistryChange, RegistryCommitted, ScopeRow, TenantRow,
 };
 pub use scope::{Answer, ScopeRows, Store};
+
+/// How long after its beginning the counter of a quota's window is kept: longer than any window that
+/// still counts.
+pub const USAGE_KEPT: Span = Span::from_s(62 * 24 * 60 * 60);
 
 /// The place of a row in its table, given in the commit that wrote it. Strictly rising within a
 /// table, so that one who reads on from a position misses no row.

@@ -36,7 +36,8 @@ pub trait Store: Send + Sync {
     /// be opened once, since `wake_at` in the registry may be too late.
     fn was_clean(&self) -> bool;
     /// Closes scopes that nobody holds and that were not used for five minutes, drops kept answers
-    /// and early receipts that are old enough, merges look-ups. `now` is real time. To be called
+    /// and early receipts that are old enough, and counters of quotas whose window began more than
+    /// [`super::USAGE_KEPT`] ago (what is held stays), merges look-ups. `now` is real time. To be called
     /// about each half minute.
     fn tidy(&self, now: Instant) -> Answer<'_, ()>;
     /// Writes what waits, closes every file and notes that the stop was clean.

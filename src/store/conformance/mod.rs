@@ -66,6 +66,8 @@ macro_rules! conformance {
             providers_and_endpoints
             deliveries_are_tried_and_die
             usage_adds_up
+            counters_of_old_windows_go
+            places_of_a_quota_are_taken_in_the_transaction
             the_audit_is_a_chain
             consents_outlive
             early_receipts_wait

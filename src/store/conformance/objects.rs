@@ -9,7 +9,7 @@ use crate::store::rows::{
     VersionKind, VersionRow,
 };
 use crate::store::{
-    ConsentChange, ContactChange, EndpointChange, ProviderChange, Put, UsageDelta, VersionChange,
+    ConsentChange, ContactChange, EndpointChange, ProviderChange, Put, USAGE_KEPT, UsageDelta, VersionChange,
 };
 
 pub(crate) fn contact(number: u64, external_id: Option<&str>) -> ContactRow {
@@ -273,6 +273,86 @@ pub(crate) async fn usage_adds_up(backend: &dyn Backend) {
         written(&scope, Change { quotas: vec![quota.clone()], ..Change::default() }).await;
         assert_eq!(scope.quotas().await.unwrap(), [quota]);
     }
+}
+
+pub(crate) async fn counters_of_old_windows_go(backend: &dyn Backend) {
+    let (store, scope) = scope(backend).await;
+    let kept_ms = USAGE_KEPT.ms();
+    let delta = |start_ms, add| UsageDelta {
+        name: "sms".into(),
+        window: UsageWindow::Month,
+        start: at(start_ms),
+        add,
+        told_percent: 0,
+        held: add,
+        limit: None,
+    };
+    let old = vec![delta(-kept_ms - 1, 3), delta(-kept_ms, 2)];
+    written(&scope, Change { usage: old, ..Change::default() }).await;
+    let since = at(-2 * kept_ms);
+    assert_eq!(scope.usage(since).await.unwrap().len(), 2);
+    store.tidy(at(0)).await.unwrap();
+    let held = if store.nodes().is_shared() { 5 } else { 0 };
+    let left: Vec<_> =
+        scope.usage(since).await.unwrap().iter().map(|row| (row.start, row.used, row.held)).collect();
+    assert_eq!(left, [(at(-kept_ms), 2, held)], "what is held stays, whenever it was taken");
+}
+
+pub(crate) async fn places_of_a_quota_are_taken_in_the_transaction(backend: &dyn Backend) {
+    let (store, scope) = scope(backend).await;
+    let shared = store.nodes().is_shared();
+    let day = UsageDelta {
+        name: "sms".into(),
+        window: UsageWindow::Day,
+        start: at(0),
+        add: 0,
+        told_percent: 0,
+        held: 0,
+        limit: None,
+    };
+    let uses = |usage| Change { usage, ..Change::default() };
+    let stale = |answer: Result<_, StoreError>| matches!(answer, Err(StoreError::Stale { .. }));
+    // Of twenty at once ten pass.
+    let hold = UsageDelta { held: 1, limit: Some(10), ..day.clone() };
+    let answers =
+        futures_util::future::join_all((0..20).map(|_| scope.commit(uses(vec![hold.clone()])))).await;
+    let passed = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert_eq!(passed, if shared { 10 } else { 20 });
+    let row = |row: &UsageRow| (row.window, row.used, row.held);
+    let rows = |rows: Vec<UsageRow>| rows.iter().map(row).collect::<Vec<_>>();
+    let found = rows(scope.usage(at(0)).await.unwrap());
+    assert_eq!(found, [(UsageWindow::Day, 0, if shared { 10 } else { 0 })]);
+    if !shared {
+        return;
+    }
+    // A place that becomes a use takes nothing more; one given back can be taken again, once.
+    let used = UsageDelta { add: 1, held: -1, ..day.clone() };
+    written(&scope, uses(vec![used])).await;
+    written(&scope, uses(vec![UsageDelta { held: -1, ..day.clone() }])).await;
+    written(&scope, uses(vec![hold.clone()])).await;
+    assert!(stale(scope.commit(uses(vec![hold.clone()])).await));
+    // What one window holds counts in another, with a limit of its own, whichever delta takes.
+    let month = UsageDelta { window: UsageWindow::Month, limit: Some(9), ..day.clone() };
+    let both = |limit| {
+        let day = UsageDelta { limit: Some(100), ..hold.clone() };
+        uses(vec![day, UsageDelta { limit: Some(limit), ..month.clone() }])
+    };
+    assert!(stale(scope.commit(both(9)).await), "nine are held, and a tenth is too many");
+    written(&scope, both(10)).await;
+    let held = scope.usage(at(0)).await.unwrap();
+    assert!(held.iter().all(|row| row.held == 10) && held.len() == 2, "the same in each row of the name");
+    // Uses without a place, several in one change: all of them or none.
+    let three = UsageDelta { name: "messages".into(), add: 1, limit: Some(2), ..day.clone() };
+    assert!(stale(scope.commit(uses(vec![three.clone(), three.clone(), three.clone()])).await));
+    written(&scope, uses(vec![three.clone(), three.clone()])).await;
+    assert!(stale(scope.commit(uses(vec![three])).await));
+    // A threshold is told by one change alone.
+    let tells = |percent| uses(vec![UsageDelta { told_percent: percent, ..day.clone() }]);
+    let told = futures_util::future::join_all((0..5).map(|_| scope.commit(tells(80)))).await;
+    assert_eq!(told.iter().filter(|answer| answer.is_ok()).count(), 1);
+    written(&scope, tells(100)).await;
+    assert!(stale(scope.commit(tells(80)).await));
+    written(&scope, tells(0)).await;
 }
 
 pub(crate) fn audit(number: u64) -> NewAudit {

@@ -137,7 +137,8 @@ pub struct UsageRow {
     pub used: u64,
     /// The highest threshold in percent that was told, 0 for none.
     pub told_percent: u8,
-    /// Places that calls under way take, whatever the window; on a shared store alone.
+    /// Places that calls under way take: those of the name, the same in each of its rows. On a shared
+    /// store alone.
     pub held: u64,
 }
 

@@ -9,8 +9,8 @@ use super::desk::Desk;
 use super::error::{Fault, write_error};
 use super::statement::{Bulk, Rows};
 use crate::model::Instant;
-use crate::store::StoreError;
 use crate::store::lookup::{Entry, Kind};
+use crate::store::{StoreError, USAGE_KEPT};
 
 /// How many entries are written in one transaction of a merge: some milliseconds, for which a
 /// change that comes meanwhile waits.
@@ -163,11 +163,13 @@ impl Desk {
                 break;
             }
         }
-        sqlx::query("DELETE FROM early_receipt WHERE at < $1")
-            .bind(now.ms() - EARLY_RECEIPT_MS)
-            .execute(&mut self.conn)
-            .await
-            .map_err(|error| write_error(&error))?;
+        for (old, before) in [
+            ("DELETE FROM early_receipt WHERE at < $1", now.ms() - EARLY_RECEIPT_MS),
+            ("DELETE FROM usage WHERE start < $1", now.ms() - USAGE_KEPT.ms()),
+        ] {
+            let dropped = sqlx::query(old).bind(before).execute(&mut self.conn).await;
+            dropped.map_err(|error| write_error(&error))?;
+        }
         Ok(())
     }
 
