@@ -30,6 +30,7 @@ pub mod records;
 mod running;
 mod settings;
 mod show;
+mod surface;
 mod tell;
 mod templates;
 mod timers;

@@ -1,0 +1,144 @@
+//! What a provider answered, and what that says of its health.
+
+use super::work::Work;
+use super::{Decision, Undo};
+use crate::engine::desk::DeskState;
+use crate::engine::doc::outcome_place;
+use crate::machine::What;
+use crate::model::shapes::QuotaName;
+use crate::model::{Environment, Outcome};
+use crate::providers::Answer;
+use crate::store::StoreError;
+use crate::store::rows::OutcomeRow;
+
+impl Work<'_> {
+    /// A provider's answer.
+    pub(super) fn answer(
+        &mut self,
+        state: &mut DeskState,
+        decision: &mut Decision,
+        number: u32,
+        answer: &Answer,
+        first: bool,
+    ) -> Result<(), StoreError> {
+        let Some(place) = decision.attempts.iter().position(|attempt| attempt.number == number) else {
+            return Ok(());
+        };
+        let (provider, channel) =
+            (decision.attempts[place].provider.clone(), decision.attempts[place].channel);
+        if first {
+            self.health(state, &provider, answer)?;
+        }
+        let sends = decision.state.instance.sends();
+        let (outcome, retry_after) = (answer.outcome, answer.retry_after);
+        // The place of the attempt must not stand in the way of what follows from its answer.
+        let open_before = decision.attempts[place].place.take();
+        if let Some(taken) = &open_before {
+            state.providers.end(taken);
+            state.quotas.release(QuotaName::Channel(channel));
+        }
+        self.step(state, decision, What::Answered { attempt: number, outcome, retry_after }, None)?;
+        if decision.state.instance.is_open(number) {
+            // In doubt, and to be cleared up: it keeps its place.
+            if let Some(taken) = open_before {
+                decision.attempts[place].place = Some(state.providers.resume(&taken.provider));
+                state.quotas.begin(QuotaName::Channel(channel));
+            }
+            return Ok(());
+        }
+        if let Some(taken) = open_before {
+            decision.undo.push(Undo::Ended(taken, channel));
+        }
+        let added = decision.state.instance.sends().saturating_sub(sends);
+        if added > 0 {
+            self.count(state, decision, QuotaName::Channel(channel), added);
+        }
+        let attempt = &mut decision.attempts[place];
+        attempt.outcome = Some(outcome);
+        attempt.ended_at = Some(self.now);
+        if answer.provider_message_id.is_some() {
+            attempt.provider_message_id.clone_from(&answer.provider_message_id);
+        }
+        attempt.detail.clone_from(&answer.detail);
+        let detail = match (&self.info.key, &answer.detail) {
+            (Some(key), Some(detail)) => {
+                Some(self.desk.scope.seal(key, &outcome_place(attempt.id), detail.as_bytes())?)
+            }
+            _ => None,
+        };
+        decision.outcomes.push(OutcomeRow {
+            attempt: attempt.id,
+            outcome,
+            provider: provider.clone(),
+            provider_message_id: attempt.provider_message_id.clone(),
+            at: self.now,
+            detail,
+        });
+        if answer.address_gone {
+            decision.scope_events.push(self.desk.address_invalid(self.info, channel, self.now)?);
+        }
+        Ok(())
+    }
+
+    /// What an answer says of its provider's health.
+    pub(super) fn health(
+        &mut self,
+        state: &mut DeskState,
+        provider: &str,
+        answer: &Answer,
+    ) -> Result<(), StoreError> {
+        match answer.outcome {
+            Outcome::Accepted => self.result(state, provider, true),
+            Outcome::AccountFault | Outcome::Transient | Outcome::InDoubt => {
+                self.result(state, provider, false)
+            }
+            Outcome::RateLimited => {
+                let span = answer.retry_after.unwrap_or(crate::model::Span::from_s(1));
+                state.providers.pause(provider, self.now.plus(span));
+                state.unhealthy.insert(provider.to_owned());
+                Ok(())
+            }
+            Outcome::RecipientFault | Outcome::ContentFault => Ok(()),
+        }
+    }
+
+    pub(super) fn result(
+        &mut self,
+        state: &mut DeskState,
+        provider: &str,
+        ok: bool,
+    ) -> Result<(), StoreError> {
+        if self.desk.environment() == Environment::Test && !self.info.moves_breaker(provider) {
+            return Ok(());
+        }
+        let settings = &self.desk.context.settings.breaker;
+        let before = state.providers.get(provider).map(|p| p.breaker.state(self.now));
+        let switched = state.providers.result(provider, ok, self.now, settings);
+        let after = state.providers.get(provider).map(|p| p.breaker.state(self.now));
+        if before != after || switched.is_some() || after != Some(crate::model::shapes::BreakerState::Closed)
+        {
+            state.unhealthy.insert(provider.to_owned());
+        }
+        if let Some(switched) = switched {
+            state.events.push(self.desk.circuit(state, provider, switched, self.now)?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn count(
+        &mut self,
+        state: &mut DeskState,
+        decision: &mut Decision,
+        name: QuotaName,
+        add: u32,
+    ) {
+        let (deltas, crossed) = state.quotas.count(name, add, self.now);
+        for crossed in &crossed {
+            if let Ok(event) = self.desk.threshold(crossed, self.now) {
+                decision.scope_events.push(event);
+            }
+        }
+        decision.undo.push(Undo::Counted(deltas.clone()));
+        decision.usage.extend(deltas);
+    }
+}

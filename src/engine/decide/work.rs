@@ -1,0 +1,246 @@
+//! The steps of one change, and what follows from each in memory.
+
+use std::sync::Arc;
+
+use super::world::DeskWorld;
+use super::{After, Decision, Input, STEPS_MAX, Undo};
+use crate::engine::desk::{Desk, DeskState};
+use crate::engine::doc::{AttemptDoc, ReplyText};
+use crate::engine::records::write;
+use crate::engine::running::{Attempt, Info, Said, SaidWhat, scripted};
+use crate::machine::known::FactsAt;
+use crate::machine::{Effect, JournalEntry, StageId, Told, Transition, What, next_due};
+use crate::model::shapes::QuotaName;
+use crate::model::{Confirmation, Ids, Instant, Outcome, kinds};
+use crate::providers::Report;
+use crate::providers::sandbox::Planned;
+use crate::store::StoreError;
+use crate::store::rows::AttemptRow;
+
+/// A decision being made.
+pub(super) struct Work<'a> {
+    pub(super) desk: &'a Desk,
+    pub(super) info: &'a Arc<Info>,
+    pub(super) now: Instant,
+    pub(super) entry: &'a mut JournalEntry,
+    pub(super) told: Vec<(Told, Option<ReplyText>)>,
+    pub(super) transitions: Vec<Transition>,
+    /// How many of the things still to be said were certain before this change. What it makes
+    /// certain itself is said after it is durable: no provider answers a call that was not made.
+    pub(super) known: usize,
+}
+
+impl Work<'_> {
+    pub(super) fn take(
+        &mut self,
+        state: &mut DeskState,
+        decision: &mut Decision,
+        input: &mut Input,
+    ) -> Result<(), StoreError> {
+        match input {
+            Input::What(what) => self.step(state, decision, *what, None),
+            Input::Due => self.due(state, decision),
+            Input::Answer { number, answer, counted } => {
+                let first = !std::mem::replace(counted, true);
+                self.answer(state, decision, *number, answer, first)
+            }
+            Input::Confirmed { number, level, sent_as, reply } => {
+                let what = What::Confirmed { attempt: *number, level: *level };
+                self.reported(state, decision, *number, sent_as.as_ref(), what, reply.clone())
+            }
+            Input::FailedLater { number, failure, counted } => {
+                let attempt = decision.attempts.iter().find(|a| a.number == *number);
+                let again = decision.state.instance.was_reported_failed(*number);
+                let first = !std::mem::replace(counted, true) && !again;
+                if let (Some(attempt), true) = (attempt, first) {
+                    let (provider, channel) = (attempt.provider.clone(), attempt.channel);
+                    if matches!(failure.fault, Some(Outcome::Transient | Outcome::AccountFault)) {
+                        self.result(state, &provider, false)?;
+                    }
+                    if failure.address_gone {
+                        decision.scope_events.push(self.desk.address_invalid(self.info, channel, self.now)?);
+                    }
+                }
+                let what = What::FailedLater { attempt: *number, fault: failure.fault };
+                self.reported(state, decision, *number, failure.sent_as.as_ref(), what, None)
+            }
+            Input::Another { number, reply } => {
+                let stage = decision.attempts.iter().find(|a| a.number == *number).map(|a| a.stage);
+                if let Some(stage) = stage {
+                    self.told.push((Told::Replied { stage, attempt: *number }, Some(reply.clone())));
+                    decision.stepped = true;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A receipt. One that comes before the answer to its send says that it was accepted, so the send
+    /// counts now; the answer then only ends the call.
+    pub(super) fn reported(
+        &mut self,
+        state: &mut DeskState,
+        decision: &mut Decision,
+        number: u32,
+        sent_as: Option<&String>,
+        what: What,
+        reply: Option<ReplyText>,
+    ) -> Result<(), StoreError> {
+        let Some(attempt) = decision.attempts.iter_mut().find(|attempt| attempt.number == number) else {
+            return Ok(());
+        };
+        let channel = attempt.channel;
+        if attempt.outcome.is_none() && attempt.provider_message_id.is_none() {
+            attempt.provider_message_id = sent_as.cloned();
+        }
+        let sends = decision.state.instance.sends();
+        self.step(state, decision, what, reply)?;
+        let added = decision.state.instance.sends().saturating_sub(sends);
+        if added > 0 {
+            self.count(state, decision, QuotaName::Channel(channel), added);
+        }
+        Ok(())
+    }
+
+    /// What is due by now, in its order: answers and receipts that were certain before, timers, then
+    /// what takes no time.
+    pub(super) fn due(&mut self, state: &mut DeskState, decision: &mut Decision) -> Result<(), StoreError> {
+        for _ in 0..STEPS_MAX {
+            let machine = &self.info.plan.machine;
+            let timer = next_due(machine, &decision.state.instance).filter(|at| *at <= self.now);
+            let ready = |immediate: bool, decision: &Decision| {
+                let at = |said: &Said| said.at;
+                let said = decision.said.iter().enumerate().take(self.known);
+                let said =
+                    said.filter(|(_, said)| said.at <= self.now && (immediate || said.since < said.at));
+                said.min_by_key(|(place, said)| (at(said), *place)).map(|(place, said)| (place, said.at))
+            };
+            let certain = ready(false, decision).filter(|(_, at)| timer.is_none_or(|timer| *at <= timer));
+            match (certain, timer) {
+                (Some((place, _)), _) => self.say(state, decision, place)?,
+                (None, Some(_)) => self.step(state, decision, What::Due, None)?,
+                (None, None) => match ready(true, decision) {
+                    Some((place, _)) => self.say(state, decision, place)?,
+                    None => return Ok(()),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// A scripted provider says something.
+    pub(super) fn say(
+        &mut self,
+        state: &mut DeskState,
+        decision: &mut Decision,
+        place: usize,
+    ) -> Result<(), StoreError> {
+        let said = decision.said.remove(place);
+        self.known -= 1;
+        let number = said.attempt;
+        let confirmed = |level| What::Confirmed { attempt: number, level };
+        match said.what {
+            SaidWhat::Answer(answer) => self.answer(state, decision, number, &answer, true),
+            SaidWhat::Later(Planned::Reply { text, .. }) => {
+                let reply = Some(ReplyText { text, id: None });
+                self.step(state, decision, confirmed(Confirmation::Replied), reply)
+            }
+            SaidWhat::Later(Planned::Receipt { report: Report::Confirmed(level), .. }) => {
+                self.step(state, decision, confirmed(level), None)
+            }
+            SaidWhat::Later(Planned::Receipt { report: Report::Failed { fault, .. }, .. }) => {
+                self.step(state, decision, What::FailedLater { attempt: number, fault }, None)
+            }
+        }
+    }
+
+    /// One event to the machine, and what follows from it in memory.
+    pub(super) fn step(
+        &mut self,
+        state: &mut DeskState,
+        decision: &mut Decision,
+        what: What,
+        mut reply: Option<ReplyText>,
+    ) -> Result<(), StoreError> {
+        let machine = Arc::clone(&self.info.plan.machine);
+        let (instance, effects) = {
+            let world = DeskWorld { desk: self.desk, state, info: self.info, now: self.now };
+            let facts = FactsAt { machine: &machine, at: self.now, known: &self.info.known, world: &world };
+            self.entry.step(&machine, decision.state.instance.clone(), self.now, what, &facts)
+        };
+        decision.state.instance = instance;
+        decision.stepped = true;
+        for effect in effects {
+            match effect {
+                Effect::Call { stage, attempt, provider, valid_until } => {
+                    self.call(state, decision, stage, attempt, provider, valid_until)?;
+                }
+                Effect::CallAgain { attempt, .. } => decision.after.push(After::Again { number: attempt }),
+                Effect::LookUp { attempt, .. } => decision.after.push(After::LookUp { number: attempt }),
+                Effect::Queue { stage, provider } => {
+                    state.providers.wait(&provider, self.info.priority, self.info.id, stage);
+                    self.desk.wake.notify_one();
+                }
+                Effect::Transition(transition) => self.transitions.push(transition),
+                Effect::Tell(told) => {
+                    let text = if matches!(told, Told::Replied { .. }) { reply.take() } else { None };
+                    self.told.push((told, text));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An attempt begins: its place is taken, its intent becomes a row.
+    pub(super) fn call(
+        &mut self,
+        state: &mut DeskState,
+        decision: &mut Decision,
+        stage: StageId,
+        number: u32,
+        provider: String,
+        valid_until: Option<Instant>,
+    ) -> Result<(), StoreError> {
+        let Some(channel) = self.info.plan.machine.channel(stage).map(|channel| channel.channel) else {
+            return Ok(());
+        };
+        let ids: &dyn Ids = self.desk.context.ids.as_ref();
+        let id = ids.mint::<kinds::Attempt>();
+        let place = state.providers.begin(&provider, self.info.id, stage, self.now, self.desk.real_now());
+        state.quotas.begin(QuotaName::Channel(channel));
+        decision.undo.push(Undo::Began(place.clone(), channel));
+        let address = self.info.addresses.get(channel);
+        decision.new_attempts.push(AttemptRow {
+            id,
+            provider: provider.clone(),
+            channel,
+            at: self.now,
+            address: address.map(|address| self.desk.scope.address_hash(channel, address)),
+            doc: write(&AttemptDoc { number, stage: stage.0, valid_until })?,
+        });
+        if state.providers.is_scripted(self.desk.environment(), &provider) {
+            let record = state.providers.get(&provider).and_then(|p| p.record.as_ref());
+            let confirms = record.and_then(|record| record.confirms.get(&channel)).cloned();
+            let confirms = confirms.unwrap_or_else(|| channel.default_confirmations().to_vec());
+            let plan = self.info.plan_of(id, &provider, channel, &confirms, &mut decision.counts);
+            scripted(plan, number, self.now, None, &mut decision.said);
+        } else {
+            decision.after.push(After::Call { number });
+        }
+        decision.attempts.push(Attempt {
+            number,
+            id,
+            stage,
+            channel,
+            provider,
+            at: self.now,
+            valid_until,
+            outcome: None,
+            ended_at: None,
+            provider_message_id: None,
+            detail: None,
+            place: Some(place),
+        });
+        Ok(())
+    }
+}
