@@ -14,6 +14,8 @@ mod change;
 mod conformance;
 mod error;
 mod lookup;
+#[cfg(feature = "simulation")]
+pub mod memory;
 mod nodes;
 mod page;
 mod registry;

@@ -1,0 +1,58 @@
+//! The store, broken on purpose: what a simulation must find, or it proves nothing.
+
+/// One promise that the store does not keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sabotage {
+    /// A commit is written whichever version of the message its caller has seen, and whatever became
+    /// of the caller's lease.
+    DropsTheFence,
+    /// What a node owns whose lease holds is adopted all the same.
+    ForgetsTheLease,
+    /// The records of idempotency keys are not looked at.
+    ForgetsKeys,
+    /// The limits of quotas are not looked at.
+    ForgetsLimits,
+    /// A commit is answered before it is durable, and a crash of the store loses it.
+    AnswersTooEarly,
+    /// A commit is answered at once and written a little later.
+    WritesLater,
+    /// A message that begins is not written, and is answered as if it were.
+    LosesMessages,
+    /// A transition is written twice.
+    WritesTwice,
+    /// A transition is left out.
+    SkipsATransition,
+    /// An event is left out.
+    DropsAnEvent,
+    /// A row is written to another scope too.
+    LeaksToAnotherScope,
+    /// An end is changed by whatever comes later.
+    ChangesAnEnd,
+    /// An entry of the audit is written over.
+    RewritesTheAudit,
+    /// Each of two nodes gets the same duty.
+    SharesClaims,
+    /// What is due is told of before its time.
+    TellsTooEarly,
+}
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: &'static [Sabotage] = &[
+        Sabotage::DropsTheFence,
+        Sabotage::ForgetsTheLease,
+        Sabotage::ForgetsKeys,
+        Sabotage::ForgetsLimits,
+        Sabotage::AnswersTooEarly,
+        Sabotage::WritesLater,
+        Sabotage::LosesMessages,
+        Sabotage::WritesTwice,
+        Sabotage::SkipsATransition,
+        Sabotage::DropsAnEvent,
+        Sabotage::LeaksToAnotherScope,
+        Sabotage::ChangesAnEnd,
+        Sabotage::RewritesTheAudit,
+        Sabotage::SharesClaims,
+        Sabotage::TellsTooEarly,
+    ];
+}
