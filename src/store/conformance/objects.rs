@@ -131,7 +131,7 @@ fn endpoints(change: EndpointChange) -> Change {
 }
 
 pub(crate) async fn providers_and_endpoints(backend: &dyn Backend) {
-    let (_store, scope) = scope(backend).await;
+    let (store, scope) = scope(backend).await;
     let provider = |number: u64, name: &str| ProviderRow {
         id: id(number),
         name: name.into(),
@@ -156,12 +156,18 @@ pub(crate) async fn providers_and_endpoints(backend: &dyn Backend) {
     written(&scope, Change { providers: vec![delete], ..Change::default() }).await;
     assert!(scope.provider("meta").await.unwrap().is_none());
 
-    let state = |doc: &[u8]| Change {
-        provider_states: vec![ProviderStateRow { provider: "sms".into(), doc: doc.to_vec(), version: 0 }],
+    let state = |doc: &[u8], version| Change {
+        provider_states: vec![ProviderStateRow { provider: "sms".into(), doc: doc.to_vec(), version }],
         ..Change::default()
     };
-    written(&scope, state(b"closed")).await;
-    written(&scope, state(b"open")).await;
+    written(&scope, state(b"closed", 0)).await;
+    let version = scope.provider_states().await.unwrap()[0].version;
+    if store.nodes().is_shared() {
+        // Each follows the one before: of two that follow the same, one is written.
+        conflicts(&scope, state(b"half open", version + 1)).await;
+        conflicts(&scope, state(b"half open", 0)).await;
+    }
+    written(&scope, state(b"open", version)).await;
     let states = scope.provider_states().await.unwrap();
     assert!(states.len() == 1 && states[0].doc == b"open");
 

@@ -12,7 +12,9 @@ use super::scope::MemoryScope;
 use super::{Rows, Shared};
 use crate::model::{Instant, ScopeId, Span};
 use crate::store::seal::{Scope, ScopeKeys};
-use crate::store::{Answer, Generation, Lease, NodeId, Nodes, Registry, ScopeRows, Seen, Store, StoreError};
+use crate::store::{
+    Answer, Generation, Lease, NodeId, Nodes, Registry, ScopeRows, Seen, Store, StoreError, USAGE_KEPT,
+};
 
 /// After how long an unused scope is closed.
 const IDLE_MS: i64 = 5 * 60 * 1_000;
@@ -198,6 +200,7 @@ impl Store for MemoryNode {
             for tables in self.shared.rows().scopes.values_mut() {
                 tables.early.retain(|_, row| now.ms() - row.at.ms() <= EARLY_RECEIPT_MS);
                 tables.kept.retain(|_, row| now.ms() - row.at.ms() <= KEPT_MS);
+                tables.usage.retain(|(_, _, start), _| now.ms() - start.ms() <= USAGE_KEPT.ms());
             }
             self.registry.drop_old(now).await
         })

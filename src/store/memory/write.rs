@@ -82,7 +82,10 @@ impl Writing<'_> {
             self.delivery(put)?;
         }
         for delta in &change.usage {
-            self.usage(writer, delta);
+            self.usage(writer, delta)?;
+        }
+        if writer.is_shared && writer.sabotage != Some(Sabotage::ForgetsLimits) {
+            self.within_limits(&change.usage)?;
         }
         for row in &change.provider_states {
             self.health(writer, row)?;
@@ -117,25 +120,6 @@ impl Writing<'_> {
         let claimed = |name: &String| self.tables.claims.get(name) == Some(&writer.node);
         if !change.claims.iter().all(claimed) {
             return Err(conflict("a duty of this node"));
-        }
-        // All that one change takes counts together.
-        for delta in change.usage.iter().filter(|delta| delta.add > 0 || delta.held > 0) {
-            let Some(limit) = delta.limit else { continue };
-            if writer.sabotage == Some(Sabotage::ForgetsLimits) {
-                continue;
-            }
-            let same = |other: &&UsageDelta| {
-                other.name == delta.name && other.window == delta.window && other.start == delta.start
-            };
-            let added: i64 = change.usage.iter().filter(same).map(|other| other.add).sum();
-            let taken: i64 =
-                change.usage.iter().filter(|other| other.name == delta.name).map(|other| other.held).sum();
-            let used = self.tables.usage.get(&window(delta)).map_or(0, |used| used.used);
-            let held = self.tables.held.get(&delta.name).copied().unwrap_or_default();
-            let after = used.max(0) + added + (held + taken).max(0);
-            if u64::try_from(after).unwrap_or_default() > limit {
-                return Err(StoreError::Stale { what: "what is left of a quota" });
-            }
         }
         Ok(())
     }
@@ -240,8 +224,11 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn usage(&mut self, writer: Writer, delta: &UsageDelta) {
+    fn usage(&mut self, writer: Writer, delta: &UsageDelta) -> Result<(), StoreError> {
         let stands = self.tables.usage.get(&window(delta)).copied().unwrap_or_default();
+        if writer.is_shared && delta.told_percent > 0 && stands.told_percent >= delta.told_percent {
+            return Err(StoreError::Stale { what: "what was told of a quota" });
+        }
         let used =
             Used { used: stands.used + delta.add, told_percent: stands.told_percent.max(delta.told_percent) };
         self.put(|tables| &mut tables.usage, window(delta), used);
@@ -249,6 +236,20 @@ impl Writing<'_> {
             let held = self.tables.held.get(&delta.name).copied().unwrap_or_default() + delta.held;
             self.put(|tables| &mut tables.held, delta.name.clone(), held);
         }
+        Ok(())
+    }
+
+    /// After the whole change, what is used in a window and held is within its limit.
+    fn within_limits(&self, deltas: &[UsageDelta]) -> Result<(), StoreError> {
+        for delta in deltas {
+            let Some(limit) = delta.limit else { continue };
+            let used = self.tables.usage.get(&window(delta)).map_or(0, |used| used.used);
+            let held = self.tables.held.get(&delta.name).copied().unwrap_or_default();
+            if u64::try_from(used.max(0) + held.max(0)).unwrap_or_default() > limit {
+                return Err(StoreError::Stale { what: "what is left of a quota" });
+            }
+        }
+        Ok(())
     }
 
     fn health(&mut self, writer: Writer, row: &ProviderStateRow) -> Result<(), StoreError> {
