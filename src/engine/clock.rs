@@ -122,6 +122,7 @@ impl Clock for Clocks {
                 let held = self.scopes().get(&scope).is_some_and(|clock| clock.held_at.is_some());
                 let wake = self.real.now().plus(Span::from_ms(at.ms() - now.ms()));
                 tokio::select! {
+                    biased;
                     changed = moved.changed() => if changed.is_err() { return },
                     () = self.real.sleep_until(wake), if !held => {}
                 }

@@ -1,9 +1,8 @@
 //! The desks of all scopes, from start to stop.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{OnceCell, RwLock};
@@ -48,7 +47,7 @@ pub struct Setup {
 pub struct Engine {
     pub(super) context: Arc<Context>,
     beside: Arc<dyn Beside>,
-    desks: Mutex<HashMap<ScopeId, Arc<Open>>>,
+    desks: Mutex<BTreeMap<ScopeId, Arc<Open>>>,
     /// Shared while a scope is being opened, held alone while one is being let go.
     opening: RwLock<()>,
 }
@@ -65,7 +64,7 @@ const IDLE: Span = Span::from_s(300);
 /// How often that is looked at.
 const ROUND: Span = Span::from_s(30);
 /// How long a stop waits for what is under way.
-const STOP_WITHIN: Duration = Duration::from_secs(8);
+const STOP_WITHIN: Span = Span::from_s(8);
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -224,7 +223,7 @@ impl Engine {
         open.iter().filter_map(|open| open.desk.get()).map(|desk| desk.held()).sum()
     }
 
-    pub(super) fn desks(&self) -> MutexGuard<'_, HashMap<ScopeId, Arc<Open>>> {
+    pub(super) fn desks(&self) -> MutexGuard<'_, BTreeMap<ScopeId, Arc<Open>>> {
         self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -241,8 +240,14 @@ impl Engine {
         for desk in open.iter().filter_map(|(_, open)| open.desk.get()) {
             desk.wake.notify_one();
         }
-        if tokio::time::timeout(STOP_WITHIN, self.context.under_way.none()).await.is_err() {
-            tracing::warn!("stopping with calls under way: they are in doubt at the next start");
+        let clocks = &self.context.clocks;
+        let over = clocks.real_now().plus(STOP_WITHIN);
+        tokio::select! {
+            biased;
+            () = self.context.under_way.none() => {}
+            () = clocks.real_until(over) => {
+                tracing::warn!("stopping with calls under way: they are in doubt at the next start");
+            }
         }
         for (id, open) in open {
             if let Some(desk) = open.desk.get() {

@@ -79,6 +79,7 @@ impl Desk {
             let clocks = &self.context.clocks;
             let held = self.advancing.load(Ordering::Acquire);
             tokio::select! {
+                biased;
                 () = self.wake.notified() => {}
                 () = clocks.real_until(real) => {}
                 () = async {

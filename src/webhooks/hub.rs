@@ -231,6 +231,7 @@ async fn supervise(mut given: Supervised) {
         }
         let (clock, scope) = (&given.outside.clock, given.scope.id());
         tokio::select! {
+            biased;
             Some(ended) = workers.join_next(), if !workers.is_empty() => match ended {
                 Ok((id, done)) => {
                     running.remove(&id);

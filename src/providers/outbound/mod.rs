@@ -125,10 +125,21 @@ impl std::fmt::Debug for Reply {
 #[error("the HTTP client could not be made")]
 pub struct OutboundError(#[from] reqwest::Error);
 
+/// How a request leaves and its answer comes. HTTP stands behind it; a simulation gives its own.
+pub trait Transport: Send + Sync + 'static {
+    /// `POST`s `body` once. An answer with any status is a [`Reply`].
+    fn post(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Reply, CallError>>;
+}
+
 /// The client. Cheap to clone: clones share their connections.
 #[derive(Clone)]
 pub struct Outbound {
-    client: reqwest::Client,
+    transport: Arc<dyn Transport>,
     names: Arc<dyn Names>,
     settings: Settings,
 }
@@ -165,7 +176,13 @@ impl Outbound {
             .pool_idle_timeout(IDLE)
             .user_agent(concat!("spine/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Outbound { client, names, settings })
+        Ok(Outbound { transport: Arc::new(Http(client)), names, settings })
+    }
+
+    /// A client whose calls leave by `transport`, and that asks the operating system for names.
+    #[must_use]
+    pub fn through(transport: Arc<dyn Transport>, settings: Settings) -> Outbound {
+        Outbound { transport, names: Arc::new(SystemNames), settings }
     }
 
     /// Whether addresses inside the network may be called.
@@ -210,18 +227,34 @@ impl Outbound {
     /// Where there is no answer, told by whether the request may have been taken.
     pub async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>) -> Result<Reply, CallError> {
         self.literal(url).map_err(CallError::Refused)?;
-        let sent = self.client.post(url.clone()).headers(headers).body(body).send().await;
-        let mut response = sent.map_err(|error| call_error(&error))?;
-        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-        let mut body = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
-            let room = ANSWER_BYTES_MAX - body.len();
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if chunk.len() >= room {
-                break;
+        self.transport.post(url.clone(), headers, body).await
+    }
+}
+
+/// HTTP over sockets.
+struct Http(reqwest::Client);
+
+impl Transport for Http {
+    fn post(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Reply, CallError>> {
+        let request = self.0.post(url).headers(headers).body(body);
+        Box::pin(async move {
+            let mut response = request.send().await.map_err(|error| call_error(&error))?;
+            let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+            let mut body = Vec::new();
+            while let Ok(Some(chunk)) = response.chunk().await {
+                let room = ANSWER_BYTES_MAX - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if chunk.len() >= room {
+                    break;
+                }
             }
-        }
-        Ok(Reply { status, headers, body })
+            Ok(Reply { status, headers, body })
+        })
     }
 }
 
