@@ -14,6 +14,7 @@ mod change;
 mod conformance;
 mod error;
 mod lookup;
+mod membership;
 #[cfg(feature = "simulation")]
 pub mod memory;
 mod nodes;
@@ -31,6 +32,7 @@ pub use change::{
     MessageStep, ProviderChange, Put, UsageDelta, VersionChange,
 };
 pub use error::StoreError;
+pub use membership::{Known, Membership, Part};
 pub use nodes::{Alone, Generation, Lease, NodeId, Nodes, Seen};
 pub use page::{Listed, Page, PageStart, Positioned};
 pub use registry::{

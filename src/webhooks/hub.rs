@@ -1,6 +1,6 @@
 //! The workers of all scopes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join_all;
@@ -9,6 +9,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::duty::Duties;
 use super::endpoint::{Endpoint, EndpointError};
 use super::rests::{Rest, Rests};
 use super::send::send;
@@ -17,13 +18,15 @@ use super::start::Start;
 use super::worker::{self, STORE_PAUSE};
 use super::{DisabledBy, Outside, Settings, pending};
 use crate::model::shapes::{Delivery, Event, EventType};
-use crate::model::{Id, Instant, ScopeId, kinds};
+use crate::model::{Id, Instant, ScopeId, Span, kinds};
 use crate::providers::signature::Secret;
 use crate::store::seal::Scope;
 use crate::store::{Change, EndpointChange, Page, PageStart, Put, StoreError};
 
 /// How many endpoints are read at once.
 const PAGE_ROWS: u32 = 100;
+/// How often is looked at what other nodes have changed, where there may be others.
+const LOOK_AGAIN: Span = Span::from_s(1);
 
 /// Events on their way out, of every scope that is open.
 pub struct Webhooks {
@@ -205,37 +208,42 @@ struct Supervised {
     rests: Arc<Rests>,
 }
 
-/// Keeps a worker for each enabled endpoint until told to stop. One that failed is started again
-/// after a pause; they end with this one.
+/// Keeps a worker for each enabled endpoint whose duty this node has, until told to stop. One that
+/// failed is started again after a pause; they end with this one.
 async fn supervise(mut given: Supervised) {
     let mut workers = JoinSet::new();
-    let mut running: HashSet<Id<kinds::Endpoint>> = HashSet::new();
-    let mut pause = None;
+    let membership = Arc::clone(&given.outside.membership);
+    let mut others = membership.watch();
+    let mut duties = Duties::new(Arc::clone(&given.scope), Arc::clone(&membership));
+    let refresh = watch::Sender::new(0_u64);
+    let (mut pause, mut poll) = (None, None);
     loop {
         if !given.stop.is_cancelled() && pause.is_none() {
-            match enabled(&given.scope).await {
-                Ok(found) => {
-                    for id in found {
-                        if running.insert(id) {
-                            let work = worker::run(given.start(id));
-                            workers.spawn(async move { (id, work.await) });
-                        }
+            match given.look(&mut duties, &refresh).await {
+                Ok(taken) => {
+                    for (id, stop) in taken {
+                        let work = worker::run(given.start(id, stop), refresh.subscribe());
+                        workers.spawn(async move { (id, work.await) });
                     }
                 }
                 Err(error) if is_final(&error) => return,
                 Err(error) => pause = Some(given.failed(&error.into())),
             }
+            poll = membership.is_shared().then(|| given.now().plus(LOOK_AGAIN));
         }
         if given.stop.is_cancelled() && workers.is_empty() {
+            // Others need not wait for the lease to end; where this fails, they do.
+            let _ = duties.unwish().await;
             return;
         }
         let (clock, scope) = (&given.outside.clock, given.scope.id());
+        let going = !given.stop.is_cancelled();
         tokio::select! {
             biased;
             Some(ended) = workers.join_next(), if !workers.is_empty() => match ended {
                 Ok((id, done)) => {
-                    running.remove(&id);
-                    match done {
+                    let let_go = duties.let_go(id).await.map_err(EndpointError::from);
+                    match done.and(let_go) {
                         Ok(()) => {}
                         Err(EndpointError::Store(error)) if is_final(&error) => return,
                         Err(error) => pause = Some(given.failed(&error)),
@@ -245,28 +253,60 @@ async fn supervise(mut given: Supervised) {
                     // A worker that panicked does not say which it was: start all that do not run.
                     tracing::error!(scope = %scope, "a webhook worker panicked");
                     workers.abort_all();
-                    running.clear();
+                    duties.start_anew();
                     while workers.join_next().await.is_some() {}
                 }
             },
-            changed = given.poked.changed(), if !given.stop.is_cancelled() => if changed.is_err() {
-                given.stop.cancel();
-            },
-            () = given.stop.cancelled(), if !given.stop.is_cancelled() => {}
+            changed = given.poked.changed(), if going => {
+                if changed.is_err() {
+                    given.stop.cancel();
+                }
+                refresh.send_modify(|times| *times = times.wrapping_add(1));
+            }
+            Ok(()) = others.changed(), if going => {}
+            () = given.stop.cancelled(), if going => {}
+            () = worker::until(clock.as_ref(), scope, poll), if going && pause.is_none() => {}
             () = worker::until(clock.as_ref(), scope, pause) => pause = None,
         }
     }
 }
 
 impl Supervised {
-    fn start(&self, id: Id<kinds::Endpoint>) -> Start {
+    fn now(&self) -> Instant {
+        self.outside.clock.scope_now(self.scope.id())
+    }
+
+    /// Takes the duties that are free, and tells the workers where another node has changed an endpoint
+    /// or a delivery; gives the workers that are to be started.
+    async fn look(
+        &self,
+        duties: &mut Duties,
+        refresh: &watch::Sender<u64>,
+    ) -> Result<Vec<(Id<kinds::Endpoint>, CancellationToken)>, StoreError> {
+        if !self.outside.membership.may_act(self.outside.clock.real_now()) {
+            return Ok(Vec::new());
+        }
+        let found = enabled(&self.scope).await?;
+        if self.outside.membership.is_shared() {
+            let mut moved = duties.is_changed(&found);
+            if !moved && duties.has_any() {
+                let next = self.scope.next_try(None).await?;
+                moved = next.is_some_and(|at| at <= self.now());
+            }
+            if moved {
+                refresh.send_modify(|times| *times = times.wrapping_add(1));
+            }
+        }
+        duties.take(&found, &self.stop).await
+    }
+
+    fn start(&self, id: Id<kinds::Endpoint>, stop: CancellationToken) -> Start {
         Start {
             outside: self.outside.clone(),
             settings: self.settings,
             scope: Arc::clone(&self.scope),
             id,
-            poke: self.poked.clone(),
-            stop: self.stop.clone(),
+            stop,
             rests: Arc::clone(&self.rests),
         }
     }
@@ -281,14 +321,16 @@ impl Supervised {
 
 /// Whether the store takes nothing more.
 const fn is_final(error: &StoreError) -> bool {
-    matches!(error, StoreError::Closing | StoreError::Failed { .. })
+    matches!(error, StoreError::Closing | StoreError::Fenced | StoreError::Failed { .. })
 }
 
-async fn enabled(scope: &Scope) -> Result<Vec<Id<kinds::Endpoint>>, StoreError> {
+/// The enabled endpoints, and the version of each.
+async fn enabled(scope: &Scope) -> Result<Vec<(Id<kinds::Endpoint>, u32)>, StoreError> {
     let (mut found, mut start) = (Vec::new(), PageStart::Newest);
     loop {
         let page = scope.endpoints(Page { start, limit: PAGE_ROWS }).await?;
-        found.extend(page.rows.iter().filter(|each| each.row.enabled).map(|each| each.row.id));
+        let enabled = page.rows.iter().filter(|each| each.row.enabled);
+        found.extend(enabled.map(|each| (each.row.id, each.row.version)));
         match page.rows.last() {
             Some(last) if page.has_more => start = PageStart::After(last.n),
             _ => return Ok(found),

@@ -5,10 +5,12 @@
 //!
 //! Each enabled endpoint has a worker of its own ([`worker`]), so that one that is slow or dead
 //! delays no other. A worker reads the events after the endpoint's position, tries each, and writes
-//! a delivery once its first try has ended, together with the position: what was tried and not yet
-//! written when the process died is tried again. What follows from a try is decided by one pure
+//! a delivery once its first try has ended, together with the position, while others are under way:
+//! what was tried and not yet written when the process died is tried again. Of several nodes one has
+//! the duty of an endpoint ([`duty`]). What follows from a try is decided by one pure
 //! function, [`schedule::after`].
 
+mod duty;
 mod endpoint;
 mod hub;
 pub mod letters;
@@ -18,7 +20,9 @@ mod send;
 mod settle;
 mod start;
 mod tries;
+mod window;
 mod worker;
+mod write;
 
 use std::sync::Arc;
 
@@ -27,9 +31,9 @@ use futures_util::future::BoxFuture;
 use crate::model::shapes::Event;
 use crate::model::{Clock, Ids};
 use crate::providers::outbound::Outbound;
-use crate::store::StoreError;
 use crate::store::rows::StoredEvent;
 use crate::store::seal::Scope;
+use crate::store::{Membership, StoreError};
 
 pub use crate::providers::signature::Secret;
 pub use endpoint::{DisabledBy, Endpoint, EndpointError, Secrets, Wanted};
@@ -60,12 +64,14 @@ pub struct Outside {
     pub events: Arc<dyn EventForm>,
     /// How calls leave.
     pub outbound: Outbound,
+    /// This node and the others.
+    pub membership: Arc<Membership>,
 }
 
 /// How much goes on at once, for one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// First tries at once.
+    /// First tries under way at once.
     pub first_tries_max: usize,
     /// Later tries at once; they take no place from the first ones.
     pub later_tries_max: usize,

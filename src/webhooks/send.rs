@@ -29,7 +29,8 @@ impl Sent {
     }
 }
 
-/// Sends `body` once. Never fails: what goes wrong is the try's result.
+/// Sends `body` once. Never fails: what goes wrong is the try's result. `None`: it was not sent, since
+/// this node's lease does not hold any more, and another may be at it.
 pub(super) async fn send(
     outside: &Outside,
     scope: ScopeId,
@@ -37,11 +38,14 @@ pub(super) async fn send(
     secrets: &[Secret],
     event: Id<kinds::Event>,
     body: Vec<u8>,
-) -> Sent {
+) -> Option<Sent> {
     let (at, began) = (outside.clock.scope_now(scope), outside.clock.real_now());
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     signature::sign(&mut headers, secrets, &event.to_string(), began, &body);
+    if !outside.membership.may_act(outside.clock.real_now()) {
+        return None;
+    }
     let answered = match url {
         Some(url) => outside.outbound.post(url, headers, body).await.map_err(|error| error.to_string()),
         None => Err("its URL is none".to_owned()),
@@ -57,5 +61,5 @@ pub(super) async fn send(
     };
     let took_ms = outside.clock.real_now().since(began).ms();
     let tried = Try { at, status_code, error, duration_ms: u64::try_from(took_ms).unwrap_or_default() };
-    Sent { tried, ended_at: outside.clock.scope_now(scope), took }
+    Some(Sent { tried, ended_at: outside.clock.scope_now(scope), took })
 }

@@ -33,6 +33,16 @@ pub(super) enum Ended {
     Later(Box<DeliveryRow>, Option<Sent>),
 }
 
+impl Ended {
+    /// The delivery, where it stood already.
+    pub(super) fn later(&self) -> Option<Id<kinds::Delivery>> {
+        match self {
+            Ended::First(..) => None,
+            Ended::Later(row, _) => Some(row.id),
+        }
+    }
+}
+
 /// What is to be written, and the endpoint as it is then.
 pub(super) struct Settled {
     pub(super) change: Change,

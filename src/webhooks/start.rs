@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::duty::duty;
 use super::endpoint::{Endpoint, EndpointError};
 use super::rests::Rests;
 use super::settle::Ended;
@@ -20,7 +20,6 @@ pub(super) struct Start {
     pub(super) settings: Settings,
     pub(super) scope: Arc<Scope>,
     pub(super) id: Id<kinds::Endpoint>,
-    pub(super) poke: watch::Receiver<u64>,
     pub(super) stop: CancellationToken,
     pub(super) rests: Arc<Rests>,
 }
@@ -47,8 +46,17 @@ impl Start {
         Ok(serde_json::to_vec(&read).unwrap_or_default())
     }
 
-    pub(super) async fn commit(&self, change: Change) -> Result<(), StoreError> {
+    /// Writes a change, if this node still has the duty.
+    pub(super) async fn commit(&self, mut change: Change) -> Result<(), StoreError> {
+        if self.outside.membership.is_shared() {
+            change.claims.push(duty(self.id));
+        }
         self.scope.commit(change).await.map(|_| ())
+    }
+
+    /// Whether this node has the duty still, or again.
+    pub(super) async fn has_duty(&self) -> Result<bool, StoreError> {
+        Ok(!self.outside.membership.is_shared() || self.scope.claim(&duty(self.id)).await?)
     }
 
     /// Reads the deliveries again that were tried; those that are gone drop out.

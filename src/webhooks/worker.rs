@@ -4,8 +4,8 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, ready};
-use futures_util::stream::{FuturesOrdered, FuturesUnordered, StreamExt as _};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
@@ -14,8 +14,10 @@ use super::endpoint::{DisabledBy, Endpoint, EndpointError, Secrets};
 use super::rests::Rest;
 use super::schedule;
 use super::send::{Sent, send};
-use super::settle::{Ended, EventRef, Settled, disable, settle};
+use super::settle::{Ended, EventRef, disable};
 use super::start::Start;
+use super::window::Window;
+use super::write::{Write, Wrote};
 use crate::model::{Clock, Id, Instant, ScopeId, Span, kinds};
 use crate::store::rows::{DeliveryRow, StoredEvent};
 use crate::store::{Change, Position, StoreError};
@@ -25,31 +27,21 @@ const EVENTS_READ_MAX: u32 = 200;
 /// How many events that the endpoint did not ask for are passed before the position is written:
 /// after a crash so many are looked at again, and none is lost.
 const PASSED_MAX: Position = 1_000;
-/// How often a change is decided again because another came first, before the worker starts anew.
-const CONFLICTS_MAX: usize = 16;
 /// How long is waited until a store that had no room is asked again.
 pub(super) const STORE_PAUSE: Span = Span::from_s(1);
 
 /// Runs until the endpoint is disabled or gone, or the worker is told to stop; then the tries under
 /// way are waited for and written.
-pub(super) async fn run(start: Start) -> Result<(), EndpointError> {
+pub(super) async fn run(start: Start, poke: watch::Receiver<u64>) -> Result<(), EndpointError> {
     let (rests, id) = (Arc::clone(&start.rests), start.id);
     rests.set(id, Some(Rest::Busy));
-    let done = match Worker::load(start).await {
+    let done = match Worker::load(start, poke).await {
         Ok(Some(mut worker)) => worker.run().await,
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     rests.set(id, None);
     done
-}
-
-/// One place in the order of events.
-enum Slot {
-    /// The endpoint did not ask for it.
-    Passed(Position),
-    /// It was tried.
-    Tried(EventRef, Sent),
 }
 
 /// When the next later try is due.
@@ -64,18 +56,21 @@ enum Due {
 type Trying<T> = BoxFuture<'static, T>;
 
 struct Worker {
-    start: Start,
+    start: Arc<Start>,
+    poke: watch::Receiver<u64>,
     newest: watch::Receiver<Position>,
     endpoint: Endpoint,
     url: Option<Url>,
     secrets: Secrets,
     /// Read, and not yet looked at.
     events: VecDeque<StoredEvent>,
-    /// In the order of the events, so that the position never passes one that is under way.
-    first: FuturesOrdered<Trying<Slot>>,
-    later: FuturesUnordered<Trying<(Box<DeliveryRow>, Sent)>>,
-    /// The deliveries in `later`.
+    first: Window,
+    later: FuturesUnordered<Trying<(Box<DeliveryRow>, Option<Sent>)>>,
+    /// Deliveries that are being tried again, or whose later try is not written yet.
     under_way: HashSet<Id<kinds::Delivery>>,
+    /// Ended, and to be written.
+    ended: Vec<Ended>,
+    writing: Option<Trying<Result<Wrote, EndpointError>>>,
     read_to: Position,
     settled_to: Position,
     written_to: Position,
@@ -83,24 +78,27 @@ struct Worker {
 }
 
 impl Worker {
-    async fn load(start: Start) -> Result<Option<Worker>, EndpointError> {
+    async fn load(start: Start, poke: watch::Receiver<u64>) -> Result<Option<Worker>, EndpointError> {
         let newest = start.scope.newest_event();
         let Some(row) = start.scope.endpoint(start.id).await? else { return Ok(None) };
         let endpoint = Endpoint::read(&row)?;
         Ok(Some(Worker {
+            poke,
             newest,
             url: endpoint.url(),
             secrets: endpoint.secrets(&start.scope)?,
             events: VecDeque::new(),
-            first: FuturesOrdered::new(),
+            first: Window::new(start.settings.first_tries_max),
             later: FuturesUnordered::new(),
             under_way: HashSet::new(),
+            ended: Vec::new(),
+            writing: None,
             read_to: endpoint.position,
             settled_to: endpoint.position,
             written_to: endpoint.position,
             due: Due::Unknown,
             endpoint,
-            start,
+            start: Arc::new(start),
         }))
     }
 
@@ -128,11 +126,10 @@ impl Worker {
             let takes = self.endpoint.is_enabled() && !self.start.stop.is_cancelled();
             if takes {
                 self.take_first().await?;
-                if !self.take_later().await? {
-                    return Ok(());
-                }
+                self.take_later().await?;
             }
-            let idle = self.first.is_empty() && self.later.is_empty();
+            self.begin_write();
+            let idle = self.first.is_idle() && self.later.is_empty() && self.writing.is_none();
             if !takes && idle {
                 return Ok(());
             }
@@ -145,18 +142,15 @@ impl Worker {
             }
             let wake = if takes { self.wake(idle) } else { None };
             self.start.rests.set(self.start.id, Some(if idle { Rest::Until(wake) } else { Rest::Busy }));
-            let ended = match self.wait(takes, wake).await {
-                Woken::Ended(ended) => ended,
-                Woken::Changed => {
-                    if !self.reload().await? {
-                        return Ok(());
-                    }
-                    Vec::new()
-                }
-                Woken::Look => Vec::new(),
-            };
+            let woken = self.wait(takes, wake).await;
             self.start.rests.set(self.start.id, Some(Rest::Busy));
-            if !self.write(ended).await? {
+            let goes_on = match woken {
+                Woken::Changed => self.reload().await?,
+                Woken::Wrote(wrote) => self.wrote(wrote?).await?,
+                Woken::Lapsed => false,
+                Woken::Look => true,
+            };
+            if !goes_on {
                 return Ok(());
             }
         }
@@ -182,12 +176,11 @@ impl Worker {
     async fn wait(&mut self, takes: bool, wake: Option<Instant>) -> Woken {
         let (clock, scope) = (&self.start.outside.clock, self.start.scope.id());
         // Events that wait for a free place are no reason to look.
-        let listens =
-            takes && self.first.len() < self.start.settings.first_tries_max && self.events.is_empty();
+        let listens = takes && self.first.has_room() && self.events.is_empty();
         tokio::select! {
             biased;
             // What is rare comes first, since first tries may end without a pause.
-            changed = self.start.poke.changed(), if takes => match changed {
+            changed = self.poke.changed(), if takes => match changed {
                 Ok(()) => Woken::Changed,
                 Err(_) => {
                     self.start.stop.cancel();
@@ -195,23 +188,18 @@ impl Worker {
                 }
             },
             () = self.start.stop.cancelled(), if takes => Woken::Look,
+            wrote = written(self.writing.as_mut()), if self.writing.is_some() => Woken::Wrote(wrote),
             Some(tried) = self.later.next(), if !self.later.is_empty() => {
-                let mut ended = Vec::new();
                 let mut next = Some(tried);
                 while let Some((row, sent)) = next.take() {
-                    self.under_way.remove(&row.id);
-                    ended.push(Ended::Later(row, Some(sent)));
+                    let Some(sent) = sent else { return Woken::Lapsed };
+                    self.ended.push(Ended::Later(row, Some(sent)));
                     next = self.later.next().now_or_never().flatten();
                 }
-                Woken::Ended(ended)
+                Woken::Look
             }
-            Some(slot) = self.first.next(), if !self.first.is_empty() => {
-                let mut ended = Vec::new();
-                ended.extend(self.passed(slot));
-                while let Some(Some(slot)) = self.first.next().now_or_never() {
-                    ended.extend(self.passed(slot));
-                }
-                Woken::Ended(ended)
+            acted = self.first.next(), if !self.first.is_idle() => {
+                if acted { Woken::Look } else { Woken::Lapsed }
             }
             told = self.newest.changed(), if listens => {
                 if told.is_err() {
@@ -223,23 +211,9 @@ impl Worker {
         }
     }
 
-    /// Moves on past a place in the order.
-    fn passed(&mut self, slot: Slot) -> Option<Ended> {
-        match slot {
-            Slot::Passed(n) => {
-                self.settled_to = n;
-                None
-            }
-            Slot::Tried(event, sent) => {
-                self.settled_to = event.n;
-                Some(Ended::First(event, sent))
-            }
-        }
-    }
-
     /// Begins first tries, as many as there are places.
     async fn take_first(&mut self) -> Result<(), EndpointError> {
-        while self.first.len() < self.start.settings.first_tries_max {
+        while self.first.has_room() {
             if self.events.is_empty() {
                 let newest = *self.newest.borrow_and_update();
                 if newest <= self.read_to {
@@ -251,19 +225,19 @@ impl Worker {
             let Some(event) = self.events.pop_front() else { return Ok(()) };
             let body = self.start.body(&self.endpoint, &event).await?;
             let at = EventRef { n: event.n, id: event.row.id, at: event.row.at };
-            self.first.push_back(match body {
-                None => ready(Slot::Passed(event.n)).boxed(),
+            match body {
+                None => self.first.pass(event.n),
                 Some(body) => {
                     let trying = self.send(at.id, body);
-                    async move { Slot::Tried(at, trying.await) }.boxed()
+                    self.first.begin(at, trying);
                 }
-            });
+            }
         }
         Ok(())
     }
 
-    /// Begins later tries that are due, as many as there are places. False where the endpoint is gone.
-    async fn take_later(&mut self) -> Result<bool, EndpointError> {
+    /// Begins later tries that are due, as many as there are places.
+    async fn take_later(&mut self) -> Result<(), EndpointError> {
         let now = self.now();
         let room = self.start.settings.later_tries_max.saturating_sub(self.later.len());
         let looks = match self.due {
@@ -271,14 +245,13 @@ impl Worker {
             Due::Known(at) => at.is_some_and(|at| at <= now) && room > 0,
         };
         if !looks {
-            return Ok(true);
+            return Ok(());
         }
         // One more than can be taken tells when the next is due.
         let limit = u32::try_from(self.under_way.len() + room + 1).unwrap_or(u32::MAX);
         let far = Instant::from_ms(Instant::RANGE_MS.1);
         let rows = self.start.scope.deliveries_due(Some(self.start.id), far, limit).await?;
         self.due = Due::Known(None);
-        let mut gone = Vec::new();
         for row in rows.into_iter().filter(|row| !self.under_way.contains(&row.id)).collect::<Vec<_>>() {
             let at = row.next_try_at.unwrap_or(now);
             if at > now || self.later.len() >= self.start.settings.later_tries_max {
@@ -286,20 +259,20 @@ impl Worker {
                 break;
             }
             let event = self.start.scope.event(row.event_id).await?;
+            self.under_way.insert(row.id);
             let Some(event) = event else {
-                gone.push(Ended::Later(Box::new(row), None));
+                self.ended.push(Ended::Later(Box::new(row), None));
                 continue;
             };
             let body = self.start.read(&event).await?;
             let trying = self.send(event.row.id, body);
-            self.under_way.insert(row.id);
             self.later.push(async move { (Box::new(row), trying.await) }.boxed());
         }
-        if gone.is_empty() { Ok(true) } else { self.write(gone).await }
+        Ok(())
     }
 
     /// Begins a try. It goes on while the worker writes, and ends with the worker.
-    fn send(&self, event: Id<kinds::Event>, body: Vec<u8>) -> BoxFuture<'static, Sent> {
+    fn send(&self, event: Id<kinds::Event>, body: Vec<u8>) -> Trying<Option<Sent>> {
         let (outside, scope) = (self.start.outside.clone(), self.start.scope.id());
         let (url, secrets, began_at) = (self.url.clone(), self.secrets.at(self.now()), self.now());
         let clock = Arc::clone(&outside.clock);
@@ -309,7 +282,7 @@ impl Worker {
         async move {
             match trying.await {
                 Ok(sent) => sent,
-                Err(error) if error.is_panic() => Sent::broken(began_at, clock.scope_now(scope)),
+                Err(error) if error.is_panic() => Some(Sent::broken(began_at, clock.scope_now(scope))),
                 // The runtime is ending, and this with it.
                 Err(_) => std::future::pending().await,
             }
@@ -317,58 +290,57 @@ impl Worker {
         .boxed()
     }
 
-    /// Writes what has ended. False where the endpoint is gone.
-    async fn write(&mut self, mut ended: Vec<Ended>) -> Result<bool, EndpointError> {
+    /// Begins to write what has ended, one write at a time: so much is in one as ended during the one
+    /// before.
+    fn begin_write(&mut self) {
+        if self.writing.is_some() {
+            return;
+        }
+        let (to, ended) = self.first.take();
+        self.settled_to = to.unwrap_or(self.settled_to);
+        self.ended.extend(ended);
         let passed = self.settled_to - self.written_to;
-        if ended.is_empty() && passed < PASSED_MAX {
-            return Ok(true);
+        if self.ended.is_empty() && passed < PASSED_MAX {
+            return;
         }
-        let mut conflicts = 0;
-        loop {
-            let advance = (passed > 0).then_some(self.settled_to);
-            let Settled { change, endpoint, next_try_at } =
-                settle(&self.start.outside, &self.endpoint, &ended, advance);
-            let changed = endpoint != self.endpoint;
-            crash_point!("delivery.before-record");
-            match self.start.commit(change).await {
-                Ok(()) => {
-                    crash_point!("delivery.after-record");
-                    self.written_to = self.settled_to;
-                    if let (Due::Known(known), Some(at)) = (self.due, next_try_at) {
-                        self.due = Due::Known(Some(known.map_or(at, |known| known.min(at))));
-                    }
-                    return if changed { self.reload().await } else { Ok(true) };
-                }
-                Err(StoreError::Conflict { .. }) if conflicts < CONFLICTS_MAX => {
-                    conflicts += 1;
-                    if !self.reload().await? {
-                        return Ok(false);
-                    }
-                    self.start.read_again(&mut ended).await?;
-                }
-                // What was tried is kept until there is room, not tried again meanwhile.
-                Err(StoreError::Full | StoreError::Overloaded | StoreError::Unavailable { .. })
-                    if !self.start.stop.is_cancelled() =>
-                {
-                    let (clock, scope) = (&self.start.outside.clock, self.start.scope.id());
-                    let again_at = self.now().plus(STORE_PAUSE);
-                    tokio::select! {
-                        () = clock.until(scope, again_at) => {}
-                        () = self.start.stop.cancelled() => {}
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            }
+        let write = Write {
+            start: Arc::clone(&self.start),
+            endpoint: self.endpoint.clone(),
+            ended: std::mem::take(&mut self.ended),
+            advance: (passed > 0).then_some(self.settled_to),
+        };
+        self.writing = Some(write.run().boxed());
+    }
+
+    /// A write has ended. False where the endpoint is gone, or another node has it.
+    async fn wrote(&mut self, wrote: Wrote) -> Result<bool, EndpointError> {
+        self.writing = None;
+        let Wrote::Done { later, advance, next_try_at, changed } = wrote else { return Ok(false) };
+        self.first.written();
+        self.written_to = advance.unwrap_or(self.written_to);
+        later.iter().for_each(|id| _ = self.under_way.remove(id));
+        if let (Due::Known(known), Some(at)) = (self.due, next_try_at) {
+            self.due = Due::Known(Some(known.map_or(at, |known| known.min(at))));
         }
+        if changed { self.reload().await } else { Ok(true) }
     }
 
     /// Writes a change of the endpoint alone; where another came first, nothing. False where the
     /// endpoint is gone.
     async fn commit_alone(&mut self, change: Change) -> Result<bool, EndpointError> {
         match self.start.commit(change).await {
-            Ok(()) | Err(StoreError::Conflict { .. }) => self.reload().await,
+            Ok(()) => self.reload().await,
+            Err(StoreError::Conflict { .. }) => Ok(self.start.has_duty().await? && self.reload().await?),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Waits for a write to end; for ever without one.
+async fn written(writing: Option<&mut Trying<Result<Wrote, EndpointError>>>) -> Result<Wrote, EndpointError> {
+    match writing {
+        Some(writing) => writing.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -382,10 +354,12 @@ pub(super) async fn until(clock: &dyn Clock, scope: ScopeId, at: Option<Instant>
 
 /// Why a worker goes on.
 enum Woken {
-    /// Tries have ended.
-    Ended(Vec<Ended>),
+    /// A write has ended.
+    Wrote(Result<Wrote, EndpointError>),
     /// The endpoint or its deliveries were changed by another.
     Changed,
+    /// This node's lease does not hold any more.
+    Lapsed,
     /// There may be something to do.
     Look,
 }

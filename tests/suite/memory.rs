@@ -114,6 +114,7 @@ pub(crate) struct Memory {
     newest: watch::Sender<Position>,
     changes: watch::Sender<u64>,
     failure: Mutex<Option<StoreError>>,
+    held: watch::Sender<bool>,
 }
 
 impl Memory {
@@ -123,6 +124,7 @@ impl Memory {
             newest: watch::channel(0).0,
             changes: watch::channel(0).0,
             failure: Mutex::default(),
+            held: watch::channel(false).0,
         })
     }
 
@@ -143,6 +145,23 @@ impl Memory {
         };
         let keys = ScopeKeys::open(&master, &row, random).unwrap();
         Arc::new(Scope::new(row, Arc::clone(self) as Arc<dyn ScopeRows>, keys))
+    }
+
+    fn committed(&self, change: &Change) -> Result<Committed, StoreError> {
+        let failure = self.failure.lock().unwrap().clone();
+        let done = match failure {
+            Some(error) => Err(error),
+            None => self.rows().apply(change).map(|()| Committed::Applied(Applied::default())),
+        };
+        let newest = self.rows().newest();
+        self.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
+        self.changes.send_modify(|times| *times += 1);
+        done
+    }
+
+    /// No delivery is written before this is asked for again with `false`.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     pub(crate) fn rows(&self) -> MutexGuard<'_, Rows> {
@@ -199,15 +218,14 @@ macro_rules! closed {
 
 impl ScopeRows for Memory {
     fn commit(&self, change: Change) -> Answer<'_, Committed> {
-        let failure = self.failure.lock().unwrap().clone();
-        let done = match failure {
-            Some(error) => Err(error),
-            None => self.rows().apply(&change).map(|()| Committed::Applied(Applied::default())),
-        };
-        let newest = self.rows().newest();
-        self.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
-        self.changes.send_modify(|times| *times += 1);
-        Box::pin(std::future::ready(done))
+        if *self.held.borrow() && !change.deliveries.is_empty() {
+            let mut held = self.held.subscribe();
+            return Box::pin(async move {
+                held.wait_for(|held| !held).await.unwrap();
+                self.committed(&change)
+            });
+        }
+        Box::pin(std::future::ready(self.committed(&change)))
     }
 
     fn newest_event(&self) -> watch::Receiver<Position> {

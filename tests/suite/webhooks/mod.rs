@@ -123,6 +123,44 @@ async fn an_endpoint_that_does_not_answer_delays_no_other() {
 }
 
 #[tokio::test]
+async fn tries_go_on_while_what_has_ended_is_written_and_the_position_follows_in_order() {
+    let mut world = World::new().await;
+    let id = world.endpoint("/", &["*"]).await;
+    let calls_max = Settings::default().first_tries_max;
+    world.memory.hold(true);
+    for _ in 0..40 * calls_max {
+        world.tell(EventType::MessageSent).await;
+    }
+    // One that is not answered, then all those that may be tried before anything is written.
+    let slow = world.receiver.next().await;
+    for _ in 1..16 * calls_max {
+        world.receiver.next().await.ok();
+    }
+    tokio::task::yield_now().await;
+    assert!(world.receiver.waiting().is_none(), "no more are tried than may be tried again");
+    assert!(world.memory.rows().of(id).is_empty());
+    world.memory.hold(false);
+    // What ended behind the slow one is not written before it.
+    let is_slow =
+        |row: &spine::store::rows::EventRow| slow.headers["webhook-id"] == row.id.to_string().as_str();
+    {
+        let rows = world.memory.rows();
+        let place = rows.events.iter().position(is_slow).unwrap();
+        assert!(usize::try_from(rows.endpoints[&id].position).unwrap() <= place);
+        assert!(rows.of(id).len() <= place);
+    }
+    slow.ok();
+    for _ in 0..24 * calls_max {
+        world.receiver.next().await.ok();
+    }
+    let all = 40 * calls_max;
+    world.memory.until(|rows| (rows.of(id).len() == all).then_some(())).await;
+    let rows = world.memory.rows();
+    assert!(rows.of(id).iter().all(|row| delivery(row).tries.len() == 1), "tried twice");
+    assert_eq!(usize::try_from(rows.endpoints[&id].position).unwrap(), all);
+}
+
+#[tokio::test]
 async fn what_was_tried_and_not_written_when_the_process_died_is_tried_again() {
     let mut world = World::new().await;
     let id = world.endpoint("/", &["*"]).await;

@@ -1,0 +1,280 @@
+//! What this run of the program knows of its own lease and of the other nodes: written by who renews
+//! the lease, read by all who act under it.
+
+use std::hash::Hasher as _;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::model::{Instant, Span};
+
+use super::{Lease, NodeId, Nodes};
+
+/// The nodes as this one knows them, and for how long it may act itself. All instants are real time.
+pub struct Membership {
+    me: NodeId,
+    is_shared: bool,
+    known: watch::Sender<Known>,
+}
+
+/// What was learnt with the newest lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The nodes whose lease holds, in order.
+    pub alive: Arc<[NodeId]>,
+    /// Until when this node's own lease holds at least; none where nothing can end it.
+    holds_until: Option<Instant>,
+    /// From when on this node takes its part of what is shared: by then the others know that it is
+    /// here, and have made room.
+    takes_part_from: Option<Instant>,
+}
+
+/// One of several equal parts of what is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Which one, from 0.
+    pub place: u32,
+    /// Of how many, at least one.
+    pub of: u32,
+}
+
+impl Part {
+    /// Everything.
+    pub const WHOLE: Part = Part { place: 0, of: 1 };
+
+    /// What this part is of `whole`; the rest goes to the lowest places, one each.
+    #[must_use]
+    pub const fn share(self, whole: u32) -> u32 {
+        let rest = whole % self.of;
+        whole / self.of + if self.place < rest { 1 } else { 0 }
+    }
+}
+
+impl std::fmt::Debug for Membership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Membership").field("me", &self.me).finish_non_exhaustive()
+    }
+}
+
+impl Membership {
+    /// Of a node on this store, before its first lease: on a shared one it may not act yet.
+    #[must_use]
+    pub fn new(nodes: &dyn Nodes) -> Membership {
+        let (me, is_shared) = (nodes.me(), nodes.is_shared());
+        let known = Known {
+            alive: Arc::new([me]),
+            holds_until: is_shared.then_some(Instant::from_ms(i64::MIN)),
+            takes_part_from: None,
+        };
+        Membership { me, is_shared, known: watch::Sender::new(known) }
+    }
+
+    /// Of the one node of a store that is not shared.
+    #[must_use]
+    pub fn alone() -> Membership {
+        Membership::new(&super::Alone::default())
+    }
+
+    /// This node.
+    #[must_use]
+    pub fn me(&self) -> NodeId {
+        self.me
+    }
+
+    /// Whether there may be others.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    /// A lease was renewed for `lease`, asked for at `asked_at`: it holds from then at least.
+    pub fn learn(&self, lease: &Lease, asked_at: Instant, span: Span) {
+        if !self.is_shared {
+            return;
+        }
+        self.known.send_if_modified(|known| {
+            let is_first = known.takes_part_from.is_none();
+            let others = lease.alive.iter().any(|node| *node != self.me);
+            if is_first {
+                // The others renew within one lease, and hear of this node then.
+                let from = if others { asked_at.plus(span) } else { asked_at };
+                known.takes_part_from = Some(from);
+            }
+            known.holds_until = Some(asked_at.plus(span));
+            let moved = *known.alive != *lease.alive;
+            if moved {
+                known.alive = lease.alive.as_slice().into();
+            }
+            moved || is_first
+        });
+    }
+
+    /// The lease has ended, or is given up: nothing is done under it any more.
+    pub fn end(&self) {
+        if self.is_shared {
+            self.known.send_modify(|known| known.holds_until = Some(Instant::from_ms(i64::MIN)));
+        }
+    }
+
+    /// Whether this node's lease certainly holds. To be asked right before each call that leaves.
+    #[must_use]
+    pub fn may_act(&self, now: Instant) -> bool {
+        self.known.borrow().holds_until.is_none_or(|until| now < until)
+    }
+
+    /// This node's part of what is shared; none while it does not take one yet, or any more.
+    #[must_use]
+    pub fn part(&self, now: Instant) -> Option<Part> {
+        if !self.is_shared {
+            return Some(Part::WHOLE);
+        }
+        let known = self.known.borrow();
+        let takes = known.takes_part_from.is_some_and(|from| from <= now);
+        let holds = known.holds_until.is_none_or(|until| now < until);
+        let place = known.alive.iter().position(|node| *node == self.me)?;
+        let (place, of) = (u32::try_from(place).ok()?, u32::try_from(known.alive.len()).ok()?);
+        (takes && holds).then_some(Part { place, of })
+    }
+
+    /// From when on this node takes its part, where that is still to come.
+    #[must_use]
+    pub fn takes_part_from(&self, now: Instant) -> Option<Instant> {
+        self.known.borrow().takes_part_from.filter(|from| *from > now)
+    }
+
+    /// Whether this node is the one of those alive that takes a duty. When another joins or leaves, no
+    /// more duties change hands than must.
+    #[must_use]
+    pub fn is_preferred(&self, duty: &str) -> bool {
+        let known = self.known.borrow();
+        known.alive.iter().max_by_key(|node| weight(duty, **node)).is_none_or(|node| *node == self.me)
+    }
+
+    /// Moves when other nodes are alive than before.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Known> {
+        self.known.subscribe()
+    }
+}
+
+/// How much a node is preferred for a duty (rendezvous hashing). All versions of the program must
+/// agree on it, so it is FNV-1a with the finish of MurmurHash, and not a hasher that may change.
+fn weight(duty: &str, node: NodeId) -> (u64, NodeId) {
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    hasher.write(duty.as_bytes());
+    hasher.write(&node.0.to_be_bytes());
+    let mut hash = hasher.finish();
+    for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
+        hash = (hash ^ (hash >> 33)).wrapping_mul(factor);
+    }
+    (hash ^ (hash >> 33), node)
+}
+
+struct Fnv(u64);
+
+impl std::hash::Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of several nodes, by its number.
+    struct One(i64);
+
+    impl Nodes for One {
+        fn me(&self) -> NodeId {
+            NodeId(self.0)
+        }
+        fn is_shared(&self) -> bool {
+            true
+        }
+        fn renew(&self, _: Span) -> crate::store::Answer<'_, Lease> {
+            Box::pin(async { Ok(Lease::default()) })
+        }
+        fn leave(&self) -> crate::store::Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+        fn rung(&self) -> watch::Receiver<u64> {
+            watch::channel(0).1
+        }
+        fn look(&self) -> crate::store::Answer<'_, Vec<crate::store::Seen>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+    }
+
+    fn lease(nodes: &[i64]) -> Lease {
+        Lease { alive: nodes.iter().map(|node| NodeId(*node)).collect(), orphaned: Vec::new() }
+    }
+
+    fn at(s: i64) -> Instant {
+        Instant::from_ms(s * 1_000)
+    }
+
+    const SPAN: Span = Span::from_s(10);
+
+    #[test]
+    fn a_node_acts_while_its_lease_holds_and_takes_its_part_once_the_others_know() {
+        let one = Membership::new(&One(5));
+        assert!(!one.may_act(at(0)) && one.part(at(0)).is_none(), "no lease yet");
+        one.learn(&lease(&[5]), at(0), SPAN);
+        assert!(one.may_act(at(9)) && !one.may_act(at(10)));
+        assert_eq!(one.part(at(0)), Some(Part::WHOLE), "nobody else has to make room");
+        let second = Membership::new(&One(7));
+        second.learn(&lease(&[5, 7]), at(1), SPAN);
+        second.learn(&lease(&[5, 7]), at(6), SPAN);
+        assert_eq!((second.part(at(10)), second.takes_part_from(at(10))), (None, Some(at(11))));
+        assert_eq!(second.part(at(11)), Some(Part { place: 1, of: 2 }));
+        assert_eq!(second.part(at(16)), None, "the lease has ended");
+        one.learn(&lease(&[5, 7]), at(5), SPAN);
+        assert_eq!(one.part(at(5)), Some(Part { place: 0, of: 2 }), "room is made at once");
+        one.end();
+        assert!(!one.may_act(at(6)) && one.part(at(6)).is_none());
+        let alone = Membership::alone();
+        alone.end();
+        assert!(alone.may_act(at(1_000_000)) && alone.part(at(0)) == Some(Part::WHOLE));
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        for of in 1..=7 {
+            for whole in [0, 1, 2, 6, 7, 100, 512] {
+                let sum: u32 = (0..of).map(|place| Part { place, of }.share(whole)).sum();
+                assert_eq!(sum, whole);
+            }
+        }
+    }
+
+    #[test]
+    fn of_three_nodes_each_has_a_third_of_the_duties_and_a_fourth_takes_only_its_own() {
+        let names: Vec<String> = (0..3_000).map(|n| format!("webhook we_{n}")).collect();
+        let who = |nodes: &[i64], name: &str| {
+            let preferred = nodes.iter().filter(|me| {
+                let member = Membership::new(&One(**me));
+                member.learn(&lease(nodes), at(0), SPAN);
+                member.is_preferred(name)
+            });
+            let preferred: Vec<_> = preferred.collect();
+            assert_eq!(preferred.len(), 1, "one alone takes a duty");
+            *preferred[0]
+        };
+        let before: Vec<i64> = names.iter().map(|name| who(&[1, 2, 3], name)).collect();
+        for node in 1..=3 {
+            let share = before.iter().filter(|who| **who == node).count();
+            assert!((900..1_100).contains(&share), "node {node} has {share} of 3000");
+        }
+        for (name, before) in names.iter().zip(&before) {
+            let after = who(&[1, 2, 3, 4], name);
+            assert!(after == 4 || after == *before, "a duty moved between nodes that stay");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Which node delivers to which endpoint: a duty of the scope for each, which one node has at a time.
+//!
+//! Whoever finds a duty free takes it, so that none lies idle while the node that is preferred for it
+//! has not opened the scope. The preferred one then wishes for it, which is a duty as well, and who has
+//! it and is not preferred looks for such a wish and lets go.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::model::{Id, kinds};
+use crate::store::seal::Scope;
+use crate::store::{Membership, StoreError};
+
+/// The duty of delivering to an endpoint.
+pub(super) fn duty(endpoint: Id<kinds::Endpoint>) -> String {
+    format!("webhook {endpoint}")
+}
+
+/// The wish for it.
+fn wish(endpoint: Id<kinds::Endpoint>) -> String {
+    format!("wish webhook {endpoint}")
+}
+
+/// The duties of this node in a scope.
+pub(super) struct Duties {
+    scope: Arc<Scope>,
+    membership: Arc<Membership>,
+    running: HashMap<Id<kinds::Endpoint>, CancellationToken>,
+    wished: HashSet<Id<kinds::Endpoint>>,
+    /// The versions of the endpoints as they were seen last.
+    versions: HashMap<Id<kinds::Endpoint>, u32>,
+}
+
+impl Duties {
+    pub(super) fn new(scope: Arc<Scope>, membership: Arc<Membership>) -> Duties {
+        let (running, wished, versions) = (HashMap::new(), HashSet::new(), HashMap::new());
+        Duties { scope, membership, running, wished, versions }
+    }
+
+    /// Takes the duties that are free, of these enabled endpoints and their versions; gives those whose
+    /// workers are to be started.
+    pub(super) async fn take(
+        &mut self,
+        enabled: &[(Id<kinds::Endpoint>, u32)],
+        stop: &CancellationToken,
+    ) -> Result<Vec<(Id<kinds::Endpoint>, CancellationToken)>, StoreError> {
+        let mut taken = Vec::new();
+        for (id, _) in enabled {
+            let name = duty(*id);
+            let is_preferred = self.membership.is_preferred(&name);
+            if let Some(running) = self.running.get(id) {
+                if !is_preferred && !running.is_cancelled() && self.is_wished_for(*id).await? {
+                    running.cancel();
+                }
+            } else if self.scope.claim(&name).await? {
+                if self.wished.remove(id) {
+                    self.scope.unclaim(&wish(*id)).await?;
+                }
+                let stop = stop.child_token();
+                self.running.insert(*id, stop.clone());
+                taken.push((*id, stop));
+            } else if is_preferred && !self.wished.contains(id) && self.scope.claim(&wish(*id)).await? {
+                self.wished.insert(*id);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Whether another node wishes for the duty of an endpoint.
+    async fn is_wished_for(&self, id: Id<kinds::Endpoint>) -> Result<bool, StoreError> {
+        let free = self.scope.claim(&wish(id)).await?;
+        if free {
+            self.scope.unclaim(&wish(id)).await?;
+        }
+        Ok(!free)
+    }
+
+    /// Whether an endpoint is another than when this was asked last.
+    pub(super) fn is_changed(&mut self, enabled: &[(Id<kinds::Endpoint>, u32)]) -> bool {
+        let now: HashMap<_, _> = enabled.iter().copied().collect();
+        let before = std::mem::replace(&mut self.versions, now);
+        before != self.versions
+    }
+
+    /// A worker has ended: another node may take its duty.
+    pub(super) async fn let_go(&mut self, id: Id<kinds::Endpoint>) -> Result<(), StoreError> {
+        self.running.remove(&id);
+        self.scope.unclaim(&duty(id)).await
+    }
+
+    /// Whether any worker runs.
+    pub(super) fn has_any(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    /// All workers have ended without a word: their duties are kept, and taken up again.
+    pub(super) fn start_anew(&mut self) {
+        self.running.clear();
+    }
+
+    /// Nothing is wished for any more.
+    pub(super) async fn unwish(&mut self) -> Result<(), StoreError> {
+        for id in self.wished.drain() {
+            self.scope.unclaim(&wish(id)).await?;
+        }
+        Ok(())
+    }
+}
