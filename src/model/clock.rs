@@ -13,6 +13,12 @@ pub trait Clock: Send + Sync + 'static {
     /// The scope's own time: real time, plus what its test clock was advanced by. Never goes back.
     fn scope_now(&self, scope: ScopeId) -> Instant;
 
+    /// Whether anything may leave this process now. Not once the lease that it holds on a shared store
+    /// may have ended: others go on with its work then. Always, where there is no lease.
+    fn may_act(&self) -> bool {
+        true
+    }
+
     /// Ends once `scope_now(scope)` has come to `at`, by time passing or by an advance.
     fn until(&self, scope: ScopeId, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }

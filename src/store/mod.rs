@@ -14,11 +14,11 @@ mod change;
 mod conformance;
 mod error;
 mod lookup;
-mod membership;
 #[cfg(feature = "simulation")]
 pub mod memory;
 mod nodes;
 mod page;
+mod peers;
 mod registry;
 pub mod rows;
 mod scope;
@@ -32,9 +32,9 @@ pub use change::{
     MessageStep, ProviderChange, Put, UsageDelta, VersionChange,
 };
 pub use error::StoreError;
-pub use membership::{Known, Membership, Part};
 pub use nodes::{Alone, Generation, Lease, NodeId, Nodes, Seen};
 pub use page::{Listed, Page, PageStart, Positioned};
+pub use peers::{Known, Part, Peers};
 pub use registry::{
     KeyRow, NewScope, Registry, RegistryAudit, RegistryChange, RegistryCommitted, ScopeRow, TenantRow,
 };

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::{Id, kinds};
 use crate::store::seal::Scope;
-use crate::store::{Membership, StoreError};
+use crate::store::{Peers, StoreError};
 
 /// The duty of delivering to an endpoint.
 pub(super) fn duty(endpoint: Id<kinds::Endpoint>) -> String {
@@ -26,7 +26,7 @@ fn wish(endpoint: Id<kinds::Endpoint>) -> String {
 /// The duties of this node in a scope.
 pub(super) struct Duties {
     scope: Arc<Scope>,
-    membership: Arc<Membership>,
+    peers: Arc<Peers>,
     running: HashMap<Id<kinds::Endpoint>, CancellationToken>,
     wished: HashSet<Id<kinds::Endpoint>>,
     /// The versions of the endpoints as they were seen last.
@@ -34,9 +34,9 @@ pub(super) struct Duties {
 }
 
 impl Duties {
-    pub(super) fn new(scope: Arc<Scope>, membership: Arc<Membership>) -> Duties {
+    pub(super) fn new(scope: Arc<Scope>, peers: Arc<Peers>) -> Duties {
         let (running, wished, versions) = (HashMap::new(), HashSet::new(), HashMap::new());
-        Duties { scope, membership, running, wished, versions }
+        Duties { scope, peers, running, wished, versions }
     }
 
     /// Takes the duties that are free, of these enabled endpoints and their versions; gives those whose
@@ -49,7 +49,7 @@ impl Duties {
         let mut taken = Vec::new();
         for (id, _) in enabled {
             let name = duty(*id);
-            let is_preferred = self.membership.is_preferred(&name);
+            let is_preferred = self.peers.is_preferred(&name);
             if let Some(running) = self.running.get(id) {
                 if !is_preferred && !running.is_cancelled() && self.is_wished_for(*id).await? {
                     running.cancel();

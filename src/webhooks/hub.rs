@@ -212,9 +212,9 @@ struct Supervised {
 /// failed is started again after a pause; they end with this one.
 async fn supervise(mut given: Supervised) {
     let mut workers = JoinSet::new();
-    let membership = Arc::clone(&given.outside.membership);
-    let mut others = membership.watch();
-    let mut duties = Duties::new(Arc::clone(&given.scope), Arc::clone(&membership));
+    let peers = Arc::clone(&given.outside.peers);
+    let mut others = peers.watch();
+    let mut duties = Duties::new(Arc::clone(&given.scope), Arc::clone(&peers));
     let refresh = watch::Sender::new(0_u64);
     let (mut pause, mut poll) = (None, None);
     loop {
@@ -229,7 +229,7 @@ async fn supervise(mut given: Supervised) {
                 Err(error) if is_final(&error) => return,
                 Err(error) => pause = Some(given.failed(&error.into())),
             }
-            poll = membership.is_shared().then(|| given.now().plus(LOOK_AGAIN));
+            poll = peers.is_shared().then(|| given.now().plus(LOOK_AGAIN));
         }
         if given.stop.is_cancelled() && workers.is_empty() {
             // Others need not wait for the lease to end; where this fails, they do.
@@ -283,11 +283,11 @@ impl Supervised {
         duties: &mut Duties,
         refresh: &watch::Sender<u64>,
     ) -> Result<Vec<(Id<kinds::Endpoint>, CancellationToken)>, StoreError> {
-        if !self.outside.membership.may_act(self.outside.clock.real_now()) {
+        if !self.outside.clock.may_act() {
             return Ok(Vec::new());
         }
         let found = enabled(&self.scope).await?;
-        if self.outside.membership.is_shared() {
+        if self.outside.peers.is_shared() {
             let mut moved = duties.is_changed(&found);
             if !moved && duties.has_any() {
                 let next = self.scope.next_try(None).await?;

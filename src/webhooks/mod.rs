@@ -33,7 +33,7 @@ use crate::model::{Clock, Ids};
 use crate::providers::outbound::Outbound;
 use crate::store::rows::StoredEvent;
 use crate::store::seal::Scope;
-use crate::store::{Membership, StoreError};
+use crate::store::{Peers, StoreError};
 
 pub use crate::providers::signature::Secret;
 pub use endpoint::{DisabledBy, Endpoint, EndpointError, Secrets, Wanted};
@@ -65,7 +65,7 @@ pub struct Outside {
     /// How calls leave.
     pub outbound: Outbound,
     /// This node and the others.
-    pub membership: Arc<Membership>,
+    pub peers: Arc<Peers>,
 }
 
 /// How much goes on at once, for one endpoint.

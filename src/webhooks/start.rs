@@ -48,7 +48,7 @@ impl Start {
 
     /// Writes a change, if this node still has the duty.
     pub(super) async fn commit(&self, mut change: Change) -> Result<(), StoreError> {
-        if self.outside.membership.is_shared() {
+        if self.outside.peers.is_shared() {
             change.claims.push(duty(self.id));
         }
         self.scope.commit(change).await.map(|_| ())
@@ -56,7 +56,7 @@ impl Start {
 
     /// Whether this node has the duty still, or again.
     pub(super) async fn has_duty(&self) -> Result<bool, StoreError> {
-        Ok(!self.outside.membership.is_shared() || self.scope.claim(&duty(self.id)).await?)
+        Ok(!self.outside.peers.is_shared() || self.scope.claim(&duty(self.id)).await?)
     }
 
     /// Reads the deliveries again that were tried; those that are gone drop out.

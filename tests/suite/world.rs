@@ -178,7 +178,7 @@ impl World {
                 ids: Arc::clone(&ids),
                 events,
                 outbound: outbound.clone(),
-                membership: Arc::new(spine::store::Membership::alone()),
+                peers: Arc::new(spine::store::Peers::none()),
             };
             let webhooks = Arc::new(Webhooks::new(outside, spine::webhooks::Settings::default()));
             let engine = if real {

@@ -23,7 +23,7 @@ use crate::model::{Clock, Ids};
 use crate::providers::outbound::Outbound;
 use crate::store::seal::{Randomness, SystemRandom};
 use crate::store::sqlite::{self, SqliteStore};
-use crate::store::{Membership, Registry, Store, StoreError};
+use crate::store::{Peers, Registry, Store, StoreError};
 use crate::webhooks::{self, Webhooks};
 
 use beside::{EngineEvents, WebhookWorkers};
@@ -97,13 +97,13 @@ impl Node {
         let clocks = Arc::new(Clocks::new(Arc::new(SystemTime)));
         let clock = Arc::clone(&clocks) as Arc<dyn Clock>;
         let ids = Arc::new(RisingIds::above(0, Arc::clone(&clock), Arc::clone(&random)));
-        let membership = Arc::new(Membership::new(store.nodes().as_ref()));
+        let peers = Arc::new(Peers::new(store.nodes().as_ref()));
         let outside = webhooks::Outside {
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids) as Arc<dyn Ids>,
             events: Arc::new(EngineEvents),
             outbound: calls_out(&settings.webhook_calls)?,
-            membership: Arc::clone(&membership),
+            peers: Arc::clone(&peers),
         };
         let webhooks = Arc::new(Webhooks::new(outside, settings.webhooks));
         let engine = Engine::start(Setup {

@@ -102,7 +102,7 @@ pub(super) fn outside(clock: &Arc<Still>) -> Outside {
         ids: Arc::new(Counted::default()),
         events: Arc::new(Plain),
         outbound: Outbound::new(settings).unwrap(),
-        membership: Arc::new(spine::store::Membership::alone()),
+        peers: Arc::new(spine::store::Peers::none()),
     }
 }
 

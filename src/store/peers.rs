@@ -1,5 +1,5 @@
-//! What this run of the program knows of its own lease and of the other nodes: written by who renews
-//! the lease, read by all who act under it.
+//! The other nodes, as this one knows them: written by who renews its lease, read by all who share
+//! something with them.
 
 use std::hash::Hasher as _;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use crate::model::{Instant, Span};
 
 use super::{Lease, NodeId, Nodes};
 
-/// The nodes as this one knows them, and for how long it may act itself. All instants are real time.
-pub struct Membership {
+/// This node among those that are alive. All instants are real time.
+pub struct Peers {
     me: NodeId,
     is_shared: bool,
     known: watch::Sender<Known>,
@@ -22,10 +22,8 @@ pub struct Membership {
 pub struct Known {
     /// The nodes whose lease holds, in order.
     pub alive: Arc<[NodeId]>,
-    /// Until when this node's own lease holds at least; none where nothing can end it.
-    holds_until: Option<Instant>,
     /// From when on this node takes its part of what is shared: by then the others know that it is
-    /// here, and have made room.
+    /// here, and have made room. None before the first lease.
     takes_part_from: Option<Instant>,
 }
 
@@ -50,57 +48,45 @@ impl Part {
     }
 }
 
-impl std::fmt::Debug for Membership {
+impl std::fmt::Debug for Peers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Membership").field("me", &self.me).finish_non_exhaustive()
+        f.debug_struct("Peers").field("me", &self.me).finish_non_exhaustive()
     }
 }
 
-impl Membership {
-    /// Of a node on this store, before its first lease: on a shared one it may not act yet.
+impl Peers {
+    /// Of a node on this store, before its first lease.
     #[must_use]
-    pub fn new(nodes: &dyn Nodes) -> Membership {
+    pub fn new(nodes: &dyn Nodes) -> Peers {
         let (me, is_shared) = (nodes.me(), nodes.is_shared());
-        let known = Known {
-            alive: Arc::new([me]),
-            holds_until: is_shared.then_some(Instant::from_ms(i64::MIN)),
-            takes_part_from: None,
-        };
-        Membership { me, is_shared, known: watch::Sender::new(known) }
+        let known = Known { alive: Arc::new([me]), takes_part_from: None };
+        Peers { me, is_shared, known: watch::Sender::new(known) }
     }
 
     /// Of the one node of a store that is not shared.
     #[must_use]
-    pub fn alone() -> Membership {
-        Membership::new(&super::Alone::default())
+    pub fn none() -> Peers {
+        Peers::new(&super::Alone::default())
     }
 
-    /// This node.
-    #[must_use]
-    pub fn me(&self) -> NodeId {
-        self.me
-    }
-
-    /// Whether there may be others.
+    /// Whether there may be any.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         self.is_shared
     }
 
-    /// A lease was renewed for `lease`, asked for at `asked_at`: it holds from then at least.
+    /// A lease was renewed for `span`, asked for at `asked_at`.
     pub fn learn(&self, lease: &Lease, asked_at: Instant, span: Span) {
         if !self.is_shared {
             return;
         }
         self.known.send_if_modified(|known| {
             let is_first = known.takes_part_from.is_none();
-            let others = lease.alive.iter().any(|node| *node != self.me);
             if is_first {
                 // The others renew within one lease, and hear of this node then.
-                let from = if others { asked_at.plus(span) } else { asked_at };
-                known.takes_part_from = Some(from);
+                let others = lease.alive.iter().any(|node| *node != self.me);
+                known.takes_part_from = Some(if others { asked_at.plus(span) } else { asked_at });
             }
-            known.holds_until = Some(asked_at.plus(span));
             let moved = *known.alive != *lease.alive;
             if moved {
                 known.alive = lease.alive.as_slice().into();
@@ -109,20 +95,7 @@ impl Membership {
         });
     }
 
-    /// The lease has ended, or is given up: nothing is done under it any more.
-    pub fn end(&self) {
-        if self.is_shared {
-            self.known.send_modify(|known| known.holds_until = Some(Instant::from_ms(i64::MIN)));
-        }
-    }
-
-    /// Whether this node's lease certainly holds. To be asked right before each call that leaves.
-    #[must_use]
-    pub fn may_act(&self, now: Instant) -> bool {
-        self.known.borrow().holds_until.is_none_or(|until| now < until)
-    }
-
-    /// This node's part of what is shared; none while it does not take one yet, or any more.
+    /// This node's part of what is shared; none while it does not take one yet.
     #[must_use]
     pub fn part(&self, now: Instant) -> Option<Part> {
         if !self.is_shared {
@@ -130,10 +103,9 @@ impl Membership {
         }
         let known = self.known.borrow();
         let takes = known.takes_part_from.is_some_and(|from| from <= now);
-        let holds = known.holds_until.is_none_or(|until| now < until);
         let place = known.alive.iter().position(|node| *node == self.me)?;
         let (place, of) = (u32::try_from(place).ok()?, u32::try_from(known.alive.len()).ok()?);
-        (takes && holds).then_some(Part { place, of })
+        takes.then_some(Part { place, of })
     }
 
     /// From when on this node takes its part, where that is still to come.
@@ -223,25 +195,21 @@ mod tests {
     const SPAN: Span = Span::from_s(10);
 
     #[test]
-    fn a_node_acts_while_its_lease_holds_and_takes_its_part_once_the_others_know() {
-        let one = Membership::new(&One(5));
-        assert!(!one.may_act(at(0)) && one.part(at(0)).is_none(), "no lease yet");
+    fn a_node_takes_its_part_once_the_others_know_of_it() {
+        let one = Peers::new(&One(5));
+        assert!(one.part(at(0)).is_none(), "no lease yet");
         one.learn(&lease(&[5]), at(0), SPAN);
-        assert!(one.may_act(at(9)) && !one.may_act(at(10)));
         assert_eq!(one.part(at(0)), Some(Part::WHOLE), "nobody else has to make room");
-        let second = Membership::new(&One(7));
+        let second = Peers::new(&One(7));
         second.learn(&lease(&[5, 7]), at(1), SPAN);
         second.learn(&lease(&[5, 7]), at(6), SPAN);
         assert_eq!((second.part(at(10)), second.takes_part_from(at(10))), (None, Some(at(11))));
         assert_eq!(second.part(at(11)), Some(Part { place: 1, of: 2 }));
-        assert_eq!(second.part(at(16)), None, "the lease has ended");
         one.learn(&lease(&[5, 7]), at(5), SPAN);
         assert_eq!(one.part(at(5)), Some(Part { place: 0, of: 2 }), "room is made at once");
-        one.end();
-        assert!(!one.may_act(at(6)) && one.part(at(6)).is_none());
-        let alone = Membership::alone();
-        alone.end();
-        assert!(alone.may_act(at(1_000_000)) && alone.part(at(0)) == Some(Part::WHOLE));
+        one.learn(&lease(&[5]), at(20), SPAN);
+        assert_eq!(one.part(at(20)), Some(Part::WHOLE));
+        assert_eq!(Peers::none().part(at(0)), Some(Part::WHOLE));
     }
 
     #[test]
@@ -259,9 +227,9 @@ mod tests {
         let names: Vec<String> = (0..3_000).map(|n| format!("webhook we_{n}")).collect();
         let who = |nodes: &[i64], name: &str| {
             let preferred = nodes.iter().filter(|me| {
-                let member = Membership::new(&One(**me));
-                member.learn(&lease(nodes), at(0), SPAN);
-                member.is_preferred(name)
+                let peers = Peers::new(&One(**me));
+                peers.learn(&lease(nodes), at(0), SPAN);
+                peers.is_preferred(name)
             });
             let preferred: Vec<_> = preferred.collect();
             assert_eq!(preferred.len(), 1, "one alone takes a duty");
