@@ -11,6 +11,7 @@ use super::clock::Clocks;
 use super::desk::{Context, Desk, UnderWay};
 use super::front::Refusal;
 use super::ids::RisingIds;
+use super::retention::Passes;
 use super::settings::Settings;
 use crate::model::{Clock, Instant, ScopeId, Span};
 use crate::providers::outbound::Outbound;
@@ -50,6 +51,8 @@ pub struct Engine {
     desks: Mutex<BTreeMap<ScopeId, Arc<Open>>>,
     /// Shared while a scope is being opened, held alone while one is being let go.
     opening: RwLock<()>,
+    /// Which scopes were looked through for what is old.
+    passes: Arc<Passes>,
 }
 
 /// A scope's desk, opened once by whoever comes first.
@@ -93,6 +96,7 @@ impl Engine {
             beside: setup.beside,
             desks: Mutex::default(),
             opening: RwLock::default(),
+            passes: Arc::default(),
         });
         let all = !engine.context.store.was_clean();
         engine.wake_scopes(all).await?;
@@ -163,6 +167,34 @@ impl Engine {
         if let Err(error) = self.context.store.tidy(now).await {
             tracing::warn!(%error, "the store could not tidy up");
         }
+        if let Err(error) = self.drop_old(now).await {
+            tracing::warn!(%error, "what is old is not dropped now");
+        }
+    }
+
+    /// Begins to let go of what is old: in the scopes that are open, and in one that nobody has used for
+    /// long.
+    async fn drop_old(&self, now: Instant) -> Result<(), StoreError> {
+        let kept = self.context.settings.retention;
+        let registry = self.context.store.registry();
+        if let Some(kept) = kept.idempotency {
+            registry.drop_kept(Instant::from_ms(now.ms().saturating_sub(kept.ms()))).await?;
+        }
+        let open: Vec<_> = self.desks().values().filter_map(|open| open.desk.get().cloned()).collect();
+        for desk in &open {
+            self.passes.begin(desk);
+        }
+        if kept.messages.is_some() || kept.events.is_some() {
+            let scopes = registry.scopes().await?;
+            let closed = scopes.iter().map(|row| row.id).filter(|id| !self.desks().contains_key(id));
+            if let Some(id) = self.passes.neglected(closed, now) {
+                let scope = self.context.store.scope(id).await?;
+                if let Ok(desk) = self.desk(&scope).await {
+                    self.passes.begin(&desk);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes a desk out of those that are open, unless somebody has it in hand.

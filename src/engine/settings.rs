@@ -1,6 +1,7 @@
 //! The engine's settings.
 
 use super::breaker::BreakerSettings;
+use super::retention::Retention;
 
 /// What an operator can set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,10 +10,16 @@ pub struct Settings {
     pub public_url: String,
     /// The figures of the breakers.
     pub breaker: BreakerSettings,
+    /// How long what is done with is kept.
+    pub retention: Retention,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { public_url: "http://127.0.0.1:8080".to_owned(), breaker: BreakerSettings::default() }
+        Settings {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            breaker: BreakerSettings::default(),
+            retention: Retention::default(),
+        }
     }
 }

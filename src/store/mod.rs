@@ -20,6 +20,7 @@ mod nodes;
 mod page;
 mod peers;
 mod registry;
+mod retention;
 pub mod rows;
 mod scope;
 pub mod seal;
@@ -38,6 +39,7 @@ pub use peers::{Known, Part, Peers};
 pub use registry::{
     KeyRow, NewScope, Registry, RegistryAudit, RegistryChange, RegistryCommitted, ScopeRow, TenantRow,
 };
+pub use retention::{Dropped, Old, Pruned, PrunedAudit};
 pub use scope::{Answer, ScopeRows, Store};
 
 /// How long after its beginning the counter of a quota's window is kept: longer than any window that

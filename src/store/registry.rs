@@ -146,8 +146,8 @@ pub trait Registry: Send + Sync {
     fn audit(&self, scope: ScopeId, page: Page) -> Answer<'_, Listed<AuditRow>>;
     /// Subjects of a scope that were erased.
     fn erased(&self, scope: ScopeId) -> Answer<'_, Vec<super::rows::SubjectId>>;
-    /// Drops kept answers that are old enough. `now` is real time.
-    fn drop_old(&self, now: Instant) -> Answer<'_, ()>;
+    /// Drops answers that were kept before this, in real time.
+    fn drop_kept(&self, before: Instant) -> Answer<'_, ()>;
     /// Leaves word when a scope's file wants to be opened next.
     fn set_wake_at(&self, scope: ScopeId, at: Option<Instant>) -> Answer<'_, ()>;
 }

@@ -16,7 +16,9 @@ use super::rows::{
     VersionName, VersionRow,
 };
 use super::seal::Scope;
-use super::{Alone, Change, Committed, Generation, Listed, Nodes, Page, Position, StoreError};
+use super::{
+    Alone, Change, Committed, Dropped, Generation, Listed, Nodes, Old, Page, Position, PrunedAudit, StoreError,
+};
 
 /// What a call of the store gives, some time later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -35,8 +37,8 @@ pub trait Store: Send + Sync {
     /// Whether the store was closed cleanly the last time. After an unclean stop every scope is to
     /// be opened once, since `wake_at` in the registry may be too late.
     fn was_clean(&self) -> bool;
-    /// Closes scopes that nobody holds and that were not used for five minutes, drops kept answers
-    /// and early receipts that are old enough, and counters of quotas whose window began more than
+    /// Closes scopes that nobody holds and that were not used for five minutes, drops early receipts
+    /// that are old enough, and counters of quotas whose window began more than
     /// [`super::USAGE_KEPT`] ago (what is held stays), merges look-ups. `now` is real time. To be called
     /// about each half minute.
     fn tidy(&self, now: Instant) -> Answer<'_, ()>;
@@ -218,6 +220,22 @@ pub trait ScopeRows: Send + Sync {
     fn unclaim(&self, name: &str) -> Answer<'_, ()> {
         let _ = name;
         Box::pin(async { Ok(()) })
+    }
+
+    /// Drops some of what is old: looks at `limit` rows at most, and drops of these what may go.
+    fn drop_old(&self, what: Old, limit: u32) -> Answer<'_, Dropped> {
+        let _ = (what, limit);
+        Box::pin(async { Ok(Dropped::default()) })
+    }
+    /// Positions of messages that were dropped and whose journal is there, in order, those after `after`
+    /// alone.
+    fn dropped_with_journal(&self, after: Position, limit: u32) -> Answer<'_, Vec<Position>> {
+        let _ = (after, limit);
+        Box::pin(async { Ok(Vec::new()) })
+    }
+    /// Where the chains of the audit begin.
+    fn pruned(&self) -> Answer<'_, PrunedAudit> {
+        Box::pin(async { Ok(PrunedAudit::default()) })
     }
 
     /// The sealed keys of these subjects; nothing for those without one.

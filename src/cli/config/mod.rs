@@ -14,7 +14,9 @@ use serde_yaml::Value;
 
 use place::{Place, find};
 use reader::{Raw, Reader};
-pub(crate) use value::{BaseUrl, Bytes, Count, Listen, LogFormat, LogLevel, Percent};
+pub(crate) use value::{
+    AnswersKeptFor, BaseUrl, Bytes, Count, KeptFor, Listen, LogFormat, LogLevel, Percent,
+};
 
 use super::{CliError, terminal};
 use crate::api::sizes::{SIZES, Sizes};
@@ -47,6 +49,7 @@ pub(crate) struct Config {
     pub(crate) providers: Calls,
     pub(crate) breaker: Breaker,
     pub(crate) webhooks: Webhooks,
+    pub(crate) retention: Retention,
     pub(crate) log: Log,
 }
 
@@ -100,6 +103,30 @@ pub(crate) struct Webhooks {
     pub(crate) later_tries_max: Count,
 }
 
+/// `retention`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Retention {
+    pub(crate) messages: KeptFor,
+    pub(crate) events: KeptFor,
+    pub(crate) idempotency: AnswersKeptFor,
+    pub(crate) audit: KeptFor,
+}
+
+impl Retention {
+    /// A message holds the first answer to its request.
+    fn fault(self) -> Option<Raw> {
+        let message = match (self.messages.0, self.idempotency.0) {
+            (Some(_), None) => "must be `never` as `idempotency` is: a message holds the answer to its request",
+            (Some(messages), Some(answers)) if messages < answers => {
+                "must not be shorter than `idempotency`: a message holds the answer to its request"
+            }
+            _ => return None,
+        };
+        let path = vec!["retention".to_owned(), "messages".to_owned()];
+        Some(Raw { path, is_name: false, message: message.to_owned() })
+    }
+}
+
 /// `log`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Log {
@@ -142,6 +169,7 @@ impl Config {
         let defaults: Value = serde_yaml::from_str(DEFAULT).map_err(|error| vec![syntax(&error)])?;
         let mut raw = Vec::new();
         let config = Reader::whole(&given, &defaults, &mut raw, read);
+        raw.extend(config.retention.fault());
         if raw.is_empty() {
             return Ok(config);
         }
@@ -179,6 +207,12 @@ fn read(r: &mut Reader<'_>) -> Config {
             calls: calls(r),
             first_tries_max: r.get("first_tries_max"),
             later_tries_max: r.get("later_tries_max"),
+        }),
+        retention: r.section("retention", |r| Retention {
+            messages: r.get("messages"),
+            events: r.get("events"),
+            idempotency: r.get("idempotency"),
+            audit: r.get("audit"),
         }),
         log: r.section("log", |r| Log { level: r.get("level"), format: r.get("format") }),
     };
@@ -294,6 +328,7 @@ webhooks:
   connect_timeout: 3x
 log: loud
 data: [a]
+retention: { messages: 90, events: 1y, idempotency: 23h, audit: always }
 ";
         let faults = Config::of(text).unwrap_err();
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
@@ -309,6 +344,24 @@ data: [a]
         9:6: log: `log` holds settings of its own; write them below it, indented
         10:7: data: must be a path
         ");
+    }
+
+    #[test]
+    fn a_message_is_kept_as_long_as_the_answer_that_it_holds() {
+        for (text, told) in [
+            ("retention: {messages: 26h}", None),
+            ("retention: {messages: 25h}", None),
+            ("retention: {messages: 24h}", Some("1:23: retention.messages: must not be shorter than `idempotency`")),
+            ("retention: {messages: 9d, idempotency: never}", Some("1:23: retention.messages: must be `never` as")),
+            ("retention: {messages: never, idempotency: never}", None),
+        ] {
+            let faults = Config::of(text).err().unwrap_or_default();
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            match told {
+                None => assert!(faults.is_empty(), "{text}: {faults:?}"),
+                Some(told) => assert!(faults.len() == 1 && faults[0].starts_with(told), "{text}: {faults:?}"),
+            }
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Settings, in the form in which the rooms take them.
 
-use super::{Breaker, Calls, Count, Limits, Webhooks};
+use super::{Breaker, Calls, Count, KeptFor, Limits, Retention, Webhooks};
 use crate::api;
 use crate::api::conventions::limit::Rate;
 use crate::cli::node;
+use crate::engine;
 use crate::engine::BreakerSettings;
 use crate::model::Span;
 use crate::webhooks;
@@ -56,6 +57,24 @@ impl Breaker {
             open_for: span(self.open_for),
             open_for_max: span(self.open_for_max),
             successes_to_close: self.successes_to_close.0.get(),
+        }
+    }
+}
+
+impl KeptFor {
+    /// As a span; none for ever.
+    pub(crate) fn span(self) -> Option<Span> {
+        self.0.map(span)
+    }
+}
+
+impl Retention {
+    /// For the engine.
+    pub(crate) fn settings(self) -> engine::Retention {
+        engine::Retention {
+            messages: self.messages.span(),
+            events: self.events.span(),
+            idempotency: self.idempotency.0.map(span),
         }
     }
 }

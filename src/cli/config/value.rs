@@ -94,6 +94,41 @@ impl Setting for Duration {
     }
 }
 
+/// How long something is kept; none for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct KeptFor(pub(crate) Option<Duration>);
+
+/// The word for what is kept for ever.
+const NEVER: &str = "never";
+
+impl Setting for KeptFor {
+    fn read(value: &Value) -> Result<KeptFor, String> {
+        match value {
+            Value::String(text) if text == NEVER => Ok(KeptFor(None)),
+            Value::String(_) => Duration::read(value).map(|kept| KeptFor(Some(kept))),
+            _ => Err("must be a duration, such as `90d`, or `never`".to_owned()),
+        }
+    }
+}
+
+/// How long answers are kept; not shorter than callers are promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct AnswersKeptFor(pub(crate) Option<Duration>);
+
+/// How long callers can rely on an answer being given again.
+const ANSWERS_KEPT_MIN: Duration = Duration::from_secs(24 * 3_600);
+
+impl Setting for AnswersKeptFor {
+    fn read(value: &Value) -> Result<AnswersKeptFor, String> {
+        match KeptFor::read(value)? {
+            KeptFor(Some(kept)) if kept < ANSWERS_KEPT_MIN => {
+                Err("must be `24h` or longer, which callers are promised, or `never`".to_owned())
+            }
+            KeptFor(kept) => Ok(AnswersKeptFor(kept)),
+        }
+    }
+}
+
 impl Setting for String {
     fn read(value: &Value) -> Result<String, String> {
         match value {

@@ -114,6 +114,7 @@ impl Node {
             settings: engine::Settings {
                 public_url: settings.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
                 breaker: settings.breaker,
+                retention: settings.retention,
             },
             beside: Arc::new(WebhookWorkers(Arc::clone(&webhooks))),
         })

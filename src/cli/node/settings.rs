@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api;
-use crate::engine::BreakerSettings;
+use crate::engine::{BreakerSettings, Retention};
 use crate::model::Instant;
 use crate::providers::outbound;
 use crate::store::seal::SystemRandom;
@@ -34,6 +34,8 @@ pub struct NodeSettings {
     pub webhooks: webhooks::Settings,
     /// The figures of the breakers.
     pub breaker: BreakerSettings,
+    /// How long what is done with is kept.
+    pub retention: Retention,
     /// Limits of the REST surface.
     pub api: api::Settings,
 }
@@ -75,6 +77,7 @@ impl NodeSettings {
             webhook_calls: Calls::default(),
             webhooks: webhooks::Settings::default(),
             breaker: BreakerSettings::default(),
+            retention: Retention::default(),
             api: api::Settings::default(),
         }
     }

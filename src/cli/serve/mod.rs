@@ -98,6 +98,7 @@ fn node_settings(config: &Config) -> NodeSettings {
         webhook_calls: config.webhooks.calls.calls(),
         webhooks: config.webhooks.settings(),
         breaker: config.breaker.settings(),
+        retention: config.retention.settings(),
         api: config.limits.settings(),
     }
 }

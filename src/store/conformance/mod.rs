@@ -7,6 +7,7 @@ mod changes;
 mod lists;
 mod lookups;
 mod objects;
+mod retention;
 mod scopes;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub(super) use changes::*;
 pub(super) use lists::*;
 pub(super) use lookups::*;
 pub(super) use objects::*;
+pub(super) use retention::*;
 pub(super) use scopes::*;
 
 /// A back end under test, with one place where its data is.
@@ -82,6 +84,20 @@ macro_rules! conformance {
     };
 }
 pub(super) use conformance;
+
+/// Makes a test of each case about dropping what is old, for a back end that does.
+macro_rules! retention_conformance {
+    ($backend:expr) => {
+        $crate::store::conformance::conformance! { $backend;
+            old_messages_go_with_all_that_is_theirs
+            what_is_still_to_be_delivered_stays
+            old_events_go_without_their_messages
+            old_answers_go_and_their_keys_are_free
+            old_answers_of_the_registry_go
+        }
+    };
+}
+pub(super) use retention_conformance;
 
 /// The start of all times in the tests: a Monday.
 pub(super) const T0: i64 = 1_767_614_400_000;

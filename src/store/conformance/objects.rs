@@ -451,12 +451,6 @@ pub(crate) async fn early_receipts_wait(backend: &dyn Backend) {
     assert!(scope.early_receipts("gateway", "c").await.unwrap().is_empty());
     assert_eq!(scope.early_receipts("gateway", "b").await.unwrap().len(), 1);
     assert!(scope.idempotency(kept(1, 1).key).await.unwrap().is_some());
-    // A kept answer stays a day at least, and goes.
-    store.tidy(at(24 * 3_600_000)).await.unwrap();
-    assert!(scope.idempotency(kept(1, 1).key).await.unwrap().is_some());
-    store.tidy(at(26 * 3_600_000)).await.unwrap();
-    assert!(scope.idempotency(kept(1, 1).key).await.unwrap().is_none());
-    written(&scope, Change::keeping(kept(1, 2))).await;
 }
 
 pub(crate) async fn the_clock_is_kept(backend: &dyn Backend) {

@@ -54,11 +54,11 @@ pub(super) async fn open_writer(path: &Path, schema: &Schema) -> Result<SqliteCo
     Ok(conn)
 }
 
-/// Opens a file of the newest schema for reading alone.
+/// Opens a file for reading alone, also one that has yet to be migrated.
 pub(super) async fn open_reader(path: &Path, schema: &Schema) -> Result<SqliteConnection, StoreError> {
     refuse_foreign(path)?;
     let mut conn = reading(path).connect().await.map_err(|error| open_error(&error, path))?;
-    migrate::require_newest(&mut conn, path, schema).await?;
+    migrate::require_readable(&mut conn, path, schema).await?;
     Ok(conn)
 }
 

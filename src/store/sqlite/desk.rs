@@ -13,6 +13,7 @@ use super::encode::{Heads, Statements};
 use super::error::{Fault, write_error};
 use super::rare;
 use super::read::kept_row;
+use super::retention::Drops;
 use super::shared::Shared;
 use super::statement::{Bulk, Rows};
 use crate::store::lookup::{self, Entry, Kind};
@@ -59,6 +60,8 @@ pub(super) struct Desk {
     pub(super) batch_entries: usize,
     /// A merge could not go on; it is tried again after the next batch or tidying.
     pub(super) stalled: bool,
+    /// How far dropping what is old has come.
+    pub(super) drops: Drops,
 }
 
 impl Desk {

@@ -17,12 +17,8 @@ use crate::store::{StoreError, USAGE_KEPT};
 const MERGE_CHUNK: usize = 1_024;
 /// From how many entries on an idle scope merges.
 const MERGE_IDLE_ENTRIES: usize = 4_096;
-/// How long the answer to a request is kept.
-pub(super) const KEPT_MS: i64 = 25 * 60 * 60 * 1_000;
 /// How long a receipt waits for its send.
 const EARLY_RECEIPT_MS: i64 = 10 * 60 * 1_000;
-/// How many kept answers are dropped in one transaction.
-const DROP_CHUNK: i64 = 2_000;
 /// In how many steps the whole of the look-ups is gone through for entries of dropped answers.
 const SWEEP_STEPS: i64 = 256;
 /// How often an erasure tries to empty the log while somebody reads in it.
@@ -138,8 +134,9 @@ impl Desk {
     }
 
     async fn tidy_rows(&mut self, now: Instant, idle: bool, step: i64) -> Result<(), StoreError> {
-        self.drop_old(now).await?;
+        self.drop_old_books(now).await?;
         self.sweep(step.rem_euclid(SWEEP_STEPS)).await?;
+        self.sweep_dropped().await?;
         if idle {
             // Begins one; the writer goes on with it while nothing else waits.
             self.merge_some(MERGE_IDLE_ENTRIES).await;
@@ -149,20 +146,7 @@ impl Desk {
         Ok(())
     }
 
-    async fn drop_old(&mut self, now: Instant) -> Result<(), StoreError> {
-        let kept = "DELETE FROM idempotency WHERE n IN (SELECT n FROM idempotency ORDER BY n LIMIT $1) \
-                    AND at < $2";
-        loop {
-            let dropped = sqlx::query(kept)
-                .bind(DROP_CHUNK)
-                .bind(now.ms() - KEPT_MS)
-                .execute(&mut self.conn)
-                .await
-                .map_err(|error| write_error(&error))?;
-            if dropped.rows_affected() < DROP_CHUNK as u64 {
-                break;
-            }
-        }
+    async fn drop_old_books(&mut self, now: Instant) -> Result<(), StoreError> {
         for (old, before) in [
             ("DELETE FROM early_receipt WHERE at < $1", now.ms() - EARLY_RECEIPT_MS),
             ("DELETE FROM usage WHERE start < $1", now.ms() - USAGE_KEPT.ms()),
@@ -183,10 +167,11 @@ impl Desk {
         let to = if step == SWEEP_STEPS - 1 { i64::MAX } else { from.saturating_add(width) };
         sqlx::query(
             "DELETE FROM lookup WHERE kind = 0 AND hash BETWEEN $1 AND $2 \
-             AND n < (SELECT coalesce(min(n), 0) FROM idempotency)",
+             AND n < coalesce((SELECT min(n) FROM idempotency), $3)",
         )
         .bind(from)
         .bind(to)
+        .bind(self.heads.idempotency)
         .execute(&mut self.conn)
         .await
         .map(drop)

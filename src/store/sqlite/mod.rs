@@ -22,6 +22,7 @@ mod rare;
 mod read;
 mod registry;
 mod registry_rows;
+mod retention;
 mod scope;
 mod shared;
 mod statement;

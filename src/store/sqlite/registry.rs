@@ -362,11 +362,11 @@ impl Registry for SqliteRegistry {
         })
     }
 
-    fn drop_old(&self, now: Instant) -> Answer<'_, ()> {
+    fn drop_kept(&self, before: Instant) -> Answer<'_, ()> {
         Box::pin(async move {
             let mut guard = self.writer.lock().await;
             query("DELETE FROM idempotency WHERE at < $1")
-                .bind(now.ms() - super::merge::KEPT_MS)
+                .bind(before.ms())
                 .execute(open(&mut guard)?)
                 .await
                 .map(drop)

@@ -1,5 +1,6 @@
 //! A scope's file: opened, read, written, closed.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ use super::encode::Heads;
 use super::error::{open_error, read_error};
 use super::migrate;
 use super::read::{Reader, bytes};
+use super::retention::Drops;
 use super::shared::Shared;
 use super::writer::Writer;
 use crate::model::{Channel, Id, Instant, ScopeId, kinds};
@@ -26,7 +28,10 @@ use crate::store::rows::{
     StoredAttempt, StoredEvent, StoredJournal, StoredMessage, SubjectId, UsageRow, VersionKind, VersionName,
     VersionRow,
 };
-use crate::store::{Answer, Change, Committed, Listed, Page, Position, Positioned, ScopeRows, StoreError};
+use crate::store::{
+    Answer, Change, Committed, Dropped, Listed, Old, Page, Position, Positioned, PrunedAudit, ScopeRows,
+    StoreError,
+};
 
 /// The most connections that read at once.
 const READERS_MAX: u32 = 4;
@@ -82,9 +87,10 @@ impl SqliteScope {
             merge: None,
             batch_entries: 0,
             stalled: false,
+            drops: Drops::default(),
         };
         let writer = Writer::start(desk, Checkpoints::new(path));
-        Ok(SqliteScope::of(Reader { pool, shared }, Some(writer)))
+        Ok(SqliteScope::of(Reader { pool, shared, has_pruned: true }, Some(writer)))
     }
 
     /// Opens the file for reading alone, while another process may write it.
@@ -93,8 +99,10 @@ impl SqliteScope {
         let heads = heads(&mut conn).await.map_err(|error| open_error(&error, path))?;
         let shared = Arc::new(Shared::new(heads.event - 1));
         read_tail(&mut conn, &shared).await?;
+        let has_pruned =
+            migrate::has_table(&mut conn, "pruned").await.map_err(|error| open_error(&error, path))?;
         let pool = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(connect::reading(path));
-        Ok(SqliteScope::of(Reader { pool, shared }, None))
+        Ok(SqliteScope::of(Reader { pool, shared, has_pruned }, None))
     }
 
     fn of(reader: Reader, writer: Option<Writer>) -> SqliteScope {
@@ -147,8 +155,14 @@ impl SqliteScope {
     }
 }
 
-/// The next position of each table.
+/// The next position of each table. A file that is read beside a server may be of a schema without
+/// dropped rows.
 async fn heads(conn: &mut SqliteConnection) -> Result<Heads, sqlx::Error> {
+    let mut given: HashMap<String, Position> = HashMap::new();
+    if migrate::has_table(conn, "head").await? {
+        let rows = sqlx::query("SELECT name, n FROM head").fetch_all(&mut *conn).await?;
+        given.extend(rows.iter().map(|row| (row.get(0), row.get(1))));
+    }
     let row = sqlx::query(
         "SELECT (SELECT max(n) FROM message), (SELECT max(n) FROM journal), (SELECT max(n) FROM event), \
                 (SELECT max(n) FROM attempt), (SELECT max(n) FROM outcome), (SELECT max(n) FROM idempotency), \
@@ -160,13 +174,14 @@ async fn heads(conn: &mut SqliteConnection) -> Result<Heads, sqlx::Error> {
     .fetch_one(conn)
     .await?;
     let next = |column: usize| row.get::<Option<i64>, _>(column).unwrap_or_default() + 1;
+    let after = |name: &str, column: usize| next(column).max(given.get(name).map_or(1, |n| n + 1));
     Ok(Heads {
-        message: next(0),
-        journal: next(1),
-        event: next(2),
-        attempt: next(3),
-        outcome: next(4),
-        idempotency: next(5),
+        message: after("message", 0),
+        journal: after("journal", 1),
+        event: after("event", 2),
+        attempt: after("attempt", 3),
+        outcome: after("outcome", 4),
+        idempotency: after("idempotency", 5),
         subject: next(6),
         delivery: next(7),
         rare: next(8).max(next(9)).max(next(10)),
@@ -466,6 +481,21 @@ impl ScopeRows for SqliteScope {
 
     fn audit_after(&self, after: Position, limit: u32) -> Answer<'_, Vec<Positioned<AuditRow>>> {
         Box::pin(self.reading().audit_after(after, limit))
+    }
+
+    fn drop_old(&self, what: Old, limit: u32) -> Answer<'_, Dropped> {
+        match &self.writer {
+            Some(writer) => Box::pin(writer.drop_old(what, limit)),
+            None => Box::pin(std::future::ready(Err(StoreError::Closing))),
+        }
+    }
+
+    fn dropped_with_journal(&self, after: Position, limit: u32) -> Answer<'_, Vec<Position>> {
+        Box::pin(self.reading().dropped_with_journal(after, limit))
+    }
+
+    fn pruned(&self) -> Answer<'_, PrunedAudit> {
+        Box::pin(self.reading().pruned())
     }
 
     fn subjects(&self, ids: &[SubjectId]) -> Answer<'_, Vec<(SubjectId, Vec<u8>)>> {

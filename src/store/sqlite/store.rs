@@ -175,7 +175,7 @@ impl SqliteStore {
                 Err(error) => return Err(error),
             }
         }
-        self.registry.drop_old(now).await
+        Ok(())
     }
 
     async fn closed(&self) -> Result<(), StoreError> {

@@ -13,8 +13,8 @@ use super::scope::SqliteScope;
 use super::{Options, SqliteStore, open, open_registry};
 use crate::model::ScopeId;
 use crate::store::conformance::{
-    Backend, at, begins, conflicts, conformance, id, kept, key, live, message, newest, scope, step, stored,
-    tenant, written,
+    Backend, at, begins, conflicts, conformance, id, kept, key, live, message, newest, retention_conformance,
+    scope, step, stored, tenant, written,
 };
 use crate::store::rows::SubjectId;
 use crate::store::seal::Randomness;
@@ -102,6 +102,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 conformance!(InFolder::new());
+retention_conformance!(InFolder::new());
 
 async fn database(path: &Path, sql: &'static str) {
     let mut conn =
@@ -161,16 +162,16 @@ async fn a_newer_schema_is_refused() {
     store.close().await.unwrap();
     drop(store);
     let file = place.data().join(format!("scopes/{scope_id}.db"));
-    database(&file, "PRAGMA user_version = 99").await;
+    database(&file, "PRAGMA user_version = 99; UPDATE schema SET needs = 99").await;
     let store = place.open().await.unwrap();
     let Err(error) = store.scope(scope_id).await else { panic!("was opened") };
-    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 2, .. }), "{error}");
     // The other scope of the tenant is not touched by that.
     let other = store.registry().scopes().await.unwrap().iter().find(|row| row.id != scope_id).unwrap().id;
     assert!(store.scope(other).await.is_ok());
     store.close().await.unwrap();
     drop(store);
-    database(&place.data().join("registry.db"), "PRAGMA user_version = 99").await;
+    database(&place.data().join("registry.db"), "PRAGMA user_version = 99; UPDATE schema SET needs = 99").await;
     assert!(matches!(place.refusal().await, StoreError::NewerSchema { .. }));
 }
 

@@ -14,7 +14,7 @@ use super::desk::Desk;
 use super::shared::Shared;
 use crate::model::Instant;
 use crate::store::lookup::MERGE_ENTRIES;
-use crate::store::{Change, Committed, MessageStep, StoreError};
+use crate::store::{Change, Committed, Dropped, MessageStep, Old, StoreError};
 
 /// How many changes wait at most.
 const QUEUE_CHANGES_MAX: usize = 8_192;
@@ -24,6 +24,7 @@ enum Work {
     Commit(Box<Job>),
     Tidy(Instant, oneshot::Sender<Result<(), StoreError>>),
     Merge(oneshot::Sender<()>),
+    Drop(Old, u32, oneshot::Sender<Result<Dropped, StoreError>>),
     #[cfg(test)]
     Run(&'static str, oneshot::Sender<Result<(), StoreError>>),
     Close(oneshot::Sender<()>),
@@ -78,7 +79,14 @@ impl Writer {
         answered.await.unwrap_or(Err(StoreError::Closing))
     }
 
-    /// Drops what is old.
+    /// Drops some of what is old.
+    pub(super) async fn drop_old(&self, what: Old, limit: u32) -> Result<Dropped, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Work::Drop(what, limit, answer)).await.map_err(|_| StoreError::Closing)?;
+        answered.await.unwrap_or(Err(StoreError::Closing))
+    }
+
+    /// Does the housekeeping.
     pub(super) async fn tidy(&self, now: Instant) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
         self.queue.send(Work::Tidy(now, answer)).await.map_err(|_| StoreError::Closing)?;
@@ -207,6 +215,14 @@ impl Task {
             Some(Work::Merge(answer)) => {
                 desk.merge_all().await;
                 let _ = answer.send(());
+            }
+            Some(Work::Drop(what, limit, answer)) => {
+                // The next batch fills meanwhile.
+                self.committing = Some(tokio::spawn(async move {
+                    let _ = answer.send(desk.drop_old(what, limit).await);
+                    desk
+                }));
+                return false;
             }
             #[cfg(test)]
             Some(Work::Run(sql, answer)) => {

@@ -328,6 +328,20 @@ impl Reader {
         self.all(question, rows::journal).await
     }
 
+    pub(crate) async fn dropped_with_journal(
+        &self,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<Position>, StoreError> {
+        let question = Question::new("SELECT DISTINCT j.message FROM journal j")
+            .and("j.message > ?", after)
+            .end(
+                "AND NOT EXISTS (SELECT 1 FROM message m WHERE m.n = j.message) ORDER BY j.message LIMIT ?",
+                i64::from(limit),
+            );
+        self.all(question, rows::position).await
+    }
+
     pub(crate) async fn largest_id(&self) -> Result<u128, StoreError> {
         let mut largest = 0;
         for sql in LARGEST_IDS {

@@ -21,6 +21,8 @@ use crate::store::{Listed, Page, PageStart, Position, Positioned, StoreError};
 pub(super) struct Reader {
     pub(super) pool: SqlitePool,
     pub(super) shared: Arc<Shared>,
+    /// Whether the file can say that a part of its audit was removed.
+    pub(super) has_pruned: bool,
 }
 
 /// A query that is put together from fixed parts, with its arguments.

@@ -6,7 +6,7 @@ use crate::store::rows::{
     AddressHash, AuditRow, ClockRow, ConsentRow, ContactRow, EarlyReceiptRow, ProviderRow, ProviderStateRow,
     QuotaRow, SubjectId, UsageRow, VersionKind, VersionName, VersionRow,
 };
-use crate::store::{Listed, Page, Position, Positioned, StoreError};
+use crate::store::{Listed, Page, Position, Positioned, PrunedAudit, StoreError};
 
 use super::super::rare::version_kind_number;
 use rows::get;
@@ -17,8 +17,12 @@ const ASKED_CHUNK: usize = 500;
 const CONTACT: &str = "SELECT n, id, external_id, version, created_at, updated_at, doc, sealed FROM contact";
 const VERSION: &str = "SELECT v.n, v.name, v.version, v.id, v.created_at, v.doc FROM version v";
 const PROVIDER: &str = "SELECT n, id, name, version, created_at, doc, credentials FROM provider";
-const AUDIT: &str = "SELECT a.n, a.id, a.at, a.who, a.what, a.object, a.request, a.canonical, a.hash, p.hash \
-     FROM audit a LEFT JOIN audit p ON p.n = a.n - 1";
+const AUDIT: &str = "SELECT a.n, a.id, a.at, a.who, a.what, a.object, a.request, a.canonical, a.hash, \
+     coalesce(p.hash, g.hash) FROM audit a LEFT JOIN audit p ON p.n = a.n - 1 \
+     LEFT JOIN pruned g ON g.chain = 0 AND g.n = a.n - 1";
+/// The same of a file from before anything could be removed.
+const WHOLE_AUDIT: &str = "SELECT a.n, a.id, a.at, a.who, a.what, a.object, a.request, a.canonical, a.hash, \
+     p.hash FROM audit a LEFT JOIN audit p ON p.n = a.n - 1";
 
 impl Reader {
     pub(crate) async fn contact(&self, id: Id<kinds::Contact>) -> Result<Option<ContactRow>, StoreError> {
@@ -165,7 +169,7 @@ impl Reader {
     }
 
     pub(crate) async fn audit(&self, page: Page) -> Result<Listed<AuditRow>, StoreError> {
-        self.page(Question::new(AUDIT), "a.n", page, rows::audit_row).await
+        self.page(self.audit_question(), "a.n", page, rows::audit_row).await
     }
 
     pub(crate) async fn audit_after(
@@ -174,8 +178,23 @@ impl Reader {
         limit: u32,
     ) -> Result<Vec<Positioned<AuditRow>>, StoreError> {
         let question =
-            Question::new(AUDIT).and("a.n > ?", after).end("ORDER BY a.n LIMIT ?", i64::from(limit));
+            self.audit_question().and("a.n > ?", after).end("ORDER BY a.n LIMIT ?", i64::from(limit));
         self.all(question, rows::audit_row).await
+    }
+
+    fn audit_question(&self) -> Question {
+        Question::new(if self.has_pruned { AUDIT } else { WHOLE_AUDIT })
+    }
+
+    pub(crate) async fn pruned(&self) -> Result<PrunedAudit, StoreError> {
+        let mut pruned = PrunedAudit::default();
+        if self.has_pruned {
+            let question = Question::new("SELECT chain, before, entries, hash FROM pruned");
+            for (chain, row) in self.all(question, rows::pruned).await? {
+                *(if chain == 0 { &mut pruned.audit } else { &mut pruned.journals }) = Some(row);
+            }
+        }
+        Ok(pruned)
     }
 
     pub(crate) async fn subjects(&self, ids: &[SubjectId]) -> Result<Vec<(SubjectId, Vec<u8>)>, StoreError> {

@@ -10,7 +10,7 @@ use crate::store::rows::{
     MessageState, Names, NewAudit, OutcomeRow, ProviderRow, ProviderStateRow, QuotaRow, StoredAttempt,
     StoredEvent, StoredJournal, StoredMessage, SubjectId, UsageRow, UsageWindow, VersionName, VersionRow,
 };
-use crate::store::{NodeId, Position, Positioned, StoreError};
+use crate::store::{NodeId, Position, Positioned, Pruned, StoreError};
 
 /// A column; one that is not as the schema says is damage.
 pub(in crate::store::sqlite) fn get<'r, T>(row: &'r SqliteRow, column: usize) -> Result<T, StoreError>
@@ -356,4 +356,10 @@ pub(in crate::store::sqlite) fn audit_row(row: &SqliteRow) -> Result<Positioned<
 /// `id, sealed_key`.
 pub(super) fn subject(row: &SqliteRow) -> Result<(SubjectId, Vec<u8>), StoreError> {
     Ok((SubjectId(bytes(row, 0)?), get(row, 1)?))
+}
+
+/// Where a chain begins, and which.
+pub(super) fn pruned(row: &SqliteRow) -> Result<(i64, Pruned), StoreError> {
+    let pruned = Pruned { before: instant(row, 1)?, entries: get::<i64>(row, 2)? as u64, hash: bytes(row, 3)? };
+    Ok((get(row, 0)?, pruned))
 }
