@@ -232,6 +232,18 @@ impl Operator {
             .ok_or_else(unknown)
     }
 
+    /// Writes into the audit what was done beside the registry.
+    pub(crate) async fn note(
+        &self,
+        scope: Option<ScopeId>,
+        what: &str,
+        object_id: String,
+    ) -> Result<(), CliError> {
+        let audit = self.audit(scope, what, object_id)?;
+        self.registry.commit(RegistryChange { audit: vec![audit], ..RegistryChange::default() }).await?;
+        Ok(())
+    }
+
     fn audit(
         &self,
         scope: Option<ScopeId>,

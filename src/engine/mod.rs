@@ -45,4 +45,4 @@ pub use hub::{Beside, Engine, Setup};
 pub use retention::Retention;
 pub use settings::Settings;
 pub use tell::{plain_data, read_event};
-pub use verify::{Fault as AuditFault, Verified, verify};
+pub use verify::{Fault as AuditFault, Verified, verify, verify_some};

@@ -12,8 +12,8 @@ use crate::store::{Page, PageStart, Position, StoreError};
 /// The first row of a message that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Which message.
-    pub message: Id<kinds::Message>,
+    /// Which message; none where one was dropped and its transitions do not tell its id.
+    pub message: Option<Id<kinds::Message>>,
     /// The number of the transition at which it shows.
     pub seq: u64,
     /// What is wrong, in our own words.
@@ -30,6 +30,8 @@ pub struct Verified {
     /// Messages that other semantics than this program's made: their chain was checked, and they were
     /// not replayed.
     pub not_replayed: u64,
+    /// Messages that were dropped since: of these the chains alone are there, and were checked.
+    pub dropped: u64,
     /// The first fault of each message that has one.
     pub faults: Vec<Fault>,
 }
@@ -42,15 +44,80 @@ pub async fn verify(scope: &Scope) -> Result<Verified, StoreError> {
     let policies = Policies::default();
     let (mut verified, mut start) = (Verified::default(), PageStart::Newest);
     loop {
-        let page = scope.messages(Default::default(), Page { start, limit: 100 }).await?;
+        let page = scope.messages(Default::default(), Page { start, limit: PAGE }).await?;
         for message in &page.rows {
             verify_message(scope, &policies, &message.row, &mut verified).await?;
         }
         match page.rows.last() {
             Some(last) if page.has_more => start = PageStart::After(last.n),
-            _ => return Ok(verified),
+            _ => break,
         }
     }
+    let mut after = 0;
+    loop {
+        let dropped = scope.dropped_with_journal(after, PAGE).await?;
+        for n in &dropped {
+            verify_dropped(scope, *n, &mut verified).await?;
+        }
+        match dropped.last() {
+            Some(last) => after = *last,
+            None => return Ok(verified),
+        }
+    }
+}
+
+/// Checks some messages of a scope: the newest, and others from all over it. Not more than about
+/// `about`.
+///
+/// # Errors
+/// Where a row cannot be read at all.
+pub async fn verify_some(scope: &Scope, about: u32) -> Result<Verified, StoreError> {
+    let policies = Policies::default();
+    let mut verified = Verified::default();
+    let newest = scope.messages(Default::default(), Page { start: PageStart::Newest, limit: 1 }).await?;
+    let Some(top) = newest.rows.first().map(|row| row.n) else { return Ok(verified) };
+    let (each, mut seen) = (about.div_ceil(PLACES).max(1), Position::MAX);
+    for place in (1..=PLACES).rev() {
+        // Behind the last one that was looked at, where places lie close together.
+        let behind = (i128::from(top) * i128::from(place) / i128::from(PLACES) + 1).min(i128::from(seen));
+        let behind = Position::try_from(behind).unwrap_or(Position::MAX);
+        let behind = if place == PLACES { Position::MAX } else { behind };
+        let page = Page { start: PageStart::After(behind), limit: each };
+        for message in &scope.messages(Default::default(), page).await?.rows {
+            seen = message.n;
+            verify_message(scope, &policies, &message.row, &mut verified).await?;
+        }
+    }
+    Ok(verified)
+}
+
+/// Messages that are read at once.
+const PAGE: u32 = 100;
+/// From how many places of a scope some are looked at.
+const PLACES: u32 = 20;
+
+/// Checks the chain of a message that was dropped. What it was decided by is gone with it.
+async fn verify_dropped(scope: &Scope, n: Position, verified: &mut Verified) -> Result<(), StoreError> {
+    let rows = journal(scope, n).await?;
+    let mut chain = Chain::default();
+    let mut fault = None;
+    for row in &rows {
+        verified.transitions += u64::from(row.row.count);
+        if let Err(what) = chain.row(row) {
+            fault = Some(Fault { message: message_of(&rows), seq: row.row.seq, what });
+            break;
+        }
+    }
+    verified.dropped += 1;
+    verified.faults.extend(fault);
+    Ok(())
+}
+
+/// The id of a message, as its transitions tell it.
+fn message_of(rows: &[StoredJournal]) -> Option<Id<kinds::Message>> {
+    let body = Body::read(&rows.first()?.row.body).ok()?;
+    let line: serde_json::Value = serde_json::from_str(body.transitions.first()?).ok()?;
+    line["message_id"].as_str()?.parse().ok()
 }
 
 /// How often a message is looked at again that goes on while it is read.
@@ -93,8 +160,8 @@ struct Looked {
 async fn look(scope: &Scope, policies: &Policies, message: &StoredMessage) -> Result<Looked, StoreError> {
     let rows = journal(scope, message.n).await?;
     let plan = plan(scope, policies, message).await?;
-    let mut check = Check { plan, hash: NO_HASH, seq: 0, instance: None, replayed: true };
-    let fault = |seq, what| Some(Fault { message: message.row.id, seq, what });
+    let mut check = Check { plan, chain: Chain::default(), instance: None, replayed: true };
+    let fault = |seq, what| Some(Fault { message: Some(message.row.id), seq, what });
     let mut transitions = 0;
     for row in &rows {
         transitions += u64::from(row.row.count);
@@ -102,7 +169,7 @@ async fn look(scope: &Scope, policies: &Policies, message: &StoredMessage) -> Re
             return Ok(Looked { transitions, replayed: true, fault: fault(row.row.seq, what) });
         }
     }
-    let fault = check.end(message).err().and_then(|what| fault(check.seq, what));
+    let fault = check.end(message).err().and_then(|what| fault(check.chain.seq, what));
     Ok(Looked { transitions, replayed: check.replayed, fault })
 }
 
@@ -125,17 +192,21 @@ async fn plan(scope: &Scope, policies: &Policies, message: &StoredMessage) -> Re
     policies.of_message(scope, message.row.policy.as_ref(), &clear).await
 }
 
-/// The check of one message, row by row.
-struct Check {
-    plan: Plan,
+/// The chain of one message, row by row.
+struct Chain {
     hash: [u8; 32],
     seq: u64,
-    instance: Option<Instance>,
-    replayed: bool,
 }
 
-impl Check {
-    fn row(&mut self, row: &StoredJournal) -> Result<(), String> {
+impl Default for Chain {
+    fn default() -> Chain {
+        Chain { hash: NO_HASH, seq: 0 }
+    }
+}
+
+impl Chain {
+    /// Takes the next row: no number is left out, and each hash hangs on the one before.
+    fn row(&mut self, row: &StoredJournal) -> Result<Body, String> {
         let journal = &row.row;
         if journal.seq != self.seq + 1 {
             return Err(format!("transition {} is missing", self.seq + 1));
@@ -152,6 +223,22 @@ impl Check {
             return Err("the chain of hashes breaks here".to_owned());
         }
         self.seq += u64::from(count);
+        Ok(body)
+    }
+}
+
+/// The check of one message, row by row.
+struct Check {
+    plan: Plan,
+    chain: Chain,
+    instance: Option<Instance>,
+    replayed: bool,
+}
+
+impl Check {
+    fn row(&mut self, row: &StoredJournal) -> Result<(), String> {
+        let journal = &row.row;
+        let body = self.chain.row(row)?;
         let entry = JournalEntry::from_bytes(&body.entry).map_err(|error| error.to_string())?;
         if !self.replayed {
             return Ok(());
@@ -180,7 +267,7 @@ impl Check {
             MessageState::Ended(ended) => &ended.state,
         };
         let state = State::read(bytes, &self.plan.machine).map_err(|error| error.to_string())?;
-        if state.hash != self.hash {
+        if state.hash != self.chain.hash {
             return Err("the message's state has another hash than the end of its chain".to_owned());
         }
         let mut instance = self.instance.clone();

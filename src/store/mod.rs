@@ -39,7 +39,7 @@ pub use peers::{Known, Part, Peers};
 pub use registry::{
     KeyRow, NewScope, Registry, RegistryAudit, RegistryChange, RegistryCommitted, ScopeRow, TenantRow,
 };
-pub use retention::{Dropped, Old, Pruned, PrunedAudit};
+pub use retention::{Dropped, Old, Pruned, PrunedAudit, Removed};
 pub use scope::{Answer, ScopeRows, Store};
 
 /// How long after its beginning the counter of a quota's window is kept: longer than any window that

@@ -64,3 +64,12 @@ pub struct PrunedAudit {
     /// Of the journals of messages that were dropped; an entry is a message.
     pub journals: Option<Pruned>,
 }
+
+/// What the operator's removal took, this time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Removed {
+    /// Entries of the scope's own audit.
+    pub entries: u64,
+    /// Messages that were dropped before, whose journal went.
+    pub messages: u64,
+}

@@ -17,7 +17,8 @@ use super::rows::{
 };
 use super::seal::Scope;
 use super::{
-    Alone, Change, Committed, Dropped, Generation, Listed, Nodes, Old, Page, Position, PrunedAudit, StoreError,
+    Alone, Change, Committed, Dropped, Generation, Listed, Nodes, Old, Page, Position, PrunedAudit,
+    StoreError,
 };
 
 /// What a call of the store gives, some time later.

@@ -4,7 +4,7 @@ use crate::engine::journal::chained;
 use crate::model::ScopeId;
 use crate::store::rows::{AuditRow, NewAudit};
 use crate::store::seal::Scope;
-use crate::store::{Page, PageStart, Registry, StoreError};
+use crate::store::{Page, PageStart, Pruned, Registry, StoreError};
 
 /// Rows that are read at once.
 const PAGE_ROWS: u32 = 500;
@@ -14,13 +14,27 @@ const PAGE_ROWS: u32 = 500;
 pub(super) struct Chain {
     /// How many entries it has.
     pub(super) entries: u64,
+    /// Where it begins, if the operator removed what was before.
+    pub(super) begins: Option<Pruned>,
     /// The first that is wrong: its id, and what is.
     pub(super) fault: Option<(String, &'static str)>,
 }
 
 /// The chain of a scope's own audit.
 pub(super) async fn of_scope(scope: &Scope) -> Result<Chain, StoreError> {
-    let (mut chain, mut before, mut after) = (Chain::default(), [0; 32], 0);
+    // Read before and after: the operator may be removing entries meanwhile.
+    loop {
+        let begins = scope.pruned().await?.audit;
+        let chain = entries_of(scope, begins.clone()).await?;
+        if scope.pruned().await?.audit == begins {
+            return Ok(chain);
+        }
+    }
+}
+
+async fn entries_of(scope: &Scope, begins: Option<Pruned>) -> Result<Chain, StoreError> {
+    let mut before = begins.as_ref().map_or([0; 32], |begins| begins.hash);
+    let (mut chain, mut after) = (Chain { begins, ..Chain::default() }, 0);
     loop {
         let rows = scope.audit_after(after, PAGE_ROWS).await?;
         let is_last = rows.len() < usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);

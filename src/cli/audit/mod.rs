@@ -1,6 +1,7 @@
 //! `spine audit …`.
 
 mod chain;
+mod prune;
 mod verify;
 
 use super::commands;
@@ -9,10 +10,11 @@ commands! {
     /// What can be done with the audit.
     AuditCommand {
         Verify(verify::Args),
+        Prune(prune::Args),
     }
 }
 
-/// Check the audit
+/// Check the audit, and remove its beginning
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  spine audit verify --data ./spine-data")]
 pub(crate) struct Args {

@@ -11,9 +11,10 @@ use crate::cli::operator::{Where, block_on, options};
 use crate::cli::table::Format;
 use crate::cli::{CliError, FOUND, terminal};
 use crate::engine;
-use crate::model::{Environment, ScopeId};
-use crate::store::ScopeRow;
+use crate::engine::journal::hex;
+use crate::model::{Environment, Instant, ScopeId};
 use crate::store::sqlite::{Beside, open_beside};
+use crate::store::{Pruned, ScopeRow};
 
 /// The chain of what belongs to no scope.
 const INSTALLATION: ScopeId = ScopeId(0);
@@ -44,8 +45,31 @@ struct Found {
     messages: u64,
     transitions: u64,
     not_replayed: u64,
+    /// Messages that were dropped, whose chains were checked.
+    dropped: u64,
     entries: u64,
+    /// Where the chain of the other entries begins, if some were removed.
+    entries_begin: Option<Begins>,
+    /// What was removed of dropped messages' transitions.
+    dropped_removed: Option<Begins>,
     faults: Vec<Fault>,
+}
+
+/// What the operator removed.
+#[derive(Serialize)]
+struct Begins {
+    /// How many entries, or messages.
+    removed: u64,
+    /// Everything that was removed is older.
+    before: Instant,
+    /// The hash on which the rest hangs.
+    hash: String,
+}
+
+impl Begins {
+    fn of(pruned: Pruned) -> Begins {
+        Begins { removed: pruned.entries, before: pruned.before, hash: hex(&pruned.hash) }
+    }
 }
 
 /// The first row of a chain that is wrong.
@@ -106,8 +130,10 @@ async fn look_at(beside: &Beside, row: &ScopeRow) -> Result<Found, CliError> {
     found.messages = verified.messages;
     found.transitions = verified.transitions;
     found.not_replayed = verified.not_replayed;
+    found.dropped = verified.dropped;
+    found.dropped_removed = scope.pruned().await?.journals.map(Begins::of);
     found.faults.extend(verified.faults.into_iter().map(|fault| Fault {
-        message_id: Some(fault.message.to_string()),
+        message_id: fault.message.map(|id| id.to_string()),
         seq: Some(fault.seq),
         audit_id: None,
         what: fault.what,
@@ -123,13 +149,17 @@ impl Found {
             messages: 0,
             transitions: 0,
             not_replayed: 0,
+            dropped: 0,
             entries: 0,
+            entries_begin: None,
+            dropped_removed: None,
             faults: Vec::new(),
         }
     }
 
     fn add_chain(&mut self, chain: Chain) {
         self.entries += chain.entries;
+        self.entries_begin = self.entries_begin.take().or(chain.begins.map(Begins::of));
         self.faults.extend(chain.fault.map(|(id, what)| Fault {
             message_id: None,
             seq: None,
@@ -156,10 +186,22 @@ fn told(found: &Found) -> String {
             found.not_replayed
         ));
     }
+    if found.dropped > 0 {
+        out.push_str(&format!(
+            "  {} messages were dropped since: the chains of their transitions were checked\n",
+            found.dropped
+        ));
+    }
+    for (begins, of) in [(&found.entries_begin, "entries"), (&found.dropped_removed, "dropped messages' chains")] {
+        if let Some(Begins { removed, before, hash }) = begins {
+            out.push_str(&format!("  {removed} {of} older than {before} were removed; the last hash is {hash}\n"));
+        }
+    }
     for fault in &found.faults {
         let place = match (&fault.message_id, fault.seq, &fault.audit_id) {
             (Some(id), Some(seq), _) => format!("message {id}, transition {seq}"),
             (_, _, Some(id)) => format!("entry {id}"),
+            (None, Some(seq), _) => format!("a dropped message, transition {seq}"),
             _ => "somewhere".to_owned(),
         };
         out.push_str(&format!("  {place}: {}\n", fault.what));

@@ -116,7 +116,9 @@ impl Retention {
     /// A message holds the first answer to its request.
     fn fault(self) -> Option<Raw> {
         let message = match (self.messages.0, self.idempotency.0) {
-            (Some(_), None) => "must be `never` as `idempotency` is: a message holds the answer to its request",
+            (Some(_), None) => {
+                "must be `never` as `idempotency` is: a message holds the answer to its request"
+            }
             (Some(messages), Some(answers)) if messages < answers => {
                 "must not be shorter than `idempotency`: a message holds the answer to its request"
             }
@@ -351,8 +353,14 @@ retention: { messages: 90, events: 1y, idempotency: 23h, audit: always }
         for (text, told) in [
             ("retention: {messages: 26h}", None),
             ("retention: {messages: 25h}", None),
-            ("retention: {messages: 24h}", Some("1:23: retention.messages: must not be shorter than `idempotency`")),
-            ("retention: {messages: 9d, idempotency: never}", Some("1:23: retention.messages: must be `never` as")),
+            (
+                "retention: {messages: 24h}",
+                Some("1:23: retention.messages: must not be shorter than `idempotency`"),
+            ),
+            (
+                "retention: {messages: 9d, idempotency: never}",
+                Some("1:23: retention.messages: must be `never` as"),
+            ),
             ("retention: {messages: never, idempotency: never}", None),
         ] {
             let faults = Config::of(text).err().unwrap_or_default();

@@ -6,9 +6,9 @@ use super::folder::Folder;
 use super::registry::SqliteRegistry;
 use super::scope::SqliteScope;
 use super::store::{Options, registry_of};
-use crate::model::ScopeId;
+use crate::model::{Instant, ScopeId};
 use crate::store::seal::{Randomness, Scope, ScopeKeys};
-use crate::store::{Registry, ScopeRows, StoreError};
+use crate::store::{Registry, Removed, ScopeRows, StoreError};
 
 /// A store whose folder is not held. A scope's rows refuse every change.
 pub struct Beside {
@@ -47,5 +47,14 @@ impl Beside {
         let keys = ScopeKeys::open(self.registry.master(), &row, Arc::clone(&self.random))?;
         let rows = Arc::new(SqliteScope::open_beside(&path).await?) as Arc<dyn ScopeRows>;
         Ok(Some(Arc::new(Scope::new(row, rows, keys))))
+    }
+
+    /// Removes the beginning of a scope's audit: entries and whole journals of dropped messages that are
+    /// older than `before`, on the scope's clock. Where the rest begins is kept.
+    ///
+    /// # Errors
+    /// Where the file cannot be written, or is of an older schema.
+    pub async fn prune_audit(&self, id: ScopeId, before: Instant) -> Result<Removed, StoreError> {
+        super::prune::prune(&self.folder.scope(id.0), before).await
     }
 }

@@ -54,11 +54,21 @@ pub(super) async fn open_writer(path: &Path, schema: &Schema) -> Result<SqliteCo
     Ok(conn)
 }
 
+/// Opens a file of the newest schema for writing beside a server; one of an older schema is the server's
+/// to bring on.
+pub(super) async fn open_newest(path: &Path, schema: &Schema) -> Result<SqliteConnection, StoreError> {
+    refuse_foreign(path)?;
+    let mut conn =
+        writing(path).create_if_missing(false).connect().await.map_err(|error| open_error(&error, path))?;
+    migrate::require(&mut conn, path, schema, schema.newest()).await?;
+    Ok(conn)
+}
+
 /// Opens a file for reading alone, also one that has yet to be migrated.
 pub(super) async fn open_reader(path: &Path, schema: &Schema) -> Result<SqliteConnection, StoreError> {
     refuse_foreign(path)?;
     let mut conn = reading(path).connect().await.map_err(|error| open_error(&error, path))?;
-    migrate::require_readable(&mut conn, path, schema).await?;
+    migrate::require(&mut conn, path, schema, schema.reads_from).await?;
     Ok(conn)
 }
 

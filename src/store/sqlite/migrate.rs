@@ -67,17 +67,18 @@ pub(super) async fn run(conn: &mut SqliteConnection, path: &Path, schema: &Schem
     done
 }
 
-/// Refuses a file of a schema that cannot be read: one who only reads brings it to none.
-pub(super) async fn require_readable(
+/// Refuses a file of an older schema than this one: who works beside a server brings it to none.
+pub(super) async fn require(
     conn: &mut SqliteConnection,
     path: &Path,
     schema: &Schema,
+    oldest: i64,
 ) -> Result<(), StoreError> {
-    if current(conn, path, schema).await? >= schema.reads_from {
+    if current(conn, path, schema).await? >= oldest {
         return Ok(());
     }
     Err(StoreError::Io {
-        what: "reading a file of the store",
+        what: "opening a file of the store",
         detail: format!("{} has an older schema; start the server once, which renews it", path.display()),
     })
 }
@@ -135,11 +136,8 @@ pub(super) async fn current(
         });
     }
     if application == schema.application_id && version > schema.newest() {
-        let refused = || StoreError::NewerSchema {
-            path: path.to_owned(),
-            found: version,
-            known: schema.newest(),
-        };
+        let refused =
+            || StoreError::NewerSchema { path: path.to_owned(), found: version, known: schema.newest() };
         if !has_table(conn, "schema").await.map_err(failed)? {
             return Err(refused());
         }

@@ -18,6 +18,7 @@ mod error;
 mod folder;
 mod merge;
 mod migrate;
+mod prune;
 mod rare;
 mod read;
 mod registry;

@@ -190,9 +190,17 @@ async fn heads(conn: &mut SqliteConnection) -> Result<Heads, sqlx::Error> {
 
 async fn chain(conn: &mut SqliteConnection) -> Result<Chain, StoreError> {
     let row = sqlx::query("SELECT n, hash FROM audit ORDER BY n DESC LIMIT 1")
-        .fetch_optional(conn)
+        .fetch_optional(&mut *conn)
         .await
         .map_err(|error| read_error(&error))?;
+    // Where all of it was removed, the next entry hangs on the last that was.
+    let row = match row {
+        Some(row) => Some(row),
+        None => sqlx::query("SELECT n, hash FROM pruned WHERE chain = 0")
+            .fetch_optional(conn)
+            .await
+            .map_err(|error| read_error(&error))?,
+    };
     match row {
         None => Ok(Chain { n: 0, hash: [0; 32] }),
         Some(row) => Ok(Chain { n: row.get(0), hash: bytes(&row, 1)? }),

@@ -171,7 +171,8 @@ async fn a_newer_schema_is_refused() {
     assert!(store.scope(other).await.is_ok());
     store.close().await.unwrap();
     drop(store);
-    database(&place.data().join("registry.db"), "PRAGMA user_version = 99; UPDATE schema SET needs = 99").await;
+    database(&place.data().join("registry.db"), "PRAGMA user_version = 99; UPDATE schema SET needs = 99")
+        .await;
     assert!(matches!(place.refusal().await, StoreError::NewerSchema { .. }));
 }
 

@@ -333,9 +333,8 @@ impl Reader {
         after: Position,
         limit: u32,
     ) -> Result<Vec<Position>, StoreError> {
-        let question = Question::new("SELECT DISTINCT j.message FROM journal j")
-            .and("j.message > ?", after)
-            .end(
+        let question =
+            Question::new("SELECT DISTINCT j.message FROM journal j").and("j.message > ?", after).end(
                 "AND NOT EXISTS (SELECT 1 FROM message m WHERE m.n = j.message) ORDER BY j.message LIMIT ?",
                 i64::from(limit),
             );

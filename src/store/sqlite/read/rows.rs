@@ -360,6 +360,7 @@ pub(super) fn subject(row: &SqliteRow) -> Result<(SubjectId, Vec<u8>), StoreErro
 
 /// Where a chain begins, and which.
 pub(super) fn pruned(row: &SqliteRow) -> Result<(i64, Pruned), StoreError> {
-    let pruned = Pruned { before: instant(row, 1)?, entries: get::<i64>(row, 2)? as u64, hash: bytes(row, 3)? };
+    let pruned =
+        Pruned { before: instant(row, 1)?, entries: get::<i64>(row, 2)? as u64, hash: bytes(row, 3)? };
     Ok((get(row, 0)?, pruned))
 }
