@@ -11,6 +11,7 @@ mod audit;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod error;
 mod key;
 mod node;
@@ -56,6 +57,7 @@ commands! {
         Tenant(tenant::Args),
         Key(key::Args),
         Audit(audit::Args),
+        Doctor(doctor::Args),
         Openapi(openapi::Args),
         Config(config::Args),
         Completions(completions::Args),
@@ -122,7 +124,7 @@ mod tests {
     #[test]
     fn the_commands_of_the_readme_are_there() {
         let mut calls = 0;
-        for page in ["README.md", "CONTRIBUTING.md"] {
+        for page in ["README.md", "CONTRIBUTING.md", "docs/operations.md"] {
             for line in shell_lines(page) {
                 if let Some(words) = call(&line) {
                     calls += 1;

@@ -10,8 +10,10 @@ use crate::api::endpoint::Permission;
 use crate::model::{Currency, Environment, Id, IdKind, Instant, ScopeId, kinds};
 use crate::store::rows::NewAudit;
 use crate::store::seal::{Randomness, SystemRandom};
-use crate::store::sqlite::{Options, open_registry};
-use crate::store::{KeyRow, Page, PageStart, Registry, RegistryAudit, RegistryChange, ScopeRow, TenantRow};
+use crate::store::sqlite::{Options, open_beside, open_registry};
+use crate::store::{
+    Installation, KeyRow, Page, PageStart, Registry, RegistryAudit, RegistryChange, ScopeRow, TenantRow,
+};
 
 /// Who stands in the audit.
 const WHO: &str = "cli";
@@ -58,6 +60,18 @@ impl Where {
 
     /// The registry of an installation, also beside a running server.
     pub(crate) async fn operator(&self) -> Result<Operator, CliError> {
+        self.there()?;
+        self.operator_of_new().await
+    }
+
+    /// An installation, also beside a running server.
+    pub(crate) async fn beside(&self) -> Result<Box<dyn Installation>, CliError> {
+        self.there()?;
+        Ok(Box::new(open_beside(options(self.settings()?.data)).await?))
+    }
+
+    /// Tells where there is no such folder, and makes none.
+    fn there(&self) -> Result<(), CliError> {
         let folder = self.settings()?.data;
         if !folder.is_dir() {
             return Err(CliError::Refused(format!(
@@ -66,7 +80,7 @@ impl Where {
                 folder.display()
             )));
         }
-        self.operator_of_new().await
+        Ok(())
     }
 
     /// The same; the folder is made if it is not there.

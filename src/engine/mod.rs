@@ -42,6 +42,7 @@ pub use breaker::BreakerSettings;
 pub use clock::{Clocks, RealTime, SystemTime};
 pub use doc::State;
 pub use hub::{Beside, Engine, Setup};
+pub use providers::health_of_providers;
 pub use retention::Retention;
 pub use settings::Settings;
 pub use tell::{plain_data, read_event};

@@ -17,6 +17,7 @@ use crate::model::{Channel, Environment, Id, Instant, Priority, kinds};
 use crate::providers::{Adapter, DoubtAbility, Opened};
 use crate::store::StoreError;
 use crate::store::rows::ProviderStateRow;
+use crate::store::seal::Scope;
 
 /// A stage that waits for a place, in the order in which they are given.
 pub(super) type Waiting = (Reverse<Priority>, u64, Id<kinds::Message>, StageId);
@@ -76,6 +77,29 @@ struct Kept {
     breaker: Breaker,
     #[serde(default)]
     paused_until: Option<Instant>,
+}
+
+/// Providers of a scope whose breaker is not closed, by the scope's rows alone, and its state in a word.
+///
+/// # Errors
+/// Where a row cannot be read.
+pub async fn health_of_providers(
+    scope: &Scope,
+    real_now: Instant,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let ahead_ms = scope.clock().await?.advanced_by_ms;
+    let now = Instant::from_ms(real_now.ms().saturating_add(ahead_ms));
+    let mut open = Vec::new();
+    for row in scope.provider_states().await? {
+        let kept: Kept = read(&row.doc)?;
+        let state = match kept.breaker.state(now) {
+            BreakerState::Closed => continue,
+            BreakerState::Open => "open",
+            BreakerState::HalfOpen => "half open",
+        };
+        open.push((row.provider, state.to_owned()));
+    }
+    Ok(open)
 }
 
 /// The providers of a scope.

@@ -13,6 +13,7 @@ mod change;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod installation;
 mod lookup;
 #[cfg(feature = "simulation")]
 pub mod memory;
@@ -33,6 +34,7 @@ pub use change::{
     MessageStep, ProviderChange, Put, UsageDelta, VersionChange,
 };
 pub use error::StoreError;
+pub use installation::{Finding, Found, Installation, Late, ScopeHealth, Severity};
 pub use nodes::{Alone, Generation, Lease, NodeId, Nodes, Seen};
 pub use page::{Listed, Page, PageStart, Positioned};
 pub use peers::{Known, Part, Peers};

@@ -20,7 +20,7 @@ use spine::store::{Store, TenantRow};
 use tokio::sync::watch;
 
 /// Real time that stands still until the test moves it.
-struct Still {
+pub(crate) struct Still {
     now_ms: AtomicI64,
     moved: watch::Sender<()>,
 }
@@ -36,7 +36,7 @@ impl RealTime for Still {
 }
 
 impl Still {
-    fn later(&self, seconds: i64) {
+    pub(crate) fn later(&self, seconds: i64) {
         self.now_ms.fetch_add(seconds * 1_000, Ordering::Relaxed);
         self.moved.send_replace(());
     }
@@ -68,52 +68,76 @@ fn what_waits_for_long_leaves_memory_and_comes_back_in_time_and_an_idle_scope_is
     });
 }
 
-async fn waiting() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let real = Arc::new(Still { now_ms: AtomicI64::new(1_767_614_400_000), moved: watch::Sender::new(()) });
-    let random: Arc<dyn Randomness> = Arc::new(SystemRandom::new());
-    let options = Options {
-        folder: folder.path().join("data"),
-        master_key: None,
-        now: real.now(),
-        random: Arc::clone(&random),
-    };
-    let store: Arc<dyn Store> = Arc::new(open(options).await.unwrap());
-    let clocks = Arc::new(Clocks::new(Arc::clone(&real) as Arc<dyn RealTime>));
-    let ids = Arc::new(RisingIds::above(0, Arc::clone(&clocks) as Arc<dyn Clock>, random));
-    let tenant = TenantRow {
-        id: (ids.as_ref() as &dyn Ids).mint(),
-        name: "acme".into(),
-        timezone: "UTC".into(),
-        currency: Currency::EUR,
-        created_at: real.now(),
-    };
-    let scopes = store.registry().make_tenant(tenant).await.unwrap();
-    let id = scopes.iter().find(|scope| scope.environment == Environment::Test).unwrap().id;
-    let engine = Engine::start(Setup {
-        store: Arc::clone(&store),
-        clocks,
-        ids: Arc::clone(&ids),
-        outbound: Outbound::new(spine::providers::outbound::Settings::default()).unwrap(),
-        settings: Settings::default(),
-        beside: Arc::new(Nobody),
-    })
-    .await
-    .unwrap();
-    let scope = engine.open(id).await.unwrap();
-    for n in 0..MESSAGES {
+/// An engine over a store of its own, with a tenant.
+pub(crate) struct Running {
+    pub(crate) real: Arc<Still>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) engine: Arc<Engine>,
+    /// The tenant's test scope.
+    pub(crate) scope: ScopeId,
+    _folder: tempfile::TempDir,
+}
+
+impl Running {
+    pub(crate) async fn start(settings: Settings) -> Running {
+        let folder = tempfile::TempDir::new().unwrap();
+        let real =
+            Arc::new(Still { now_ms: AtomicI64::new(1_767_614_400_000), moved: watch::Sender::new(()) });
+        let random: Arc<dyn Randomness> = Arc::new(SystemRandom::new());
+        let options = Options {
+            folder: folder.path().join("data"),
+            master_key: None,
+            now: real.now(),
+            random: Arc::clone(&random),
+        };
+        let store: Arc<dyn Store> = Arc::new(open(options).await.unwrap());
+        let clocks = Arc::new(Clocks::new(Arc::clone(&real) as Arc<dyn RealTime>));
+        let ids = Arc::new(RisingIds::above(0, Arc::clone(&clocks) as Arc<dyn Clock>, random));
+        let tenant = TenantRow {
+            id: (ids.as_ref() as &dyn Ids).mint(),
+            name: "acme".into(),
+            timezone: "UTC".into(),
+            currency: Currency::EUR,
+            created_at: real.now(),
+        };
+        let scopes = store.registry().make_tenant(tenant).await.unwrap();
+        let scope = scopes.iter().find(|scope| scope.environment == Environment::Test).unwrap().id;
+        let engine = Engine::start(Setup {
+            store: Arc::clone(&store),
+            clocks,
+            ids: Arc::clone(&ids),
+            outbound: Outbound::new(spine::providers::outbound::Settings::default()).unwrap(),
+            settings,
+            beside: Arc::new(Nobody),
+        })
+        .await
+        .unwrap();
+        Running { real, store, engine, scope, _folder: folder }
+    }
+
+    /// Sends an SMS by a strategy, under an idempotency key of that number.
+    pub(crate) async fn send(&self, scope: &Arc<Scope>, n: u32, strategy: &str) {
         let request = serde_json::from_value(json!({"to": {"sms": "+4366412345678"},
-            "content": {"sms": {"body": "now"}}, "strategy": "wait 1h then sms"}))
+            "content": {"sms": {"body": "now"}}, "strategy": strategy}))
         .unwrap();
         let claim = Claim {
             key: IdempotencyKey(u128::from(n).to_be_bytes()),
             request: [0; 32],
-            at: real.now(),
+            at: self.real.now(),
             who: Id::from_u128(1),
             request_id: Id::from_u128(1),
         };
-        let taken = engine.send(Arc::clone(&scope), Box::new(request), claim).await;
+        let taken = self.engine.send(Arc::clone(scope), Box::new(request), claim).await;
         assert!(matches!(taken, Ok(Taken::Done(_))));
+    }
+}
+
+async fn waiting() {
+    let running = Running::start(Settings::default()).await;
+    let (real, store, engine, id) = (&running.real, &running.store, &running.engine, running.scope);
+    let scope = engine.open(id).await.unwrap();
+    for n in 0..MESSAGES {
+        running.send(&scope, n, "wait 1h then sms").await;
     }
     real.later(76);
     until(|| engine.held() == 0).await;
@@ -144,7 +168,7 @@ async fn waiting() {
 }
 
 /// Lets others work until something holds.
-async fn until(mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
     while !holds() {
         for _ in 0..100 {
             tokio::task::yield_now().await;

@@ -26,5 +26,6 @@ mod names;
 mod process;
 mod providers;
 mod receiver;
+mod retention;
 mod webhooks;
 mod world;

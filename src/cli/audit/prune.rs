@@ -5,11 +5,10 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::operator::{Where, block_on, now, options};
+use crate::cli::operator::{Operator, Where, block_on, now};
 use crate::cli::table::Format;
 use crate::cli::{CliError, terminal};
 use crate::model::{Environment, Instant, Span};
-use crate::store::sqlite::open_beside;
 
 /// Remove the beginning of the audit
 ///
@@ -49,9 +48,9 @@ impl std::str::FromStr for Before {
         match (text.parse::<Instant>(), age) {
             (Ok(time), _) => Ok(Before::Time(time)),
             (_, Ok(age)) => Ok(Before::Age(age)),
-            (Err(_), Err(error)) => Err(format!(
-                "{error}; write an age such as `730d`, or a time such as `2026-01-05T12:00:00Z`"
-            )),
+            (Err(_), Err(error)) => {
+                Err(format!("{error}; write an age such as `730d`, or a time such as `2026-01-05T12:00:00Z`"))
+            }
         }
     }
 }
@@ -84,12 +83,12 @@ impl Args {
                     .to_owned(),
             )
         })?;
-        let operator = self.place.operator().await?;
+        let beside = self.place.beside().await?;
+        let operator = Operator::of(beside.registry());
         let scopes = operator.registry.scopes().await?;
         if let Some(name) = self.tenant.as_ref().filter(|n| scopes.iter().all(|s| s.tenant_name != **n)) {
             return Err(CliError::Refused(format!("there is no tenant called `{name}`")));
         }
-        let beside = open_beside(options(config.data)).await?;
         let mut went = Vec::new();
         for row in scopes.iter().filter(|s| self.tenant.as_ref().is_none_or(|name| *name == s.tenant_name)) {
             let Some(scope) = beside.scope(row.id).await? else { continue };

@@ -7,14 +7,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::chain::{Chain, of_registry, of_scope};
-use crate::cli::operator::{Where, block_on, options};
+use crate::cli::operator::{Where, block_on};
 use crate::cli::table::Format;
 use crate::cli::{CliError, FOUND, terminal};
 use crate::engine;
 use crate::engine::journal::hex;
 use crate::model::{Environment, Instant, ScopeId};
-use crate::store::sqlite::{Beside, open_beside};
-use crate::store::{Pruned, ScopeRow};
+use crate::store::{Installation, Pruned, ScopeRow};
 
 /// The chain of what belongs to no scope.
 const INSTALLATION: ScopeId = ScopeId(0);
@@ -101,12 +100,12 @@ impl Args {
 
     async fn look(&self) -> Result<Vec<Found>, CliError> {
         // Tells where there is no such folder, and makes none.
-        let registry = self.place.operator().await?.registry;
+        let beside = self.place.beside().await?;
+        let registry = beside.registry();
         let scopes = registry.scopes().await?;
         if let Some(name) = self.tenant.as_ref().filter(|n| scopes.iter().all(|s| s.tenant_name != **n)) {
             return Err(CliError::Refused(format!("there is no tenant called `{name}`")));
         }
-        let beside = open_beside(options(self.place.settings()?.data)).await?;
         let mut found = Vec::new();
         if self.tenant.is_none() {
             let mut own = Found::of(None);
@@ -115,13 +114,13 @@ impl Args {
         }
         for scope in scopes.iter().filter(|s| self.tenant.as_ref().is_none_or(|name| *name == s.tenant_name))
         {
-            found.push(look_at(&beside, scope).await?);
+            found.push(look_at(beside.as_ref(), scope).await?);
         }
         Ok(found)
     }
 }
 
-async fn look_at(beside: &Beside, row: &ScopeRow) -> Result<Found, CliError> {
+async fn look_at(beside: &dyn Installation, row: &ScopeRow) -> Result<Found, CliError> {
     let mut found = Found::of(Some(row));
     found.add_chain(of_registry(beside.registry().as_ref(), row.id).await?);
     let Some(scope) = beside.scope(row.id).await? else { return Ok(found) };
@@ -192,9 +191,13 @@ fn told(found: &Found) -> String {
             found.dropped
         ));
     }
-    for (begins, of) in [(&found.entries_begin, "entries"), (&found.dropped_removed, "dropped messages' chains")] {
+    for (begins, of) in
+        [(&found.entries_begin, "entries"), (&found.dropped_removed, "dropped messages' chains")]
+    {
         if let Some(Begins { removed, before, hash }) = begins {
-            out.push_str(&format!("  {removed} {of} older than {before} were removed; the last hash is {hash}\n"));
+            out.push_str(&format!(
+                "  {removed} {of} older than {before} were removed; the last hash is {hash}\n"
+            ));
         }
     }
     for fault in &found.faults {

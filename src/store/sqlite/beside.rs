@@ -1,4 +1,4 @@
-//! The store as one sees it who only reads, also beside a running server.
+//! The store as its operator sees it, also beside a running server.
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use super::folder::Folder;
 use super::registry::SqliteRegistry;
 use super::scope::SqliteScope;
 use super::store::{Options, registry_of};
+use super::{health, prune};
 use crate::model::{Instant, ScopeId};
 use crate::store::seal::{Randomness, Scope, ScopeKeys};
-use crate::store::{Registry, Removed, ScopeRows, StoreError};
+use crate::store::{Answer, Finding, Installation, Registry, Removed, ScopeHealth, ScopeRows, StoreError};
 
 /// A store whose folder is not held. A scope's rows refuse every change.
 pub struct Beside {
@@ -28,17 +29,7 @@ pub async fn open_beside(options: Options) -> Result<Beside, StoreError> {
 }
 
 impl Beside {
-    /// The installation's rows.
-    #[must_use]
-    pub fn registry(&self) -> Arc<dyn Registry> {
-        Arc::clone(&self.registry) as Arc<dyn Registry>
-    }
-
-    /// A scope's rows for reading; `None` where nothing was ever written.
-    ///
-    /// # Errors
-    /// Where its file cannot be read, is of another schema, or its key does not open.
-    pub async fn scope(&self, id: ScopeId) -> Result<Option<Arc<Scope>>, StoreError> {
+    async fn opened(&self, id: ScopeId) -> Result<Option<Arc<Scope>>, StoreError> {
         let path = self.folder.scope(id.0);
         if !path.exists() {
             return Ok(None);
@@ -48,13 +39,29 @@ impl Beside {
         let rows = Arc::new(SqliteScope::open_beside(&path).await?) as Arc<dyn ScopeRows>;
         Ok(Some(Arc::new(Scope::new(row, rows, keys))))
     }
+}
 
-    /// Removes the beginning of a scope's audit: entries and whole journals of dropped messages that are
-    /// older than `before`, on the scope's clock. Where the rest begins is kept.
-    ///
-    /// # Errors
-    /// Where the file cannot be written, or is of an older schema.
-    pub async fn prune_audit(&self, id: ScopeId, before: Instant) -> Result<Removed, StoreError> {
-        super::prune::prune(&self.folder.scope(id.0), before).await
+impl Installation for Beside {
+    fn registry(&self) -> Arc<dyn Registry> {
+        Arc::clone(&self.registry) as Arc<dyn Registry>
+    }
+
+    fn scope(&self, id: ScopeId) -> Answer<'_, Option<Arc<Scope>>> {
+        Box::pin(self.opened(id))
+    }
+
+    fn prune_audit(&self, id: ScopeId, before: Instant) -> Answer<'_, Removed> {
+        Box::pin(async move { prune::prune(&self.folder.scope(id.0), before).await })
+    }
+
+    fn findings(&self, _now: Instant, deep: bool) -> Answer<'_, Vec<Finding>> {
+        Box::pin(async move {
+            let scopes: Vec<i64> = self.registry.scopes().await?.iter().map(|row| row.id.0).collect();
+            health::folder(&self.folder, &scopes, deep).await
+        })
+    }
+
+    fn health(&self, id: ScopeId, now: Instant, grace_ms: i64) -> Answer<'_, Option<ScopeHealth>> {
+        Box::pin(async move { health::scope(&self.folder.scope(id.0), now, grace_ms).await })
     }
 }

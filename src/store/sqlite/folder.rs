@@ -62,6 +62,12 @@ impl Folder {
         Ok(Folder { path: path.to_owned(), _lock: None })
     }
 
+    /// Whether a process holds the folder.
+    pub(super) fn is_held(&self) -> bool {
+        let lock = File::open(self.path.join(LOCK_FILE));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -160,3 +160,124 @@ impl Schema {
         self.migrations.iter().map(|migration| migration.needs).max().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use sqlx::{Connection as _, Row as _};
+    use tempfile::TempDir;
+
+    use super::super::connect::open_writer;
+    use super::super::scope::SqliteScope;
+    use super::*;
+    use crate::model::ScopeId;
+    use crate::store::conformance::{at, begins, kept};
+    use crate::store::{Change, Old, PrunedAudit, ScopeRows as _};
+
+    /// The schema as a program knew it that had the first migrations alone.
+    fn as_of(schema: &Schema, known: i64) -> Schema {
+        Schema { migrations: &schema.migrations[..known as usize], ..*schema }
+    }
+
+    fn file(folder: &TempDir) -> PathBuf {
+        folder.path().join("1.db")
+    }
+
+    /// A file as such a program left it, with some rows of each kind that a later one relies on.
+    async fn left_by(known: i64, path: &Path) {
+        let mut conn = open_writer(path, &as_of(&SCOPE, known)).await.unwrap();
+        for sql in [
+            "INSERT INTO meta(one, scope) VALUES (1, 1)",
+            "INSERT INTO message(n, id, created_at, priority, channels) VALUES (1, randomblob(16), 1, 0, 1)",
+            "INSERT INTO content(n, doc, first_body) VALUES (1, x'00', x'00')",
+            "INSERT INTO ended(n, status, at, version, state) VALUES (1, 2, 5, 1, x'00')",
+            "INSERT INTO journal(n, message, seq, count, at, body, hash) VALUES (1, 1, 1, 1, 5, x'00', randomblob(32))",
+            "INSERT INTO event(n, id, kind, at, message, sequence, data) VALUES (1, randomblob(16), 'x', 5, 1, 1, x'00')",
+            "INSERT INTO audit(n, id, at, who, what, canonical, hash) VALUES (1, randomblob(16), 5, 'cli', 'x', x'00', randomblob(32))",
+            "INSERT INTO idempotency(n, key, request, status, form, at) VALUES (1, x'01010101010101010101010101010101', zeroblob(32), 204, 0, 5)",
+        ] {
+            sqlx::query(sql).execute(&mut conn).await.unwrap();
+        }
+        conn.close().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_file_of_each_schema_is_read_as_it_is_and_brought_on_with_its_rows() {
+        for known in SCOPE.reads_from..=SCOPE.newest() {
+            let folder = TempDir::new().unwrap();
+            left_by(known, &file(&folder)).await;
+            // Beside the older program, which has yet to be replaced.
+            let beside = SqliteScope::open_beside(&file(&folder)).await.unwrap();
+            assert_eq!(beside.audit_after(0, 10).await.unwrap().len(), 1, "schema {known}");
+            assert_eq!(beside.pruned().await.unwrap(), PrunedAudit::default());
+            assert!(beside.dropped_with_journal(0, 10).await.unwrap().is_empty());
+            assert!(beside.idempotency(kept(1, 1).key).await.unwrap().is_some());
+            beside.close().await;
+            let mut conn = open_writer(&file(&folder), &as_of(&SCOPE, known)).await.unwrap();
+            let version: i64 = sqlx::query("SELECT user_version FROM pragma_user_version")
+                .fetch_one(&mut conn)
+                .await
+                .unwrap()
+                .get(0);
+            assert_eq!(version, known, "one who only reads has changed the schema");
+            conn.close().await.unwrap();
+
+            let scope = SqliteScope::open(&file(&folder), ScopeId(1)).await.unwrap();
+            let again = scope.commit(Change::keeping(kept(1, 2))).await.unwrap();
+            assert!(again.applied().is_none(), "schema {known}: a key was forgotten");
+            let applied = scope.commit(begins(1)).await.unwrap().applied().unwrap().clone();
+            assert_eq!((applied.messages.as_slice(), applied.first_event), ([2].as_slice(), 2));
+            let old = Old::Messages {
+                ended_before: at(0),
+                minted_before: crate::model::Instant::from_ms(i64::MAX),
+            };
+            scope.drop_old(old, 10).await.unwrap();
+            scope.close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_works_on_a_newer_schema_where_that_needs_no_more_than_it_knows() {
+        for schema in [&SCOPE, &REGISTRY] {
+            for known in 1..=schema.newest() {
+                let folder = TempDir::new().unwrap();
+                open_writer(&file(&folder), schema).await.unwrap().close().await.unwrap();
+                let needs = schema.migrations.iter().map(|migration| migration.needs).max().unwrap();
+                let opened = open_writer(&file(&folder), &as_of(schema, known)).await;
+                assert_eq!(opened.is_ok(), known >= needs, "one that knows {known}");
+            }
+        }
+    }
+
+    static EXPANDED: &[Migration] = &[
+        Migration { text: include_str!("../../../migrations/sqlite/registry/0001_begin.sql"), needs: 1 },
+        Migration { text: include_str!("../../../migrations/sqlite/registry/0002_schema.sql"), needs: 1 },
+        Migration { text: "ALTER TABLE tenant ADD COLUMN colour TEXT", needs: 1 },
+    ];
+    static CONTRACTED: &[Migration] = &[
+        Migration { text: include_str!("../../../migrations/sqlite/registry/0001_begin.sql"), needs: 1 },
+        Migration { text: include_str!("../../../migrations/sqlite/registry/0002_schema.sql"), needs: 1 },
+        Migration { text: "ALTER TABLE tenant ADD COLUMN colour TEXT", needs: 1 },
+        Migration { text: "ALTER TABLE scope DROP COLUMN wake_at", needs: 3 },
+    ];
+
+    #[tokio::test]
+    async fn an_expanded_schema_is_gone_on_with_and_a_contracted_one_is_refused() {
+        let folder = TempDir::new().unwrap();
+        let with = |migrations| Schema { migrations, ..REGISTRY };
+        open_writer(&file(&folder), &REGISTRY).await.unwrap().close().await.unwrap();
+        open_writer(&file(&folder), &with(EXPANDED)).await.unwrap().close().await.unwrap();
+        // The older program goes on, also after a restart, and takes nothing back.
+        for _ in 0..2 {
+            let mut conn = open_writer(&file(&folder), &REGISTRY).await.unwrap();
+            sqlx::query("UPDATE state SET clean = 1").execute(&mut conn).await.unwrap();
+            conn.close().await.unwrap();
+        }
+        open_writer(&file(&folder), &with(CONTRACTED)).await.unwrap().close().await.unwrap();
+        let Err(error) = open_writer(&file(&folder), &REGISTRY).await else { panic!("was opened") };
+        assert!(matches!(error, StoreError::NewerSchema { found: 4, known: 2, .. }), "{error}");
+        // One that knows the third migration and not the fourth goes on.
+        open_writer(&file(&folder), &with(EXPANDED)).await.unwrap().close().await.unwrap();
+    }
+}

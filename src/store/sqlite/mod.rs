@@ -16,6 +16,7 @@ mod desk;
 mod encode;
 mod error;
 mod folder;
+mod health;
 mod merge;
 mod migrate;
 mod prune;

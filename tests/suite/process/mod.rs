@@ -2,6 +2,7 @@
 
 mod crash;
 mod demo;
+mod doctor;
 mod logs;
 mod operator;
 mod start;

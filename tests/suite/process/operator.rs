@@ -51,6 +51,82 @@ async fn the_audit_is_verified_beside_a_running_server_and_the_first_wrong_row_i
     assert!(told.contains(&format!("message {}, transition", sent["id"].as_str().unwrap())), "{told}");
 }
 
+#[tokio::test]
+async fn the_beginning_of_the_audit_is_removed_beside_a_running_server_and_the_rest_is_verified() {
+    let home = tempdir().unwrap();
+    let folder = home.path().to_str().unwrap();
+    let server = Server::start(home.path()).await;
+    let key = server.first_key();
+    let caller = Caller::new(&server, &key);
+    for name in ["ada", "bob", "eve"] {
+        caller.post(name, "/contacts", &json!({"name": name, "addresses": {"sms": "+4915112345678"}})).await;
+    }
+    let message =
+        json!({"to": {"sms": "+4915112345678"}, "content": {"sms": {"body": "hello"}}, "strategy": "sms"});
+    caller.post("m", "/messages", &message).await;
+    caller.post("a", "/test_clock/advance", &json!({"by": "1m"})).await;
+
+    let refused = run(&["audit", "prune", "--data", folder]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--before"));
+    let prune = |before: &str| {
+        let pruned = run(&["audit", "prune", "--before", before, "--data", folder, "--format", "json"]);
+        assert_eq!(pruned.status.code(), Some(0), "{}", String::from_utf8_lossy(&pruned.stderr));
+        let told: serde_json::Value = serde_json::from_slice(&pruned.stdout).unwrap();
+        let sum =
+            |field: &str| told["scopes"].as_array().unwrap().iter().map(|s| s[field].as_u64().unwrap()).sum();
+        (sum("entries"), sum("messages"))
+    };
+    let verify = || {
+        let verified = run(&["audit", "verify", "--data", folder, "--format", "json"]);
+        let found: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+        (verified.status.code(), found)
+    };
+    assert_eq!(prune("30d"), (0, 0), "nothing is so old");
+    // Entries go; the transitions of a message that is there do not.
+    let (entries, messages): (u64, u64) = prune("2100-01-01T00:00:00Z");
+    assert!(entries >= 3 && messages == 0, "{entries} {messages}");
+    caller.post("zoe", "/contacts", &json!({"name": "zoe", "addresses": {"sms": "+4915112345678"}})).await;
+    let (code, found) = verify();
+    assert_eq!((code, &found["messages"]), (Some(0), &json!(1)), "{found}");
+    let begins = |found: &serde_json::Value, what: &str| {
+        let scopes = found["scopes"].as_array().unwrap();
+        scopes.iter().map(|scope| scope[what]["removed"].as_u64().unwrap_or(0)).sum::<u64>()
+    };
+    assert_eq!(begins(&found, "entries_begin"), entries);
+    server.stop().await;
+
+    // The message is dropped: its transitions stay until they are removed as well.
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.path().join("scopes/1.db"));
+    let mut file = options.connect().await.unwrap();
+    for table in ["message", "content", "ended"] {
+        let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
+        sqlx::query(sql).execute(&mut file).await.unwrap();
+    }
+    let (code, found) = verify();
+    assert_eq!((code, &found["messages"], dropped(&found)), (Some(0), &json!(0), 1), "{found}");
+    assert_eq!(prune("2100-01-01T00:00:00Z"), (1, 1));
+    let (code, found) = verify();
+    assert_eq!((code, dropped(&found), begins(&found, "dropped_removed")), (Some(0), 0, 1), "{found}");
+
+    // The server goes on with the chain where it was left, and who cuts it is found out.
+    let server = Server::start(home.path()).await;
+    let caller = Caller::new(&server, &key);
+    for name in ["kim", "lea", "max"] {
+        caller.post(name, "/contacts", &json!({"name": name, "addresses": {"sms": "+4915112345678"}})).await;
+    }
+    assert_eq!(verify().0, Some(0));
+    server.stop().await;
+    sqlx::query("DROP TRIGGER audit_no_delete").execute(&mut file).await.unwrap();
+    sqlx::query("DELETE FROM audit WHERE n = (SELECT min(n) FROM audit)").execute(&mut file).await.unwrap();
+    file.close().await.unwrap();
+    assert_eq!(verify().0, Some(1), "an entry is missing at the beginning");
+}
+
+fn dropped(found: &serde_json::Value) -> u64 {
+    found["scopes"].as_array().unwrap().iter().map(|scope| scope["dropped"].as_u64().unwrap()).sum()
+}
+
 #[test]
 fn an_audit_that_is_not_there_is_exit_2() {
     let ended = run(&["audit", "verify", "--data", "/nowhere/at/all"]);
