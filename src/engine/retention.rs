@@ -5,6 +5,7 @@
 //! grows. What may go at all is the store's to decide.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,6 +37,8 @@ const PART_ROWS: u32 = 100;
 const RESTS: i64 = 4;
 /// How long a pass goes on before it ends and the next round begins another.
 const PASS: Span = Span::from_s(120);
+/// How long after a pass that came to its end the next one begins.
+const PAUSE: Span = Span::from_s(300);
 /// How often a scope is opened for this that nobody uses.
 const UNUSED: Span = Span::from_s(86_400);
 /// The duty of a scope under which one node does this.
@@ -48,7 +51,8 @@ pub(super) struct Passes(Mutex<HashMap<ScopeId, Pass>>);
 #[derive(Clone, Copy)]
 enum Pass {
     UnderWay,
-    Ended(Instant),
+    /// When, and whether it came to its end.
+    Ended(Instant, bool),
 }
 
 impl Passes {
@@ -62,39 +66,50 @@ impl Passes {
         let is_neglected = |id: &ScopeId| match all.get(id) {
             None => true,
             Some(Pass::UnderWay) => false,
-            Some(Pass::Ended(at)) => now.since(*at) >= UNUSED,
+            Some(Pass::Ended(at, _)) => now.since(*at) >= UNUSED,
         };
         let mut scopes = scopes;
         scopes.find(is_neglected)
     }
 
-    /// Begins a pass over a scope, unless one is under way.
+    /// Begins a pass over a scope, unless one is under way or has ended just now.
     pub(super) fn begin(self: &Arc<Self>, desk: &Arc<Desk>) {
         let id = desk.scope.id();
-        if matches!(self.all().insert(id, Pass::UnderWay), Some(Pass::UnderWay)) {
-            return;
+        match self.all().entry(id) {
+            Entry::Vacant(entry) => {
+                entry.insert(Pass::UnderWay);
+            }
+            Entry::Occupied(mut entry) => match *entry.get() {
+                Pass::UnderWay => return,
+                Pass::Ended(at, true) if desk.real_now().since(at) < PAUSE => return,
+                Pass::Ended(..) => {
+                    entry.insert(Pass::UnderWay);
+                }
+            },
         }
         let (passes, desk) = (Arc::clone(self), Arc::clone(desk));
         tokio::spawn(async move {
-            if let Err(error) = desk.pass().await {
+            let passed = desk.pass().await;
+            if let Err(error) = &passed {
                 tracing::warn!(scope = %id, %error, "what is old is not dropped now");
             }
-            passes.all().insert(id, Pass::Ended(desk.real_now()));
+            passes.all().insert(id, Pass::Ended(desk.real_now(), passed.unwrap_or(true)));
         });
     }
 }
 
 impl Desk {
-    async fn pass(&self) -> Result<(), StoreError> {
+    /// Whether it came to its end.
+    async fn pass(&self) -> Result<bool, StoreError> {
         if !self.scope.claim(DUTY).await? {
-            return Ok(());
+            return Ok(true);
         }
         let passed = self.drop_all().await;
         self.scope.unclaim(DUTY).await?;
         passed
     }
 
-    async fn drop_all(&self) -> Result<(), StoreError> {
+    async fn drop_all(&self) -> Result<bool, StoreError> {
         let until = self.real_now().plus(PASS);
         // In this order: what answers refer to goes after them.
         for what in [Kind::Answers, Kind::Messages, Kind::Events] {
@@ -104,7 +119,7 @@ impl Desk {
                 let now = self.real_now();
                 let is_ending = self.context.stopping.load(Ordering::Acquire);
                 if is_ending || self.closed.load(Ordering::Acquire) || now >= until {
-                    return Ok(());
+                    return Ok(false);
                 }
                 if !more {
                     break;
@@ -116,7 +131,7 @@ impl Desk {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What of a kind is old now.

@@ -11,6 +11,7 @@ mod node;
 mod rare;
 mod read;
 mod registry;
+mod retention;
 mod sabotage;
 mod schedule;
 mod scope;

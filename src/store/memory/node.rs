@@ -18,8 +18,6 @@ use crate::store::{
 
 /// After how long an unused scope is closed.
 const IDLE_MS: i64 = 5 * 60 * 1_000;
-/// How long a kept answer stays: a day, and a little.
-pub(super) const KEPT_MS: i64 = 25 * 60 * 60 * 1_000;
 /// How long a receipt waits for its send.
 const EARLY_RECEIPT_MS: i64 = 10 * 60 * 1_000;
 
@@ -199,10 +197,9 @@ impl Store for MemoryNode {
             self.let_go(self.take_idle(now)).await?;
             for tables in self.shared.rows().scopes.values_mut() {
                 tables.early.retain(|_, row| now.ms() - row.at.ms() <= EARLY_RECEIPT_MS);
-                tables.kept.retain(|_, row| now.ms() - row.at.ms() <= KEPT_MS);
                 tables.usage.retain(|(_, _, start), _| now.ms() - start.ms() <= USAGE_KEPT.ms());
             }
-            self.registry.drop_old(now).await
+            Ok(())
         })
     }
 

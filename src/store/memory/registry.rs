@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Shared;
-use super::node::KEPT_MS;
 use super::read::paged;
 use super::schedule::Step;
 use super::tables::Tables;
@@ -209,9 +208,9 @@ impl Registry for MemoryRegistry {
         })
     }
 
-    fn drop_old(&self, now: Instant) -> Answer<'_, ()> {
+    fn drop_kept(&self, before: Instant) -> Answer<'_, ()> {
         self.write(move |tables| {
-            tables.kept.retain(|_, kept| now.ms() - kept.at.ms() <= KEPT_MS);
+            tables.kept.retain(|_, kept| kept.at >= before);
             Ok(())
         })
     }

@@ -17,7 +17,8 @@ use crate::store::rows::{
     VersionKind, VersionName, VersionRow,
 };
 use crate::store::{
-    Answer, Change, Committed, Generation, Listed, NodeId, Page, Position, Positioned, ScopeRows, StoreError,
+    Answer, Change, Committed, Dropped, Generation, Listed, NodeId, Old, Page, Position, Positioned,
+    ScopeRows, StoreError,
 };
 
 /// The rows of one scope.
@@ -417,6 +418,20 @@ impl ScopeRows for MemoryScope {
             }
             Ok(())
         })
+    }
+
+    fn drop_old(&self, what: Old, limit: u32) -> Answer<'_, Dropped> {
+        let (node, id) = (self.node, self.id);
+        self.shared.ask(node, Step::Duty, move |shared| {
+            let now = shared.schedule.now();
+            let mut rows = shared.rows();
+            rows.check_lease(node, now)?;
+            Ok(rows.scopes.get_mut(&id).map(|tables| tables.drop_old(what, limit)).unwrap_or_default())
+        })
+    }
+
+    fn dropped_with_journal(&self, after: Position, limit: u32) -> Answer<'_, Vec<Position>> {
+        self.read(move |tables| tables.dropped_with_journal(after, limit))
     }
 
     fn subjects(&self, ids: &[SubjectId]) -> Answer<'_, Vec<(SubjectId, Vec<u8>)>> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{AtOnce, MemoryNode, MemoryStore, Options, Sabotage, Schedule};
 use crate::model::{Span, Status};
 use crate::store::conformance::{
-    Backend, at, begins, conflicts, conformance, live, newest, step, tenant, written,
+    Backend, at, begins, conflicts, conformance, live, newest, retention_conformance, step, tenant, written,
 };
 use crate::store::rows::{QuotaRow, SignalRow};
 use crate::store::seal::{MasterKey, Randomness, Scope};
@@ -72,11 +72,13 @@ impl Backend for InMemory {
 mod alone {
     use super::*;
     conformance!(InMemory::new(false));
+    retention_conformance!(InMemory::new(false));
 }
 
 mod shared {
     use super::*;
     conformance!(InMemory::new(true));
+    retention_conformance!(InMemory::new(true));
 }
 
 /// Two nodes on one store, and a clock.
