@@ -345,6 +345,10 @@ retention: { messages: 90, events: 1y, idempotency: 23h, audit: always }
         8:20: webhooks.connect_timeout: `x` in `3x` is not a unit of time; write `ms`, `s`, `m`, `h` or `d`
         9:6: log: `log` holds settings of its own; write them below it, indented
         10:7: data: must be a path
+        11:24: retention.messages: must be a duration, such as `90d`, or `never`
+        11:36: retention.events: `y` in `1y` is not a unit of time; write `ms`, `s`, `m`, `h` or `d`
+        11:53: retention.idempotency: must be `24h` or longer, which callers are promised, or `never`
+        11:65: retention.audit: `always` is not a duration; write for example `30s`, `5m`, `1h30m` or `2d`
         ");
     }
 
