@@ -4,8 +4,8 @@
 //! waiting for the writer included: under load it takes a small share of the writer, and none that
 //! grows. What may go at all is the store's to decide.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -46,7 +46,7 @@ const DUTY: &str = "retention";
 
 /// Which scopes have had their passes.
 #[derive(Default)]
-pub(super) struct Passes(Mutex<HashMap<ScopeId, Pass>>);
+pub(super) struct Passes(Mutex<BTreeMap<ScopeId, Pass>>);
 
 #[derive(Clone, Copy)]
 enum Pass {
@@ -56,7 +56,7 @@ enum Pass {
 }
 
 impl Passes {
-    fn all(&self) -> MutexGuard<'_, HashMap<ScopeId, Pass>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<ScopeId, Pass>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
