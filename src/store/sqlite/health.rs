@@ -249,8 +249,8 @@ async fn file(path: &Path, schema: &'static Schema, deep: bool, findings: &mut V
                 "free-pages",
                 format!(
                     "{} of {} MiB hold nothing since rows were dropped",
-                    free * size >> 20,
-                    all * size >> 20
+                    (free * size) >> 20,
+                    (all * size) >> 20
                 ),
                 "it is used again by and by; to give it back to the disk stop the server and run `VACUUM` on \
                  the file with `sqlite3`",
