@@ -9,17 +9,19 @@ use super::doc::read_clear;
 use super::drive::{Carried, Extra};
 use super::front::{Claim, Refusal, SeqPage, Taken};
 use super::journal::{Body, NO_HASH, chained, hex};
-use super::records::{sealed_for, unreadable};
+use super::records::{open_answer, sealed_for, unreadable};
 use super::running::Running;
 use super::show;
 use crate::machine::What;
 use crate::model::shapes::{Confirm, Message, Transition, TransitionEvent};
 use crate::model::{Fault, Id, Instant, kinds};
-use crate::store::rows::{KeptAnswer, MessageFilter, StoredMessage, SubjectId};
-use crate::store::{Change, Committed, Listed, Page, Positioned, StoreError};
+use crate::store::rows::{Kept, KeptAnswer, MessageFilter, StoredMessage, SubjectId};
+use crate::store::{Change, Committed, Listed, Page, Position, Positioned, StoreError};
 
 /// How many messages are looked at at once for those of an erased person.
 const LIVE_ROWS: u32 = 500;
+/// How often something is decided anew because others changed what it was decided on.
+pub(super) const TRIES_MAX: u32 = 16;
 
 impl Desk {
     /// Takes a message back.
@@ -28,7 +30,7 @@ impl Desk {
         id: Id<kinds::Message>,
         claim: Claim,
     ) -> Result<Taken<Vec<u8>>, Refusal> {
-        self.by_caller(id, Input::What(What::Canceled), |_| Ok(()), claim).await
+        self.by_caller(id, What::Canceled, claim).await
     }
 
     /// Confirms a message on the caller's word.
@@ -38,37 +40,83 @@ impl Desk {
         what: Confirm,
         claim: Claim,
     ) -> Result<Taken<Vec<u8>>, Refusal> {
-        let input = What::ConfirmedByCaller { level: what.goal.into(), channel: what.channel };
-        let may = move |running: &Running| match what.channel {
-            Some(channel) if !running.state.instance.has_sent_on(&running.info.plan.machine, channel) => {
-                let message = "nothing was sent on this channel";
-                Err(Refusal::Invalid(vec![Fault::new("/channel", message)]))
-            }
-            _ => Ok(()),
-        };
-        self.by_caller(id, Input::What(input), may, claim).await
+        let what = What::ConfirmedByCaller { level: what.goal.into(), channel: what.channel };
+        self.by_caller(id, what, claim).await
     }
 
+    /// Does what a caller asks for, whichever node owns the message.
     async fn by_caller(
         self: &Arc<Self>,
         id: Id<kinds::Message>,
-        mut input: Input,
-        may: impl FnOnce(&Running) -> Result<(), Refusal> + Send,
+        what: What,
         claim: Claim,
     ) -> Result<Taken<Vec<u8>>, Refusal> {
         let _gate = self.gate.read().await;
-        let _counted = self.begin();
+        for _ in 0..TRIES_MAX {
+            self.until_here().await?;
+            let _counted = self.begin();
+            match self.ask_once(id, what, Some(&claim), None).await {
+                Ok(Asked::Taken(taken)) => return Ok(taken),
+                Ok(Asked::Left(signal)) => {
+                    self.until_carried_out(signal).await?;
+                    if let Some(kept) = self.scope.idempotency(claim.key).await? {
+                        return self.answered(&claim, kept).await;
+                    }
+                    // Its owner could not: the message says why, when it is looked at again.
+                }
+                Err(Refusal::Store(error)) if self.may_decide_anew(&error) => {
+                    self.read_for(&error).await?;
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Err(Refusal::Overloaded)
+    }
+
+    /// The answer that the owner of a message has kept to this very request.
+    async fn answered(&self, claim: &Claim, kept: Kept) -> Result<Taken<Vec<u8>>, Refusal> {
+        let is_ours = kept.request == claim.request && kept.at == claim.at;
+        if is_ours && let Some(body) = open_answer(&self.scope, &kept).await? {
+            return Ok(Taken::Done(body));
+        }
+        Ok(Taken::Replayed(Box::new(kept)))
+    }
+
+    /// Does what a caller asked for, once, in one change with the answer under the caller's key, and
+    /// with the removal of the signal by which another node passed it on. Where another node has a call
+    /// of the message open, that node is told instead.
+    pub(super) async fn ask_once(
+        self: &Arc<Self>,
+        id: Id<kinds::Message>,
+        what: What,
+        claim: Option<&Claim>,
+        signal: Option<Position>,
+    ) -> Result<Asked, Refusal> {
         let mut held = self.enter(id).await?;
         let Some(running) = held.as_mut() else { return Err(Refusal::NotFound) };
-        let allowed =
-            if running.state.instance.ended().is_some() { Err(Refusal::MessageEnded) } else { may(running) };
+        let allowed = if running.state.instance.ended().is_some() {
+            Err(Refusal::MessageEnded)
+        } else {
+            may(running, what)
+        };
         if let Err(refusal) = allowed {
             self.settle(id, running);
             return Err(refusal);
         }
+        let mut input = Input::What(what);
+        if !self.may_change(running) {
+            let left = match signal {
+                Some(signal) => Ok(Some(signal)),
+                None => self.leave_word(running, &input, claim).await,
+            };
+            self.settle(id, running);
+            return left?.map(Asked::Left).ok_or(Refusal::Overloaded);
+        }
         let (info, currency) = (Arc::clone(&running.info), self.scope.row().currency);
         let mut body = Vec::new();
         let extra: Extra<'_> = Box::new(|decision, change| {
+            change.signals_done.extend(signal);
+            let Some(claim) = claim else { return Ok(()) };
             let message = show::message(&info, decision.instance(), &decision.attempts, currency);
             body = serde_json::to_vec(&message).map_err(|_| unreadable())?;
             // Sealed as the message itself is: the answer shows the person's data.
@@ -80,15 +128,19 @@ impl Desk {
             Ok(())
         });
         let carried = self.change(running, std::slice::from_mut(&mut input), Some(extra)).await;
-        self.settle(id, running);
-        match carried? {
-            Carried::Done => Ok(Taken::Done(body)),
-            Carried::Replayed(kept) => Ok(Taken::Replayed(kept)),
-        }
+        self.settle_after(id, running, carried.as_ref().err());
+        Ok(Asked::Taken(match carried? {
+            Carried::Done => Taken::Done(body),
+            Carried::Replayed(kept) => Taken::Replayed(kept),
+        }))
     }
 
-    /// A message.
+    /// A message. Where others write too, as it is stored: what is in memory may be behind.
     pub(super) async fn show(self: &Arc<Self>, id: Id<kinds::Message>) -> Result<Message, Refusal> {
+        if self.context.nodes.is_shared {
+            let stored = self.scope.message(id).await?.ok_or(Refusal::NotFound)?;
+            return Ok(self.shown(stored).await?);
+        }
         let currency = self.scope.row().currency;
         let held = self.enter(id).await?;
         let Some(running) = held.as_ref() else { return Err(Refusal::NotFound) };
@@ -164,28 +216,66 @@ impl Desk {
         // Nobody is taken in meanwhile: what came after the look at what is on its way would stay on it.
         let _gate = self.gate.write().await;
         let _counted = self.begin();
-        let mut after = 0;
+        let erased = change.erased.clone();
+        self.cancel_all(contact, &erased).await?;
+        self.note_erased(&change.erased).await?;
+        let committed = self.commit(change, &mut []).await?;
+        self.people_changed();
+        if self.context.nodes.is_shared {
+            // Other nodes took messages in until that was durable, and take none in any more.
+            self.cancel_all(contact, &erased).await?;
+        }
+        Ok(match committed {
+            Committed::Applied(_) => Taken::Done(()),
+            Committed::Replayed(kept) => Taken::Replayed(kept),
+        })
+    }
+
+    /// Cancels what is on its way to a contact or under these subjects' keys, whichever node owns it.
+    ///
+    /// # Errors
+    /// [`Refusal::Overloaded`] where another node did not come to cancel one in time.
+    async fn cancel_all(
+        self: &Arc<Self>,
+        contact: Id<kinds::Contact>,
+        erased: &[SubjectId],
+    ) -> Result<(), Refusal> {
+        let (mut after, mut left) = (0, Vec::new());
         loop {
             let live = self.scope.live(after, LIVE_ROWS).await?;
             let full = live.len() >= usize::try_from(LIVE_ROWS).unwrap_or(usize::MAX);
             for message in live {
                 after = message.n;
                 let subject = read_clear(&message.row.doc)?.subject();
-                if message.row.contact == Some(contact) || change.erased.contains(&subject) {
-                    self.drive(message.row.id, Input::What(What::Canceled)).await;
+                if message.row.contact == Some(contact) || erased.contains(&subject) {
+                    left.extend(self.cancel_for_good(message.row.id).await?);
                 }
             }
             if !full {
                 break;
             }
         }
-        self.note_erased(&change.erased).await?;
-        let committed = self.commit(change, &mut []).await?;
-        self.people_changed();
-        Ok(match committed {
-            Committed::Applied(_) => Taken::Done(()),
-            Committed::Replayed(kept) => Taken::Replayed(kept),
-        })
+        for signal in left {
+            self.until_carried_out(signal).await?;
+        }
+        Ok(())
+    }
+
+    /// Cancels a message, or leaves word for its owner to do so.
+    async fn cancel_for_good(self: &Arc<Self>, id: Id<kinds::Message>) -> Result<Option<Position>, Refusal> {
+        if !self.context.nodes.is_shared {
+            self.drive(id, Input::What(What::Canceled)).await;
+            return Ok(None);
+        }
+        for _ in 0..TRIES_MAX {
+            match self.ask_once(id, What::Canceled, None, None).await {
+                Ok(Asked::Left(signal)) => return Ok(Some(signal)),
+                Ok(Asked::Taken(_)) | Err(Refusal::MessageEnded | Refusal::NotFound) => return Ok(None),
+                Err(Refusal::Store(error)) if self.may_decide_anew(&error) => self.read_for(&error).await?,
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Err(Refusal::Overloaded)
     }
 
     /// Erased subjects stand in the registry, so that a backup restored later forgets them too.
@@ -203,6 +293,26 @@ impl Desk {
         let mut state = self.state();
         state.consents.clear();
         state.contacts.clear();
+    }
+}
+
+/// What became of something that a caller asked for.
+pub(super) enum Asked {
+    Taken(Taken<Vec<u8>>),
+    /// The node that has a call of the message open was told, by this signal.
+    Left(Position),
+}
+
+/// Whether a message that goes on takes what a caller says.
+fn may(running: &Running, what: What) -> Result<(), Refusal> {
+    match what {
+        What::ConfirmedByCaller { channel: Some(channel), .. }
+            if !running.state.instance.has_sent_on(&running.info.plan.machine, channel) =>
+        {
+            let message = "nothing was sent on this channel";
+            Err(Refusal::Invalid(vec![Fault::new("/channel", message)]))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The clocks: real time, handed in, and each scope's own, which a test can move on.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,8 +52,21 @@ struct ScopeClock {
 /// All clocks of a process.
 pub struct Clocks {
     real: Arc<dyn RealTime>,
-    scopes: Mutex<HashMap<ScopeId, ScopeClock>>,
+    scopes: Mutex<BTreeMap<ScopeId, ScopeClock>>,
     moved: watch::Sender<u64>,
+    lease: watch::Sender<Lease>,
+}
+
+/// For how long what this process does may leave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lease {
+    /// There is none: nobody else goes on with the work.
+    None,
+    /// From the instant at which its renewal was asked for, which is before the store counts from, to
+    /// its end.
+    Held(Instant, Instant),
+    /// It has ended, for good.
+    Over,
 }
 
 impl std::fmt::Debug for Clocks {
@@ -66,7 +79,12 @@ impl Clocks {
     /// All on real time.
     #[must_use]
     pub fn new(real: Arc<dyn RealTime>) -> Clocks {
-        Clocks { real, scopes: Mutex::default(), moved: watch::Sender::new(0) }
+        Clocks {
+            real,
+            scopes: Mutex::default(),
+            moved: watch::Sender::new(0),
+            lease: watch::Sender::new(Lease::None),
+        }
     }
 
     /// Sets how far a scope's clock is ahead of real time.
@@ -91,7 +109,52 @@ impl Clocks {
         }
     }
 
-    fn scopes(&self) -> MutexGuard<'_, HashMap<ScopeId, ScopeClock>> {
+    /// Sleeps once until about `at`. One that is to come whatever is done to the clock meanwhile does
+    /// not look at it again.
+    pub(super) async fn real_sleep(&self, at: Instant) {
+        self.real.sleep_until(at).await;
+    }
+
+    /// The lease was renewed, as of the instant at which that was asked for.
+    pub(super) fn hold_lease(&self, asked_at: Instant, lease: Span) {
+        self.lease.send_if_modified(|held| {
+            let goes_on = *held != Lease::Over;
+            if goes_on {
+                *held = Lease::Held(asked_at, asked_at.plus(lease));
+            }
+            goes_on
+        });
+    }
+
+    /// The lease has ended, for good.
+    pub(super) fn end_lease(&self) {
+        self.lease.send_replace(Lease::Over);
+    }
+
+    /// Ends with `true` once something may leave the process, with `false` once nothing ever may.
+    pub(super) async fn until_may_act(&self) -> bool {
+        let mut lease = self.lease.subscribe();
+        loop {
+            let held = *lease.borrow_and_update();
+            if self.holds(held) {
+                return true;
+            }
+            if held == Lease::Over || lease.changed().await.is_err() {
+                return false;
+            }
+        }
+    }
+
+    fn holds(&self, lease: Lease) -> bool {
+        match lease {
+            Lease::None => true,
+            // A clock that was set back says nothing of what has passed.
+            Lease::Held(from, to) => (from..to).contains(&self.real.now()),
+            Lease::Over => false,
+        }
+    }
+
+    fn scopes(&self) -> MutexGuard<'_, BTreeMap<ScopeId, ScopeClock>> {
         self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -108,6 +171,10 @@ impl Clock for Clocks {
         let now = clock.last.map_or(shown, |last| last.max(shown));
         clock.last = Some(now);
         now
+    }
+
+    fn may_act(&self) -> bool {
+        self.holds(*self.lease.borrow())
     }
 
     fn until(&self, scope: ScopeId, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

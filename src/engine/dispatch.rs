@@ -32,6 +32,10 @@ impl Desk {
         tokio::spawn(async move {
             let answer = match (desk.prepare(&info, &attempt), adapter) {
                 (Ok(call), Some(adapter)) => {
+                    if !desk.context.clocks.until_may_act().await {
+                        // Others go on with it, and ask what became of a call that was not made.
+                        return;
+                    }
                     crash_point!("call.before");
                     let answer = desk.call(adapter.as_ref(), &call, how).await;
                     crash_point!("call.after");

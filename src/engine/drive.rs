@@ -10,9 +10,9 @@ use super::desk::Desk;
 use super::dispatch::How;
 use super::front::Refusal;
 use super::running::Running;
-use crate::machine::StageId;
+use crate::machine::{StageId, What};
 use crate::model::shapes::QuotaName;
-use crate::model::{Id, Instant, Span, kinds};
+use crate::model::{Id, Instant, Outcome, Span, kinds};
 use crate::store::rows::Kept;
 use crate::store::{Change, Committed, MessageChange, StoreError};
 
@@ -33,6 +33,9 @@ pub(super) type Extra<'a> = Box<dyn FnOnce(&Decision, &mut Change) -> Result<(),
 /// until it is due, or until the next start.
 const READ_AGAIN_MAX: u32 = 5;
 
+/// How often a change is decided anew without a pause, because another node was first.
+const ANEW_MAX: u32 = 16;
+
 /// Whether no further change is ever written here.
 const fn is_final(error: &StoreError) -> bool {
     matches!(
@@ -50,9 +53,27 @@ impl Desk {
             None => return,
         };
         let mut inputs = vec![input];
-        let (mut pause, mut read_again) = (AGAIN_MS.0, 0);
+        let (mut pause, mut read_again, mut anew) = (AGAIN_MS.0, 0, 0);
         loop {
             let Some(running) = held.as_mut() else { return };
+            if !self.may_drive(running, &inputs) {
+                let left = self.leave_all(running, &inputs).await;
+                self.let_go(id, running);
+                match left {
+                    Ok(()) => return,
+                    Err(error) if is_final(&error) => return self.note(&error),
+                    Err(_) => {}
+                }
+                held.take();
+                drop(held);
+                self.context.clocks.real_until(self.real_now().plus(Span::from_ms(pause))).await;
+                pause = (pause * 2).min(AGAIN_MS.1);
+                held = match self.enter_for_long(id).await {
+                    Some(held) => held,
+                    None => return,
+                };
+                continue;
+            }
             match self.change(running, &mut inputs, None).await {
                 Ok(_) => {
                     pause = AGAIN_MS.0;
@@ -61,6 +82,22 @@ impl Desk {
                         break;
                     }
                     inputs = vec![Input::Due];
+                }
+                Err(error) if anew < ANEW_MAX && self.may_decide_anew(&error) => {
+                    // Another node was first. What it left is read, and the same is decided anew.
+                    anew += 1;
+                    if matches!(error, StoreError::Conflict { .. }) {
+                        self.let_go(id, running);
+                        held.take();
+                        drop(held);
+                        held = match self.enter_for_long(id).await {
+                            Some(held) => held,
+                            None => return,
+                        };
+                    }
+                    if let Err(error) = self.read_for(&error).await {
+                        tracing::debug!(scope = %self.id(), %error, "what another node changed is read later");
+                    }
                 }
                 Err(error) if error.is_retryable() && !matches!(error, StoreError::Conflict { .. }) => {
                     self.context.clocks.real_until(self.real_now().plus(Span::from_ms(pause))).await;
@@ -125,12 +162,65 @@ impl Desk {
     /// attempts, and what is in the store counts.
     fn give_up(&self, running: &Running, error: &StoreError) {
         let id = running.info.id;
-        if !matches!(error, StoreError::Closing) {
+        if !matches!(error, StoreError::Closing | StoreError::Fenced) {
             tracing::error!(scope = %self.id(), message = %id, %error, "a change of a message was not written");
         }
+        self.let_go(id, running);
+        self.look_again(id);
+    }
+
+    /// Whether a message is driven by this node. What is due is its owner's to do, unless this node runs
+    /// an advance of the test clock, for which it takes them all.
+    fn may_drive(&self, running: &Running, inputs: &[Input]) -> bool {
+        let is_own = |input: &Input| matches!(input, Input::Due | Input::What(What::Ready { .. }));
+        let ended = running.state.instance.ended().is_some();
+        let takes_all = ended || self.advancing.load(Ordering::Acquire);
+        self.is_mine(running) || (self.may_change(running) && (takes_all || !inputs.iter().any(is_own)))
+    }
+
+    /// Leaves word for a message's owner of all of this.
+    async fn leave_all(self: &Arc<Self>, running: &Running, inputs: &[Input]) -> Result<(), StoreError> {
+        for input in inputs {
+            let known = match input {
+                // What became of a call that its new owner has put in doubt is still news.
+                Input::Answer { number, answer, .. } => {
+                    let attempt = running.attempts.iter().find(|attempt| attempt.number == *number);
+                    let outcome = attempt.map_or(answer.outcome.into(), |attempt| attempt.outcome);
+                    answer.outcome == Outcome::InDoubt || outcome.is_some_and(|o| o != Outcome::InDoubt)
+                }
+                _ => false,
+            };
+            if !known {
+                self.leave_word(running, input, None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a change that was refused may be decided anew at once: another node was first.
+    pub(super) fn may_decide_anew(&self, error: &StoreError) -> bool {
+        self.context.nodes.is_shared
+            && matches!(error, StoreError::Conflict { .. } | StoreError::Stale { .. })
+    }
+
+    /// Reads what may have changed where a change was refused.
+    pub(super) async fn read_for(&self, error: &StoreError) -> Result<(), StoreError> {
+        if matches!(error, StoreError::Conflict { .. }) {
+            // Of two keys that were made for one subject at once the other one stands.
+            self.scope.forget_subjects();
+        }
+        self.read_after_stale().await
+    }
+
+    /// Takes note of an error after which this process does nothing more.
+    pub(super) fn note(&self, error: &StoreError) {
+        self.context.nodes.note(&self.context.clocks, error);
+    }
+
+    /// Lets a message go that another node runs, or has changed: with the places of its attempts.
+    pub(super) fn let_go(&self, id: Id<kinds::Message>, running: &Running) {
         self.forget(id);
         self.release(running);
-        self.look_again(id);
     }
 
     /// Gives back the places of the attempts under way.
@@ -154,6 +244,8 @@ impl Desk {
         inputs: &mut [Input],
         extra: Option<Extra<'_>>,
     ) -> Result<Carried, StoreError> {
+        self.catch_up().await?;
+        let seen = self.seen();
         self.refresh(running).await?;
         let now = self.now();
         let was_ended = running.state.instance.ended().is_some();
@@ -165,7 +257,7 @@ impl Desk {
             self.placed(running, decision.attempts);
             return Ok(Carried::Done);
         }
-        let mut change = Change::default();
+        let mut change = Change { seen, ..Change::default() };
         let begun = Some((running.n, running.version));
         let step = decision.message_step(&running.info, begun, was_ended, None);
         let prepared = step.and_then(|step| {
@@ -192,6 +284,7 @@ impl Desk {
                 crash_point!("change.after-commit");
                 running.version += 1;
                 self.applied(running, decision);
+                self.owned(running);
                 Ok(Carried::Done)
             }
             Committed::Replayed(kept) => Ok(Carried::Replayed(kept)),
@@ -220,6 +313,9 @@ impl Desk {
             change.events.append(&mut decision.scope_events);
         }
         let committed = self.scope.commit(change).await;
+        if let Err(error) = &committed {
+            self.note(error);
+        }
         if !matches!(committed, Ok(Committed::Applied(_))) {
             for decision in decisions.iter_mut() {
                 self.undo(decision);
@@ -251,6 +347,14 @@ impl Desk {
         self.call_up();
     }
 
+    /// A change of a message is durable, and so it is this node's.
+    pub(super) fn owned(&self, running: &mut Running) {
+        if !self.is_mine(running) {
+            running.owner = self.context.nodes.me;
+            self.queue_up(running);
+        }
+    }
+
     fn placed(&self, running: &mut Running, attempts: Vec<super::running::Attempt>) {
         running.attempts = attempts;
     }
@@ -271,7 +375,7 @@ impl Desk {
         if self.context.stopping.load(Ordering::Acquire) {
             return;
         }
-        self.spawn_drive(message, Input::What(crate::machine::What::Ready { stage }));
+        self.spawn_drive(message, Input::What(What::Ready { stage }));
     }
 }
 

@@ -85,6 +85,7 @@ pub enum Taken<T> {
 }
 
 /// One message of a batch: to be sent, or refused already by a problem in JSON.
+#[derive(Clone)]
 pub enum BatchItem {
     /// Its shape is right.
     Send(Box<SendMessage>),

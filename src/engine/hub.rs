@@ -11,12 +11,13 @@ use super::clock::Clocks;
 use super::desk::{Context, Desk, UnderWay};
 use super::front::Refusal;
 use super::ids::RisingIds;
+use super::nodes::Membership;
 use super::retention::Passes;
 use super::settings::Settings;
 use crate::model::{Clock, Instant, ScopeId, Span};
 use crate::providers::outbound::Outbound;
 use crate::store::seal::Scope;
-use crate::store::{Store, StoreError};
+use crate::store::{Peers, Store, StoreError};
 
 /// What else works on a scope that is open: the webhooks' workers.
 pub trait Beside: Send + Sync + 'static {
@@ -42,6 +43,8 @@ pub struct Setup {
     pub settings: Settings,
     /// What else works on scopes.
     pub beside: Arc<dyn Beside>,
+    /// What is known of the other nodes: kept up to date by the engine, which renews this one's lease.
+    pub peers: Arc<Peers>,
 }
 
 /// The engine of a process.
@@ -49,6 +52,9 @@ pub struct Engine {
     pub(super) context: Arc<Context>,
     beside: Arc<dyn Beside>,
     desks: Mutex<BTreeMap<ScopeId, Arc<Open>>>,
+    /// When scopes that were let go have work again, of which the registry does not know: each node of
+    /// a shared store has its own.
+    wake_at: Mutex<BTreeMap<ScopeId, Instant>>,
     /// Shared while a scope is being opened, held alone while one is being let go.
     opening: RwLock<()>,
     /// Which scopes were looked through for what is old.
@@ -82,6 +88,7 @@ impl Engine {
     /// Where the registry cannot be read. A scope that cannot be opened is told of in the log, and
     /// stops no other.
     pub async fn start(setup: Setup) -> Result<Arc<Engine>, StoreError> {
+        let (nodes, lease) = (setup.store.nodes(), setup.settings.lease);
         let context = Context {
             store: setup.store,
             clocks: setup.clocks,
@@ -90,16 +97,22 @@ impl Engine {
             settings: setup.settings,
             stopping: AtomicBool::new(false),
             under_way: UnderWay::default(),
+            nodes: Membership::new(nodes, setup.peers, lease),
+            left: AtomicBool::new(false),
         };
         let engine = Arc::new(Engine {
             context: Arc::new(context),
             beside: setup.beside,
             desks: Mutex::default(),
+            wake_at: Mutex::default(),
             opening: RwLock::default(),
             passes: Arc::default(),
         });
-        let all = !engine.context.store.was_clean();
-        engine.wake_scopes(all).await?;
+        engine.join().await?;
+        if !engine.context.nodes.is_shared {
+            let all = !engine.context.store.was_clean();
+            engine.wake_scopes(all).await?;
+        }
         let tending = Arc::downgrade(&engine);
         tokio::spawn(async move {
             loop {
@@ -118,11 +131,12 @@ impl Engine {
     }
 
     /// Opens the scopes that have work now; all, if asked.
-    async fn wake_scopes(&self, all: bool) -> Result<(), StoreError> {
+    pub(super) async fn wake_scopes(&self, all: bool) -> Result<(), StoreError> {
         let soon = self.context.clocks.real_now().plus(ROUND);
         for row in self.context.store.registry().scopes().await? {
             let is_open = self.desks().get(&row.id).is_some_and(|open| open.desk.initialized());
-            if is_open || !all && row.wake_at.is_none_or(|at| at > soon) {
+            let wake_at = if self.context.nodes.is_shared { self.own_wake_at(row.id) } else { row.wake_at };
+            if is_open || !all && wake_at.is_none_or(|at| at > soon) {
                 continue;
             }
             let opened = match self.context.store.scope(row.id).await {
@@ -159,7 +173,11 @@ impl Engine {
                     continue;
                 }
                 self.close_desk(id, desk).await;
-                if let Err(error) = self.context.store.registry().set_wake_at(id, wake_at).await {
+                if self.context.nodes.is_shared {
+                    let mut own = self.wake_at.lock().unwrap_or_else(PoisonError::into_inner);
+                    own.remove(&id);
+                    own.extend(wake_at.map(|at| (id, at)));
+                } else if let Err(error) = self.context.store.registry().set_wake_at(id, wake_at).await {
                     tracing::warn!(scope = %id, %error, "when the scope has work is not noted");
                 }
             }
@@ -197,6 +215,11 @@ impl Engine {
         Ok(())
     }
 
+    /// When a scope that this node let go has work for it again.
+    fn own_wake_at(&self, scope: ScopeId) -> Option<Instant> {
+        self.wake_at.lock().unwrap_or_else(PoisonError::into_inner).get(&scope).copied()
+    }
+
     /// Takes a desk out of those that are open, unless somebody has it in hand.
     fn let_go(&self, id: ScopeId, open: &Arc<Open>, own: Option<Instant>) -> bool {
         let mut desks = self.desks();
@@ -225,6 +248,9 @@ impl Engine {
     }
 
     async fn opened(&self, scope: &Arc<Scope>) -> Result<Arc<Desk>, Refusal> {
+        if self.context.nodes.is_fenced() {
+            return Err(Refusal::ShuttingDown);
+        }
         let open = Arc::clone(self.desks().entry(scope.id()).or_default());
         *open.used_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.context.clocks.real_now());
         if let Some(desk) = open.desk.get() {
@@ -259,6 +285,33 @@ impl Engine {
         self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The desks that are open, in the order of their scopes.
+    pub(super) fn open_desks(&self) -> Vec<Arc<Desk>> {
+        self.desks().values().filter_map(|open| open.desk.get().cloned()).collect()
+    }
+
+    /// The desk of a scope, where it is open.
+    pub(super) fn opened_desk(&self, scope: ScopeId) -> Option<Arc<Desk>> {
+        self.desks().get(&scope).and_then(|open| open.desk.get().cloned())
+    }
+
+    /// Ends once this node's lease on a shared store has ended while it still runs: others go on with
+    /// its work, and the process is to be started anew. Never, where there is no lease.
+    pub async fn fenced(&self) {
+        self.context.nodes.fenced().await;
+    }
+
+    /// Forgets all that is in memory: others go on with it.
+    pub(super) async fn drop_all(&self) {
+        self.context.stopping.store(true, Ordering::Release);
+        let open = std::mem::take(&mut *self.desks());
+        for (id, open) in open {
+            if let Some(desk) = open.desk.get() {
+                self.close_desk(id, desk).await;
+            }
+        }
+    }
+
     /// Waits until no change and no call is under way. What is due only later is not waited for.
     pub async fn idle(&self) {
         self.context.under_way.none().await;
@@ -272,13 +325,12 @@ impl Engine {
         for desk in open.iter().filter_map(|(_, open)| open.desk.get()) {
             desk.wake.notify_one();
         }
-        let clocks = &self.context.clocks;
-        let over = clocks.real_now().plus(STOP_WITHIN);
+        let end = self.context.clocks.real_now().plus(STOP_WITHIN);
         tokio::select! {
             biased;
             () = self.context.under_way.none() => {}
-            () = clocks.real_until(over) => {
-                tracing::warn!("stopping with calls under way: they are in doubt at the next start");
+            () = self.context.clocks.real_until(end) => {
+                tracing::warn!("stopping with calls under way: they are in doubt for who goes on with them");
             }
         }
         for (id, open) in open {
@@ -287,6 +339,13 @@ impl Engine {
                 self.desks().remove(&id);
                 self.close_desk(id, desk).await;
             }
+        }
+        if self.context.nodes.is_shared && !self.context.left.swap(true, Ordering::AcqRel) {
+            // The last: nothing can be written afterwards, and others take over what is left at once.
+            if let Err(error) = self.context.nodes.leave().await {
+                tracing::warn!(%error, "others take over only once this node's lease has ended");
+            }
+            self.context.clocks.end_lease();
         }
     }
 }

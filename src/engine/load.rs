@@ -49,8 +49,8 @@ impl Desk {
         for row in rows {
             attempts.push(self.attempt(&info, row)?);
         }
-        let (n, version) = (stored.n, stored.version);
-        Ok(Running { n, version, info, state, attempts, said: Vec::new(), counts: HashMap::new() })
+        let (n, version, owner) = (stored.n, stored.version, stored.owner);
+        Ok(Running { n, version, owner, info, state, attempts, said: Vec::new(), counts: HashMap::new() })
     }
 
     /// What is under way of a message that was read back: places are taken again, and what scripts
@@ -83,6 +83,13 @@ impl Desk {
                 state.quotas.begin(crate::model::shapes::QuotaName::Channel(attempt.channel));
             }
         }
+        if self.is_mine(running) {
+            self.queue_up(running);
+        }
+    }
+
+    /// The stages of a message that wait for a place stand in the queue for it.
+    pub(super) fn queue_up(&self, running: &Running) {
         let priority = running.info.priority;
         let queued: Vec<_> =
             running.state.instance.queued().map(|(stage, name)| (stage, name.to_owned())).collect();

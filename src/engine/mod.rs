@@ -7,6 +7,7 @@
 //! read and places are taken, and one task for its timers. A change of a message is decided by the
 //! machine, committed, and only then followed by what it asks for.
 
+mod advance;
 mod breaker;
 mod callers;
 mod clock;
@@ -22,6 +23,7 @@ pub mod ids;
 mod intake;
 pub mod journal;
 mod load;
+mod nodes;
 mod policies;
 mod providers;
 mod quota;

@@ -65,6 +65,14 @@ impl Policies {
         held.inline.clear();
     }
 
+    /// Any name may have been published or deleted, by another node.
+    pub(super) fn all_changed(&self) {
+        let mut held = self.held();
+        held.changes += 1;
+        held.newest.clear();
+        held.inline.clear();
+    }
+
     /// The version that a name means; the newest without one. `None` where there is none, or it is
     /// gone for callers.
     pub(super) async fn resolve(

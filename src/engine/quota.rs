@@ -86,6 +86,18 @@ impl Quotas {
         quotas
     }
 
+    /// Takes what all nodes have counted, where that is more than was known here.
+    pub(super) fn take_usage(&mut self, usage: Vec<UsageRow>) {
+        for row in usage {
+            let Ok(name) = row.name.parse::<QuotaName>() else { continue };
+            let counter = &mut self.by_name.entry(name.word()).or_default().counters[place(row.window)];
+            let is_newer = counter.start.is_none_or(|start| start < row.start);
+            if is_newer || counter.start == Some(row.start) && counter.used < row.used {
+                *counter = Counter { start: Some(row.start), used: row.used, told: row.told_percent };
+            }
+        }
+    }
+
     pub(super) fn set_limits(&mut self, limits: Vec<QuotaRow>) {
         for counted in self.by_name.values_mut() {
             counted.limit = [None, None];

@@ -7,6 +7,7 @@ use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::callers::TRIES_MAX;
 use super::decide::{Input, LateFailure};
 use super::desk::Desk;
 use super::doc::{AttemptDoc, ReplyText};
@@ -123,18 +124,20 @@ impl Desk {
     /// Writes all that came in one callback, or nothing of it. What it says of messages and of people,
     /// and what is kept for later, stand in one change.
     async fn take_in(self: &Arc<Self>, provider: &str, came: Came) -> Result<(), Refusal> {
-        let mut beside = Change::default();
-        for (row, audit) in came.consents {
-            beside.consents.push(ConsentChange::Put(row));
-            beside.audit.push(audit);
-        }
         let at = self.real_now();
+        let mut early_receipts = Vec::with_capacity(came.early.len());
         for (id, early) in &came.early {
             let (provider, id) = (provider.to_owned(), id.clone());
             let doc = write(early)?;
-            beside.early_receipts.push(EarlyReceiptRow { provider, provider_message_id: id, at, doc });
+            early_receipts.push(EarlyReceiptRow { provider, provider_message_id: id, at, doc });
         }
-        self.change_together(came.messages, beside).await?;
+        let beside = || Change {
+            consents: came.consents.iter().map(|(row, _)| ConsentChange::Put(row.clone())).collect(),
+            audit: came.consents.iter().map(|(_, audit)| audit.clone()).collect(),
+            early_receipts: early_receipts.clone(),
+            ..Change::default()
+        };
+        self.change_together(&came.messages, &beside).await?;
         for (id, _) in &came.early {
             self.state().early.insert((provider.to_owned(), id.clone()), at);
         }
@@ -143,7 +146,7 @@ impl Desk {
             if let Some(attempt) = self.sent(provider, None, Some(&id)).await? {
                 let item = Item::Receipt(early.input(number(&attempt)?, None));
                 let messages = BTreeMap::from([(attempt.message_id, vec![item])]);
-                self.change_together(messages, Change::default()).await?;
+                self.change_together(&messages, &Change::default).await?;
             }
         }
         Ok(())
@@ -177,11 +180,15 @@ impl Desk {
     ) {
         let provider = attempt.provider.as_str();
         let key = (provider.to_owned(), id.to_owned());
-        // One that came before the last start is known to the store alone.
-        if self.state().early.remove(&key).is_none() && attempt.at > self.opened_at {
+        // One that came before the last start, or to another node, is known to the store alone.
+        let came_here = self.state().early.remove(&key).is_some();
+        if !came_here && attempt.at > self.opened_at && !self.context.nodes.is_shared {
             return;
         }
         let Ok(rows) = self.scope.early_receipts(provider, id).await else { return };
+        if rows.is_empty() {
+            return;
+        }
         for row in rows {
             let Ok(early) = read::<Early>(&row.doc) else { continue };
             self.drive(message, early.input(number, None)).await;
@@ -292,7 +299,22 @@ impl Desk {
         claim: Claim,
     ) -> Result<Taken<()>, Refusal> {
         let _gate = self.gate.read().await;
-        let _counted = self.begin();
+        for _ in 0..TRIES_MAX {
+            self.until_here().await?;
+            let _counted = self.begin();
+            match self.test_reply_once(&reply, &claim).await {
+                Err(Refusal::Store(error)) if self.may_decide_anew(&error) => self.read_for(&error).await?,
+                done => return done,
+            }
+        }
+        Err(Refusal::Overloaded)
+    }
+
+    async fn test_reply_once(
+        self: &Arc<Self>,
+        reply: &TestReply,
+        claim: &Claim,
+    ) -> Result<Taken<()>, Refusal> {
         let fault = |pointer: &str, message: &str| Refusal::Invalid(vec![Fault::new(pointer, message)]);
         let id = reply.message_id;
         let mut held = self.enter(id).await.map_err(|error| match error {
@@ -327,7 +349,7 @@ impl Desk {
             Ok(())
         });
         let carried = self.change(running, std::slice::from_mut(&mut input), Some(extra)).await;
-        self.settle(id, running);
+        self.settle_after(id, running, carried.as_ref().err());
         let carried = carried?;
         if changes {
             self.people_changed();

@@ -18,9 +18,9 @@ use crate::model::shapes::Addresses;
 use crate::model::{Channel, Confirmation, Id, Instant, Outcome, Priority, kinds};
 use crate::providers::Answer;
 use crate::providers::sandbox::{self, Planned};
-use crate::store::Position;
 use crate::store::rows::Names;
 use crate::store::seal::SubjectKey;
+use crate::store::{NodeId, Position};
 
 /// The place of a message in memory. One change of a message is under way at a time: whoever holds
 /// the lock makes it.
@@ -160,6 +160,8 @@ pub(super) enum SaidWhat {
 pub(super) struct Running {
     pub(super) n: Position,
     pub(super) version: u32,
+    /// The node that runs it.
+    pub(super) owner: NodeId,
     pub(super) info: Arc<Info>,
     pub(super) state: State,
     pub(super) attempts: Vec<Attempt>,

@@ -2,6 +2,7 @@
 
 use super::breaker::BreakerSettings;
 use super::retention::Retention;
+use crate::model::Span;
 
 /// What an operator can set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,9 @@ pub struct Settings {
     pub breaker: BreakerSettings,
     /// How long what is done with is kept.
     pub retention: Retention,
+    /// On a store that several nodes share: for how long this one is taken to be alive after it was
+    /// last heard. It is renewed at a third of that.
+    pub lease: Span,
 }
 
 impl Default for Settings {
@@ -20,6 +24,7 @@ impl Default for Settings {
             public_url: "http://127.0.0.1:8080".to_owned(),
             breaker: BreakerSettings::default(),
             retention: Retention::default(),
+            lease: Span::from_s(10),
         }
     }
 }

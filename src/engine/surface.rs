@@ -11,7 +11,7 @@ use super::front::{BatchItem, Changed, Claim, Front, Going, ProviderKind, Refusa
 use super::hub::{Engine, Open};
 use super::tell::read_event;
 use crate::model::shapes::{Breaker, Confirm, Event, Message, SendMessage, TestClock, TestReply, Transition};
-use crate::model::{Fault, Id, ScopeId, Span, kinds};
+use crate::model::{Clock as _, Fault, Id, ScopeId, Span, kinds};
 use crate::providers::kind;
 use crate::store::rows::{EventFilter, KeptAnswer, MessageFilter};
 use crate::store::seal::Scope;
@@ -20,7 +20,9 @@ use crate::store::{Change, Committed, Listed, Page, Positioned, StoreError};
 impl Front for Engine {
     fn is_ready(&self) -> bool {
         let failed = |open: &Arc<Open>| open.desk.get().is_some_and(|desk| desk.scope.has_failed());
-        !self.context.stopping.load(Ordering::Acquire) && !self.desks().values().any(failed)
+        !self.context.stopping.load(Ordering::Acquire)
+            && self.context.clocks.may_act()
+            && !self.desks().values().any(failed)
     }
 
     fn open(&self, scope: ScopeId) -> Going<'_, Arc<Scope>> {
@@ -156,7 +158,7 @@ impl Front for Engine {
     }
 
     fn test_clock(&self, scope: Arc<Scope>) -> Going<'_, TestClock> {
-        Box::pin(async move { Ok(self.desk(&scope).await?.test_clock().await?) })
+        Box::pin(async move { self.desk(&scope).await?.test_clock().await })
     }
 
     fn advance(&self, scope: Arc<Scope>, by: Span, claim: Claim) -> Going<'_, Taken<TestClock>> {

@@ -51,6 +51,13 @@ impl Templates {
         held.names.remove(name);
     }
 
+    /// Any name may have been published or deleted, by another node.
+    pub(super) fn all_changed(&self) {
+        let mut held = self.held();
+        held.changes += 1;
+        held.names.clear();
+    }
+
     /// The version that a caller means; the newest without one. `None` where there is none, or it
     /// is gone for callers.
     pub(super) async fn find(

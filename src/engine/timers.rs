@@ -1,16 +1,12 @@
-//! Time: what becomes due, the test clock, and the start of a scope.
+//! Time: what becomes due, and the start of a scope.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::decide::Input;
 use super::desk::Desk;
-use super::front::{Claim, Refusal, Taken};
-use crate::model::shapes::TestClock;
-use crate::model::{Clock, Environment, Id, Instant, Outcome, Span, kinds};
-use crate::providers::Answer;
-use crate::store::rows::{ClockRow, KeptAnswer};
-use crate::store::{Change, Committed, StoreError};
+use crate::model::{Clock, Id, Instant, Span, kinds};
+use crate::store::StoreError;
 
 /// How many messages are read back at once.
 const PAGE: u32 = 500;
@@ -26,34 +22,16 @@ impl Desk {
             let unfinished = self.scope.unfinished(after, PAGE).await?;
             for attempt in &unfinished {
                 after = Some((attempt.message, attempt.n));
-                crash_point!("recover.attempt");
-                let held = match self.enter(attempt.message_id).await {
-                    Ok(held) => held,
-                    Err(Refusal::Store(error)) => return Err(error),
-                    Err(_) => continue,
-                };
-                let Some(running) = held.as_ref() else { continue };
-                let found = running.attempts.iter().find(|a| a.id == attempt.row.id);
-                let Some(number) = found.map(|attempt| attempt.number) else { continue };
-                let open = running.state.instance.is_open(number);
-                self.settle(attempt.message_id, running);
-                drop(held);
-                if open && self.environment() == Environment::Live {
-                    let answer =
-                        Answer::of(Outcome::InDoubt).because("the process died while it was under way");
-                    let input = Input::Answer { number, answer: Box::new(answer), counted: true };
-                    self.spawn_drive(attempt.message_id, input);
-                }
+                self.recover_attempt(attempt).await?;
             }
             if unfinished.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
                 break;
             }
         }
-        let clock = self.scope.clock().await?;
-        if let Some(target) = clock.target_ms {
-            self.run_to(clock.advanced_by_ms, target).await?;
+        if self.context.nodes.is_shared {
+            self.adopt().await?;
         }
-        Ok(())
+        self.look_elsewhere().await
     }
 
     /// Runs timers until the program stops or the scope has nothing to do for long.
@@ -64,9 +42,8 @@ impl Desk {
                 tracing::warn!(scope = %self.id(), %error, "what a tenant changed is not in force yet");
             }
             let place_at = self.call_up();
-            if !self.advancing.load(Ordering::Acquire)
-                && let Err(error) = self.run_due(self.now()).await
-            {
+            let held = self.advancing.load(Ordering::Acquire) || self.elsewhere.load(Ordering::Acquire);
+            if !held && let Err(error) = self.run_due(self.now()).await {
                 tracing::warn!(scope = %self.id(), %error, "timers wait for the store");
                 self.context.clocks.real_until(self.real_now().plus(Span::from_s(1))).await;
             }
@@ -77,7 +54,6 @@ impl Desk {
             let due = self.state().next_due();
             let real = place_at.into_iter().chain([sweep_at]).min().unwrap_or(sweep_at);
             let clocks = &self.context.clocks;
-            let held = self.advancing.load(Ordering::Acquire);
             tokio::select! {
                 biased;
                 () = self.wake.notified() => {}
@@ -111,7 +87,10 @@ impl Desk {
     }
 
     /// Those that are due by `now` and only in the store.
-    async fn take_stored_due(&self, now: Instant) -> Result<Vec<(Instant, Id<kinds::Message>)>, StoreError> {
+    pub(super) async fn take_stored_due(
+        &self,
+        now: Instant,
+    ) -> Result<Vec<(Instant, Id<kinds::Message>)>, StoreError> {
         if self.state().stored_due.is_none_or(|due| due > now) {
             return Ok(Vec::new());
         }
@@ -153,78 +132,5 @@ impl Desk {
         let mut state = self.state();
         state.stored_due = state.stored_due.into_iter().chain(next).min();
         Ok(found)
-    }
-
-    /// The scope's test clock.
-    pub(super) async fn test_clock(&self) -> Result<TestClock, StoreError> {
-        let clock = self.scope.clock().await?;
-        Ok(TestClock { now: self.now(), advanced_by_ms: clock.advanced_by_ms })
-    }
-
-    /// Moves the test clock on, and does what becomes due on the way.
-    pub(super) async fn advance(
-        self: &Arc<Self>,
-        by: Span,
-        claim: Claim,
-    ) -> Result<Taken<TestClock>, Refusal> {
-        // Nobody is taken in meanwhile, and no other advance runs.
-        let _alone = self.gate.write().await;
-        let mut before = self.scope.clock().await?;
-        if let Some(target) = before.target_ms {
-            // One before could not be finished, for want of room on the disk.
-            self.run_to(before.advanced_by_ms, target).await?;
-            before = self.scope.clock().await?;
-        }
-        let target = before.advanced_by_ms.saturating_add(by.ms());
-        let shown = TestClock { now: self.now().plus(by), advanced_by_ms: target };
-        let answer = serde_json::to_vec(&shown).map_err(|_| super::records::unreadable())?;
-        let mut change = Change::keeping(claim.kept(200, KeptAnswer::Plain(answer)));
-        change.clock = Some(ClockRow { advanced_by_ms: before.advanced_by_ms, target_ms: Some(target) });
-        match self.commit(change, &mut []).await? {
-            Committed::Applied(_) => {}
-            Committed::Replayed(kept) => return Ok(Taken::Replayed(kept)),
-        }
-        crash_point!("advance.recorded");
-        self.run_to(before.advanced_by_ms, target).await?;
-        Ok(Taken::Done(shown))
-    }
-
-    /// Runs up to the target of an advance whose record is durable.
-    async fn run_to(self: &Arc<Self>, from_ms: i64, target_ms: i64) -> Result<(), StoreError> {
-        self.advancing.store(true, Ordering::Release);
-        let came = self.run_steps(target_ms - from_ms).await;
-        let clocks = &self.context.clocks;
-        clocks.set_ahead(self.id(), if came.is_ok() { target_ms } else { from_ms });
-        self.advancing.store(false, Ordering::Release);
-        self.wake.notify_one();
-        came?;
-        crash_point!("advance.run");
-        let clock = Some(ClockRow { advanced_by_ms: target_ms, target_ms: None });
-        self.scope.commit(Change { clock, ..Change::default() }).await?;
-        Ok(())
-    }
-
-    /// What becomes due within `by`, in the order of its times, the clock held at each.
-    async fn run_steps(self: &Arc<Self>, by_ms: i64) -> Result<(), StoreError> {
-        let end = self.now().plus(Span::from_ms(by_ms));
-        self.context.clocks.hold(self.id(), self.now());
-        self.under_way.none().await;
-        loop {
-            let due = self.state().next_due().filter(|due| *due <= end);
-            let Some(due) = due else { break };
-            let at = due.max(self.now());
-            self.context.clocks.hold(self.id(), at);
-            // Read first: where it cannot be read, what is in memory stays due.
-            let mut messages = self.take_stored_due(at).await?;
-            messages.append(&mut self.state().take_due(at));
-            messages.sort_unstable();
-            for (_, id) in messages {
-                self.drive(id, Input::Due).await;
-                crash_point!("advance.step");
-            }
-            self.under_way.none().await;
-        }
-        self.context.clocks.hold(self.id(), end);
-        Ok(())
     }
 }

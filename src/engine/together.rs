@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
 
+use super::callers::TRIES_MAX;
 use super::decide::{Before, Decision, Input};
 use super::desk::Desk;
 use super::doc::ReplyText;
@@ -17,6 +18,7 @@ use crate::store::rows::{ConsentRow, EventFilter, NewAudit};
 use crate::store::{Change, Committed, ConsentChange, MessageChange, Page, PageStart, StoreError};
 
 /// One thing that came for a message.
+#[derive(Clone)]
 pub(super) enum Item {
     /// A receipt.
     Receipt(Input),
@@ -36,18 +38,38 @@ impl Desk {
     /// where it fails nothing was written.
     pub(super) async fn change_together(
         self: &Arc<Self>,
-        messages: BTreeMap<Id<kinds::Message>, Vec<Item>>,
-        mut beside: Change,
+        messages: &BTreeMap<Id<kinds::Message>, Vec<Item>>,
+        beside: &(dyn Fn() -> Change + Send + Sync),
     ) -> Result<(), Refusal> {
         let _counted = self.begin();
+        for _ in 0..TRIES_MAX {
+            match self.change_together_once(messages, beside()).await {
+                Err(Refusal::Store(error)) if self.may_decide_anew(&error) => self.read_for(&error).await?,
+                done => return done,
+            }
+        }
+        Err(Refusal::Overloaded)
+    }
+
+    async fn change_together_once(
+        self: &Arc<Self>,
+        messages: &BTreeMap<Id<kinds::Message>, Vec<Item>>,
+        mut beside: Change,
+    ) -> Result<(), Refusal> {
+        self.catch_up().await?;
+        beside.seen = self.seen();
         let mut parts = Vec::with_capacity(messages.len());
         let changed = match self.lock_all(messages, &mut parts, &mut beside).await {
             Ok(()) => self.changed_together(&mut parts, beside).await.map_err(Refusal::from),
             Err(refusal) => Err(refusal),
         };
+        let refused = match &changed {
+            Err(Refusal::Store(error)) => Some(error),
+            _ => None,
+        };
         for Part { id, held, .. } in &parts {
             if let Some(running) = held.as_ref() {
-                self.settle(*id, running);
+                self.settle_after(*id, running, refused);
             }
         }
         changed
@@ -57,11 +79,11 @@ impl Desk {
     /// who wants several holds. One that is gone takes nothing.
     async fn lock_all(
         self: &Arc<Self>,
-        messages: BTreeMap<Id<kinds::Message>, Vec<Item>>,
+        messages: &BTreeMap<Id<kinds::Message>, Vec<Item>>,
         parts: &mut Vec<Part>,
         beside: &mut Change,
     ) -> Result<(), Refusal> {
-        for (id, items) in messages {
+        for (&id, items) in messages {
             let held = match self.enter(id).await {
                 Ok(held) => held,
                 Err(Refusal::NotFound) => continue,
@@ -71,7 +93,15 @@ impl Desk {
             let Some(part) = parts.last_mut() else { continue };
             if let Some(running) = part.held.as_mut() {
                 self.refresh(running).await?;
-                part.inputs = self.inputs(running, items, beside).await?;
+                part.inputs = self.inputs(running, items.clone(), beside).await?;
+                if !self.may_change(running) {
+                    // The node that has a call of it open is told, durably, in this same change.
+                    for input in std::mem::take(&mut part.inputs) {
+                        beside.signals.extend(self.signal(running, &input, None)?);
+                    }
+                    self.let_go(id, running);
+                    parts.pop();
+                }
             }
         }
         Ok(())
@@ -133,7 +163,8 @@ impl Desk {
         beside: Change,
     ) -> Result<(), StoreError> {
         let people = !beside.consents.is_empty();
-        let is_alone = beside.early_receipts.is_empty() && !people;
+        let left = !beside.signals.is_empty() || !beside.signals_done.is_empty();
+        let is_alone = beside.early_receipts.is_empty() && !people && !left;
         let (mut decisions, mut change) = (Vec::with_capacity(parts.len()), beside);
         if let Err(error) = self.decide_together(parts, &mut decisions, &mut change) {
             for decision in decisions.iter_mut().rev() {
@@ -151,8 +182,12 @@ impl Desk {
         }
         let running = parts.iter_mut().filter_map(|part| part.held.as_mut());
         for (running, decision) in running.zip(decisions) {
-            running.version += u32::from(changed.contains(&running.n));
+            let is_changed = changed.contains(&running.n);
+            running.version += u32::from(is_changed);
             self.applied(running, decision);
+            if is_changed {
+                self.owned(running);
+            }
         }
         if people {
             self.people_changed();

@@ -109,6 +109,7 @@ impl Running {
             outbound: Outbound::new(spine::providers::outbound::Settings::default()).unwrap(),
             settings,
             beside: Arc::new(Nobody),
+            peers: Arc::new(spine::store::Peers::none()),
         })
         .await
         .unwrap();

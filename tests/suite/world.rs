@@ -192,6 +192,7 @@ impl World {
                         ..spine::engine::Settings::default()
                     },
                     beside: Arc::new(Workers(Arc::clone(&webhooks))),
+                    peers: Arc::new(spine::store::Peers::none()),
                 };
                 Some(Engine::start(setup).await.unwrap())
             } else {

@@ -44,6 +44,7 @@ pub(crate) struct Config {
     pub(crate) server: Server,
     pub(crate) data: PathBuf,
     pub(crate) database_url: Option<String>,
+    pub(crate) node: Node,
     pub(crate) limits: Limits,
     pub(crate) outbound: Outbound,
     pub(crate) providers: Calls,
@@ -58,6 +59,12 @@ pub(crate) struct Config {
 pub(crate) struct Server {
     pub(crate) listen: Listen,
     pub(crate) public_url: Option<BaseUrl>,
+}
+
+/// `node`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) lease: Duration,
 }
 
 /// `limits`.
@@ -186,6 +193,7 @@ fn read(r: &mut Reader<'_>) -> Config {
         server: r.section("server", |r| Server { listen: r.get("listen"), public_url: r.get("public_url") }),
         data: r.get("data"),
         database_url: r.get("database_url"),
+        node: r.section("node", |r| Node { lease: r.get("lease") }),
         limits: r.section("limits", |r| Limits {
             requests_per_second: r.get("requests_per_second"),
             burst: r.get("burst"),

@@ -1,6 +1,6 @@
 //! Settings, in the form in which the rooms take them.
 
-use super::{Breaker, Calls, Count, KeptFor, Limits, Retention, Webhooks};
+use super::{Breaker, Calls, Count, KeptFor, Limits, Node, Retention, Webhooks};
 use crate::api;
 use crate::api::conventions::limit::Rate;
 use crate::cli::node;
@@ -43,6 +43,13 @@ impl Webhooks {
             first_tries_max: number(self.first_tries_max),
             later_tries_max: number(self.later_tries_max),
         }
+    }
+}
+
+impl Node {
+    /// For the engine.
+    pub(crate) fn lease(self) -> Span {
+        span(self.lease)
     }
 }
 

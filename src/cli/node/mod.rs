@@ -115,8 +115,10 @@ impl Node {
                 public_url: settings.public_url.clone().unwrap_or_else(|| format!("http://{address}")),
                 breaker: settings.breaker,
                 retention: settings.retention,
+                lease: settings.lease,
             },
             beside: Arc::new(WebhookWorkers(Arc::clone(&webhooks))),
+            peers,
         })
         .await?;
         let api = Api::new(Parts {
@@ -165,6 +167,12 @@ impl Node {
     #[must_use]
     pub fn registry(&self) -> Arc<dyn Registry> {
         self.store.registry()
+    }
+
+    /// Ends once others go on with this node's work, since its lease has ended while it still runs: it
+    /// was paused, or could not reach the database. The process is to be ended then, and started anew.
+    pub async fn fenced(&self) {
+        self.engine.fenced().await;
     }
 
     /// Takes nothing more in, finishes what is under way, and closes the store. Within ten seconds:

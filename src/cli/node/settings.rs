@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api;
-use crate::engine::{BreakerSettings, Retention};
-use crate::model::Instant;
+use crate::engine::{self, BreakerSettings, Retention};
+use crate::model::{Instant, Span};
 use crate::providers::outbound;
 use crate::store::seal::SystemRandom;
 use crate::store::sqlite::Options;
@@ -36,6 +36,8 @@ pub struct NodeSettings {
     pub breaker: BreakerSettings,
     /// How long what is done with is kept.
     pub retention: Retention,
+    /// For how long this node is taken to be alive after it was last heard, where it is one of several.
+    pub lease: Span,
     /// Limits of the REST surface.
     pub api: api::Settings,
 }
@@ -78,6 +80,7 @@ impl NodeSettings {
             webhooks: webhooks::Settings::default(),
             breaker: BreakerSettings::default(),
             retention: Retention::default(),
+            lease: engine::Settings::default().lease,
             api: api::Settings::default(),
         }
     }

@@ -11,6 +11,7 @@ use super::node::{Node, NodeSettings};
 use super::operator::{Operator, Where};
 use super::{CliError, terminal};
 use crate::api::BASE_PATH;
+use crate::store::StoreError;
 
 /// Run the server: the API, the engine and the webhooks
 ///
@@ -54,7 +55,10 @@ async fn serve(config: &Config) -> Result<(), CliError> {
     let node = Node::start(node_settings(config)).await?;
     first::greet(&Operator::of(node.registry())).await?;
     tell_start(config, &node);
-    let why = signals.next().await;
+    let why = tokio::select! {
+        why = signals.next() => why,
+        () = node.fenced() => return Err(StoreError::Fenced.into()),
+    };
     terminal::tell(&format!("spine: stopping on {why}"));
     tokio::select! {
         stopped = node.stop() => stopped?,
@@ -99,6 +103,7 @@ fn node_settings(config: &Config) -> NodeSettings {
         webhooks: config.webhooks.settings(),
         breaker: config.breaker.settings(),
         retention: config.retention.settings(),
+        lease: config.node.lease(),
         api: config.limits.settings(),
     }
 }

@@ -26,6 +26,11 @@ impl Work<'_> {
         };
         let (provider, channel) =
             (decision.attempts[place].provider.clone(), decision.attempts[place].channel);
+        if let Some(before) = decision.attempts[place].outcome
+            && !decision.state.instance.is_open(number)
+        {
+            return self.late_news(state, decision, place, before, answer);
+        }
         if first {
             self.health(state, &provider, answer)?;
         }
@@ -78,6 +83,46 @@ impl Work<'_> {
             decision.scope_events.push(self.desk.address_invalid(self.info, channel, self.now)?);
         }
         Ok(())
+    }
+
+    /// An answer to an attempt that has an outcome. Where that is no more than a doubt, it is cleared up:
+    /// the send counts already, so what is new is under which id the provider has it, or that it failed.
+    fn late_news(
+        &mut self,
+        state: &mut DeskState,
+        decision: &mut Decision,
+        place: usize,
+        before: Outcome,
+        answer: &Answer,
+    ) -> Result<(), StoreError> {
+        if before != Outcome::InDoubt || answer.outcome == Outcome::InDoubt {
+            return Ok(());
+        }
+        let (now, desk, key) = (self.now, self.desk, self.info.key.as_ref());
+        let attempt = &mut decision.attempts[place];
+        attempt.outcome = Some(answer.outcome);
+        attempt.ended_at = Some(now);
+        attempt.provider_message_id.clone_from(&answer.provider_message_id);
+        attempt.detail.clone_from(&answer.detail);
+        let detail = match (key, &answer.detail) {
+            (Some(key), Some(detail)) => {
+                Some(desk.scope.seal(key, &outcome_place(attempt.id), detail.as_bytes())?)
+            }
+            _ => None,
+        };
+        decision.outcomes.push(OutcomeRow {
+            attempt: attempt.id,
+            outcome: answer.outcome,
+            provider: attempt.provider.clone(),
+            provider_message_id: attempt.provider_message_id.clone(),
+            at: now,
+            detail,
+        });
+        let number = attempt.number;
+        if answer.outcome == Outcome::Accepted {
+            return Ok(());
+        }
+        self.step(state, decision, What::FailedLater { attempt: number, fault: Some(answer.outcome) }, None)
     }
 
     /// What an answer says of its provider's health.

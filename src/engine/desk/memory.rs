@@ -9,6 +9,7 @@ use super::{CONSENTS_MAX, Desk, DeskState, EARLY_KEPT, HELD_FOR, HELD_MAX, LOOK_
 use crate::engine::front::Refusal;
 use crate::engine::running::{Running, Slot};
 use crate::model::{Id, Instant, kinds};
+use crate::store::StoreError;
 
 pub(super) struct Entry {
     pub(super) slot: Arc<Slot>,
@@ -98,6 +99,10 @@ impl Desk {
     /// After a change: remembers when the message is due, or lets it go from memory. Its lock is
     /// still held.
     pub(in crate::engine) fn settle(&self, id: Id<kinds::Message>, running: &Running) {
+        if !self.is_mine(running) {
+            self.let_go(id, running);
+            return;
+        }
         let (now, due) = (self.now(), running.due());
         let ended = running.state.instance.ended().is_some();
         let queued = running.state.instance.queued().next().is_some();
@@ -128,10 +133,39 @@ impl Desk {
         }
     }
 
+    /// The same after a change that may have been refused: what another node has changed is not kept.
+    pub(in crate::engine) fn settle_after(
+        &self,
+        id: Id<kinds::Message>,
+        running: &Running,
+        refused: Option<&StoreError>,
+    ) {
+        match refused {
+            Some(StoreError::Conflict { .. }) if self.context.nodes.is_shared => self.let_go(id, running),
+            _ => self.settle(id, running),
+        }
+    }
+
+    /// Takes a message out of memory as another node left it in the store, or as it was there before.
+    pub(in crate::engine) async fn drop_held(&self, id: Id<kinds::Message>) {
+        let slot = self.state().messages.get(&id).map(|entry| Arc::clone(&entry.slot));
+        if let Some(slot) = slot {
+            let held = slot.lock().await;
+            if let Some(running) = held.as_ref().filter(|_| !slot.is_gone()) {
+                self.let_go(id, running);
+            }
+        }
+    }
+
+    /// Something in the store is due then.
+    pub(in crate::engine) fn due_in_store(&self, due: Option<Instant>) {
+        self.state().leave(due, &self.wake);
+    }
+
     /// Lets messages go from memory that nothing has touched for a while.
     pub(in crate::engine) fn sweep(&self) {
         let (now, real_now) = (self.now(), self.real_now());
-        let idle: Vec<_> = {
+        let mut idle: Vec<_> = {
             let state = self.state();
             let idle = state.messages.iter().filter(|(_, entry)| {
                 real_now.since(entry.touched) >= HELD_FOR
@@ -139,6 +173,7 @@ impl Desk {
             });
             idle.map(|(id, entry)| (*id, Arc::clone(&entry.slot))).collect()
         };
+        idle.sort_unstable_by_key(|(id, _)| *id);
         for (id, slot) in idle {
             let Some(held) = slot.try_lock() else { continue };
             let queued = |running: &Running| running.state.instance.queued().next().is_some();

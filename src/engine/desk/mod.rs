@@ -12,6 +12,7 @@ use memory::Entry;
 
 use super::clock::Clocks;
 use super::ids::RisingIds;
+use super::nodes::{Carrying, Membership};
 use super::policies::Policies;
 use super::providers::Providers;
 use super::quota::Quotas;
@@ -23,7 +24,7 @@ use crate::providers::outbound::Outbound;
 use crate::providers::{self, Opened};
 use crate::store::rows::{AddressHash, EventRow, UsageWindow};
 use crate::store::seal::Scope;
-use crate::store::{Page, PageStart, Store, StoreError};
+use crate::store::{Generation, Page, PageStart, Store, StoreError};
 
 /// What all scopes share.
 pub(super) struct Context {
@@ -36,6 +37,27 @@ pub(super) struct Context {
     pub(super) stopping: AtomicBool,
     /// Changes and calls under way, in all scopes.
     pub(super) under_way: UnderWay,
+    /// This node among others.
+    pub(super) nodes: Membership,
+    /// The lease was ended, at a stop.
+    pub(super) left: AtomicBool,
+}
+
+impl Context {
+    /// Counts something as under way that belongs to no open scope.
+    pub(super) fn begin(self: &Arc<Self>) -> CountedOnce {
+        self.under_way.begin();
+        CountedOnce(Arc::clone(self))
+    }
+}
+
+/// Counted until it is dropped.
+pub(super) struct CountedOnce(Arc<Context>);
+
+impl Drop for CountedOnce {
+    fn drop(&mut self) {
+        self.0.under_way.end();
+    }
 }
 
 /// Counts what is under way, and lets others wait for its end.
@@ -106,7 +128,14 @@ pub(super) struct Desk {
     /// Up to which of those changes they are in force.
     in_force: AtomicU64,
     /// Held by who brings them in force.
-    taking: tokio::sync::Mutex<()>,
+    pub(super) taking: tokio::sync::Mutex<()>,
+    /// The generation under which memory was filled.
+    pub(super) filled_under: Mutex<Generation>,
+    /// Another node runs an advance of the test clock.
+    pub(super) elsewhere: AtomicBool,
+    /// Held by who goes on with an advance that another node began.
+    pub(super) finishing: tokio::sync::Mutex<()>,
+    pub(super) carrying: Carrying,
 }
 
 /// What is held in memory of a scope.
@@ -146,6 +175,8 @@ const EARLY_KEPT: Span = Span::from_s(600);
 impl Desk {
     /// Reads what a scope's share needs to know.
     pub(super) async fn open(context: Arc<Context>, scope: Arc<Scope>) -> Result<Arc<Desk>, StoreError> {
+        // Before anything is read: what is changed while this goes on is read again.
+        let filled_under = scope.read_generation().await?;
         context.ids.raise(scope.largest_id().await?);
         let clock = scope.clock().await?;
         context.clocks.set_ahead(scope.id(), clock.advanced_by_ms);
@@ -167,6 +198,10 @@ impl Desk {
             set_up: AtomicU64::new(0),
             in_force: AtomicU64::new(0),
             taking: tokio::sync::Mutex::new(()),
+            filled_under: Mutex::new(filled_under),
+            elsewhere: AtomicBool::new(false),
+            finishing: tokio::sync::Mutex::new(()),
+            carrying: Carrying::default(),
             scope,
         });
         desk.read_providers().await?;

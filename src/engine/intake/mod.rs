@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 
+use super::callers::TRIES_MAX;
 use super::decide::{Before, Decision, Input};
 use super::desk::Desk;
 use super::doc::{State, body_place, write_doc};
@@ -42,14 +43,34 @@ impl Desk {
         claim: Claim,
     ) -> Result<Taken<Vec<u8>>, Refusal> {
         let _gate = self.gate.read().await;
+        if !self.context.nodes.is_shared {
+            return self.send_once(request, &claim).await;
+        }
+        for _ in 0..TRIES_MAX {
+            self.until_here().await?;
+            match self.send_once(request.clone(), &claim).await {
+                Err(refusal) if self.was_behind(&refusal).await? => {}
+                done => return done,
+            }
+        }
+        Err(Refusal::Overloaded)
+    }
+
+    async fn send_once(
+        self: &Arc<Self>,
+        request: SendMessage,
+        claim: &Claim,
+    ) -> Result<Taken<Vec<u8>>, Refusal> {
         let _counted = self.begin();
         if self.context.stopping.load(Ordering::Acquire) {
             return Err(Refusal::ShuttingDown);
         }
+        let seen = self.seen();
         let info = self.resolve(request).await?;
         let mut ready = self.prepare_message(info)?;
         let (id, body) = (ready.info.id, ready.body.clone());
         let mut change = Change::keeping(claim.kept(202, KeptAnswer::FirstBody(id)));
+        change.seen = seen;
         if let Err(error) = self.put(&mut ready, &mut change) {
             self.withdraw(vec![ready]);
             return Err(error.into());
@@ -57,6 +78,21 @@ impl Desk {
         match self.commit_all(change, vec![ready]).await? {
             None => Ok(Taken::Done(body)),
             Some(kept) => Ok(Taken::Replayed(kept)),
+        }
+    }
+
+    /// Whether a refusal may come of memory that other nodes' changes have left behind, which is read
+    /// again then.
+    async fn was_behind(&self, refusal: &Refusal) -> Result<bool, StoreError> {
+        match refusal {
+            Refusal::Store(error) if self.may_decide_anew(error) => {
+                self.read_for(error).await?;
+                Ok(true)
+            }
+            Refusal::Invalid(_) | Refusal::PolicyInvalid(_) | Refusal::QuotaExceeded(_) => {
+                self.read_again().await
+            }
+            _ => Ok(false),
         }
     }
 
@@ -68,10 +104,30 @@ impl Desk {
         refuse: &(dyn Fn(Refusal) -> (u16, Value) + Send + Sync),
     ) -> Result<Taken<Vec<u8>>, Refusal> {
         let _gate = self.gate.read().await;
+        if !self.context.nodes.is_shared {
+            return self.send_batch_once(items, &claim, refuse).await;
+        }
+        for _ in 0..TRIES_MAX {
+            self.until_here().await?;
+            match self.send_batch_once(items.clone(), &claim, refuse).await {
+                Err(refusal) if self.was_behind(&refusal).await? => {}
+                done => return done,
+            }
+        }
+        Err(Refusal::Overloaded)
+    }
+
+    async fn send_batch_once(
+        self: &Arc<Self>,
+        items: Vec<BatchItem>,
+        claim: &Claim,
+        refuse: &(dyn Fn(Refusal) -> (u16, Value) + Send + Sync),
+    ) -> Result<Taken<Vec<u8>>, Refusal> {
         let _counted = self.begin();
         if self.context.stopping.load(Ordering::Acquire) {
             return Err(Refusal::ShuttingDown);
         }
+        let seen = self.seen();
         let (mut ready, mut parts): (Vec<Ready>, Vec<Part>) = (Vec::new(), Vec::new());
         for item in items {
             let refused = match item {
@@ -102,6 +158,7 @@ impl Desk {
         let kept = serde_json::to_vec(&parts.iter().map(Part::kept).collect::<Vec<_>>());
         let kept = kept.map_err(|_| unreadable())?;
         let mut change = Change::keeping(claim.kept(200, KeptAnswer::FirstBodies(kept)));
+        change.seen = seen;
         for message in &mut ready {
             if let Err(error) = self.put(message, &mut change) {
                 self.withdraw(ready);
@@ -148,6 +205,7 @@ impl Desk {
             let mut running = Running {
                 n,
                 version: 1,
+                owner: self.context.nodes.me,
                 info,
                 state,
                 attempts: Vec::new(),

@@ -1,7 +1,7 @@
 //! Answers that are kept sealed, under an idempotency key.
 
 use crate::store::StoreError;
-use crate::store::rows::KeptAnswer;
+use crate::store::rows::{Kept, KeptAnswer, SubjectId};
 use crate::store::seal::{Scope, SubjectKey};
 
 /// The first byte of an answer that is sealed under the scope's own key: it holds a secret.
@@ -31,4 +31,27 @@ pub fn sealed_for(
     form.extend(key.id().0);
     form.extend(scope.seal(key, &kept_place(key_of_record), body)?);
     Ok(KeptAnswer::Sealed(form))
+}
+
+/// The bytes of an answer that stands by itself; `None` where it holds a secret, is kept by reference,
+/// or its person was erased.
+///
+/// # Errors
+/// As reading does.
+pub async fn open_answer(scope: &Scope, kept: &Kept) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(match &kept.answer {
+        KeptAnswer::Empty => Some(Vec::new()),
+        KeptAnswer::Plain(body) => Some(body.clone()),
+        KeptAnswer::Sealed(form) => match form.split_first() {
+            Some((&SEALED_BY_PERSON, rest)) => match rest.split_first_chunk::<16>() {
+                Some((subject, sealed)) => match scope.known_subject_key(SubjectId(*subject)).await? {
+                    Some(key) => scope.open(&key, &kept_place(kept.key.0), sealed).ok(),
+                    None => None,
+                },
+                None => None,
+            },
+            _ => None,
+        },
+        KeptAnswer::FirstBody(_) | KeptAnswer::FirstBodies(_) => None,
+    })
 }

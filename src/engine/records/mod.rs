@@ -10,7 +10,7 @@ mod provider;
 mod template;
 
 pub use contact::{ContactRecord, Waiting};
-pub use kept::{SEALED_BY_PERSON, SEALED_BY_SCOPE, kept_place, sealed_for};
+pub use kept::{SEALED_BY_PERSON, SEALED_BY_SCOPE, kept_place, open_answer, sealed_for};
 pub use policy::PolicyRecord;
 pub use provider::ProviderRecord;
 pub use template::{BodyRecord, TemplateRecord};

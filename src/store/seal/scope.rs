@@ -113,6 +113,12 @@ impl Scope {
         cipher::keyed_hash(&self.keys.requests, canonical)
     }
 
+    /// Lets go of all keys of subjects that are in memory: another node may have destroyed some, or
+    /// made one that was made here too.
+    pub fn forget_subjects(&self) {
+        self.cache().forget_all();
+    }
+
     /// The keys of subjects, in the order asked for. One that has none yet gets a fresh one, which
     /// becomes real when a change that holds it (see [`SubjectKey::keep_in`]) is committed.
     ///
@@ -156,22 +162,31 @@ impl Scope {
 
     /// Brings the keys that are stored and not in memory into memory.
     async fn find_subjects(&self, ids: &[SubjectId]) -> Result<(), StoreError> {
-        let missing: Vec<SubjectId> = {
+        loop {
+            let (forgotten, missing) = {
+                let mut cache = self.cache();
+                let mut seen = HashSet::new();
+                let missing = ids.iter().copied().filter(|id| seen.insert(*id) && cache.get(*id).is_none());
+                let missing: Vec<SubjectId> = missing.collect();
+                (cache.forgotten, missing)
+            };
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let found = self.rows.subjects(&missing).await?;
             let mut cache = self.cache();
-            let mut seen = HashSet::new();
-            ids.iter().copied().filter(|id| seen.insert(*id) && cache.get(*id).is_none()).collect()
-        };
-        if missing.is_empty() {
+            if cache.forgotten != forgotten {
+                // What was read may have been destroyed meanwhile.
+                continue;
+            }
+            for (id, sealed) in found {
+                let plain = zeroize::Zeroizing::new(cipher::open(&self.keys.subjects, &id.0, &sealed)?);
+                let bytes = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| StoreError::Sealed)?;
+                let stored = AtomicBool::new(true);
+                cache.put(Arc::new(Held { id, key: Secret::new(bytes), sealed, stored }));
+            }
             return Ok(());
         }
-        let found = self.rows.subjects(&missing).await?;
-        let mut cache = self.cache();
-        for (id, sealed) in found {
-            let plain = zeroize::Zeroizing::new(cipher::open(&self.keys.subjects, &id.0, &sealed)?);
-            let bytes = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| StoreError::Sealed)?;
-            cache.put(Arc::new(Held { id, key: Secret::new(bytes), sealed, stored: AtomicBool::new(true) }));
-        }
-        Ok(())
     }
 
     /// Seals personal data for the place `aad`.

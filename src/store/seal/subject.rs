@@ -57,6 +57,8 @@ pub(super) struct Cache {
     young: HashMap<SubjectId, Arc<Held>>,
     old: HashMap<SubjectId, Arc<Held>>,
     unstored: HashMap<SubjectId, Weak<Held>>,
+    /// How often all were let go.
+    pub(super) forgotten: u64,
 }
 
 impl Cache {
@@ -89,6 +91,14 @@ impl Cache {
                 held.stored.store(true, Ordering::Release);
             }
         }
+    }
+
+    /// Keys of any subjects may have been made or destroyed, by another node.
+    pub(super) fn forget_all(&mut self) {
+        self.forgotten += 1;
+        self.young.clear();
+        self.old.clear();
+        self.unstored.clear();
     }
 
     /// The keys of these subjects are destroyed.

@@ -1,0 +1,98 @@
+//! Messages whose owner is gone get a new one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::decide::Input;
+use crate::engine::desk::Desk;
+use crate::engine::front::Refusal;
+use crate::model::{Environment, Id, Outcome, kinds};
+use crate::providers::Answer;
+use crate::store::rows::StoredAttempt;
+use crate::store::{Position, StoreError};
+
+/// How many messages are taken over at once: others take theirs meanwhile.
+const BATCH: u32 = 500;
+
+impl Desk {
+    /// Takes over messages of this scope whose owner's lease has ended, until there are none. What is
+    /// due later stays in the store; calls without an answer are in doubt.
+    pub(in crate::engine) async fn adopt(self: &Arc<Self>) -> Result<(), StoreError> {
+        loop {
+            let adopted = self.scope.adopt(BATCH).await?;
+            let more = adopted.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
+            crash_point!("adopt.taken");
+            let mut taken: BTreeMap<Position, Id<kinds::Message>> = BTreeMap::new();
+            for message in &adopted {
+                taken.insert(message.n, message.row.id);
+                self.drop_held(message.row.id).await;
+            }
+            let (Some((first, _)), Some((last, _))) = (taken.first_key_value(), taken.last_key_value())
+            else {
+                break;
+            };
+            self.in_doubt_of(*first, *last, &taken).await?;
+            let due = adopted.iter().filter_map(|message| match &message.state {
+                crate::store::rows::MessageState::Live(live) => live.due_at,
+                crate::store::rows::MessageState::Ended(_) => None,
+            });
+            self.due_in_store(due.min());
+            tracing::info!(scope = %self.id(), messages = adopted.len(), "took over messages of a node that is gone");
+            if !more {
+                break;
+            }
+        }
+        // What came in for them meanwhile.
+        self.carry_out_signals().await
+    }
+
+    /// Puts those of the messages whose call has no answer in doubt.
+    async fn in_doubt_of(
+        self: &Arc<Self>,
+        first: Position,
+        last: Position,
+        taken: &BTreeMap<Position, Id<kinds::Message>>,
+    ) -> Result<(), StoreError> {
+        let mut after = Some((first - 1, Position::MAX));
+        loop {
+            let unfinished = self.scope.unfinished(after, BATCH).await?;
+            let full = unfinished.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
+            for attempt in &unfinished {
+                after = Some((attempt.message, attempt.n));
+                // Between them lie calls that run here and now.
+                if taken.contains_key(&attempt.message) {
+                    self.recover_attempt(attempt).await?;
+                }
+            }
+            let over = unfinished.last().is_none_or(|attempt| attempt.message > last);
+            if over || !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// An attempt that has no outcome and whose call nobody makes any more.
+    pub(in crate::engine) async fn recover_attempt(
+        self: &Arc<Self>,
+        attempt: &StoredAttempt,
+    ) -> Result<(), StoreError> {
+        crash_point!("recover.attempt");
+        let held = match self.enter(attempt.message_id).await {
+            Ok(held) => held,
+            Err(Refusal::Store(error)) => return Err(error),
+            Err(_) => return Ok(()),
+        };
+        let Some(running) = held.as_ref() else { return Ok(()) };
+        let found = running.attempts.iter().find(|a| a.id == attempt.row.id);
+        let Some(number) = found.map(|attempt| attempt.number) else { return Ok(()) };
+        let open = running.state.instance.is_open(number);
+        self.settle(attempt.message_id, running);
+        drop(held);
+        if open && self.environment() == Environment::Live {
+            let answer = Answer::of(Outcome::InDoubt).because("the process died while it was under way");
+            let input = Input::Answer { number, answer: Box::new(answer), counted: true };
+            self.spawn_drive(attempt.message_id, input);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! This run of the program among others on a store that they share: its lease, who else is alive, and
+//! what the others left to be looked at.
+//!
+//! On a store that is not shared there is one node, which owns everything, and nothing of this runs.
+
+mod adopt;
+mod generation;
+mod signals;
+mod watch;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::model::{Clock as _, Instant, Span};
+use crate::store::{NodeId, Nodes, Peers, StoreError};
+
+use super::clock::Clocks;
+
+pub(super) use signals::Carrying;
+
+/// What a node knows of itself and the others.
+pub(super) struct Membership {
+    nodes: Arc<dyn Nodes>,
+    /// Whether other nodes may write the same rows.
+    pub(super) is_shared: bool,
+    /// This one.
+    pub(super) me: NodeId,
+    lease: Span,
+    peers: Arc<Peers>,
+    fenced: tokio::sync::watch::Sender<bool>,
+    renewed_at_ms: AtomicI64,
+}
+
+/// What a renewal brought to light.
+pub(super) struct Heard {
+    /// Scopes in which messages wait for a new owner.
+    pub(super) orphaned: Vec<crate::model::ScopeId>,
+    /// One that was alive is not any more.
+    pub(super) lost_one: bool,
+}
+
+impl Membership {
+    pub(super) fn new(nodes: Arc<dyn Nodes>, peers: Arc<Peers>, lease: Span) -> Membership {
+        Membership {
+            is_shared: nodes.is_shared(),
+            me: nodes.me(),
+            nodes,
+            lease,
+            peers,
+            fenced: tokio::sync::watch::Sender::new(false),
+            renewed_at_ms: AtomicI64::new(i64::MIN / 2),
+        }
+    }
+
+    /// Renews the lease.
+    ///
+    /// # Errors
+    /// Where the store cannot be asked; [`StoreError::Fenced`] where the lease has ended, after which
+    /// this process does nothing more.
+    pub(super) async fn renew(&self, clocks: &Clocks) -> Result<Heard, StoreError> {
+        let asked_at = clocks.real_now();
+        match self.nodes.renew(self.lease).await {
+            Ok(lease) => {
+                clocks.hold_lease(asked_at, self.lease);
+                self.renewed_at_ms.store(asked_at.ms(), Ordering::Release);
+                let before = Arc::clone(&self.peers.watch().borrow().alive);
+                let lost_one = before.iter().any(|node| !lease.alive.contains(node));
+                self.peers.learn(&lease, asked_at, self.lease);
+                Ok(Heard { orphaned: lease.orphaned, lost_one })
+            }
+            Err(error) => {
+                self.note(clocks, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// When the lease was renewed last.
+    fn renewed_at(&self) -> Instant {
+        Instant::from_ms(self.renewed_at_ms.load(Ordering::Acquire))
+    }
+
+    /// Takes note of an error that says that this node's lease has ended.
+    pub(super) fn note(&self, clocks: &Clocks, error: &StoreError) {
+        if matches!(error, StoreError::Fenced) {
+            clocks.end_lease();
+            if !self.fenced.send_replace(true) {
+                tracing::error!(node = %self.me, %error, "this node takes no more work");
+            }
+        }
+    }
+
+    /// Moves when another node may have left something to be looked at.
+    pub(super) fn rung(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.nodes.rung()
+    }
+
+    /// Ends the lease at once, so that others adopt what this node still owns.
+    pub(super) async fn leave(&self) -> Result<(), StoreError> {
+        self.nodes.leave().await
+    }
+
+    /// Whether the lease has ended while this process still ran.
+    pub(super) fn is_fenced(&self) -> bool {
+        *self.fenced.borrow()
+    }
+
+    /// Ends once the lease has ended while this process still runs.
+    pub(super) async fn fenced(&self) {
+        let mut fenced = self.fenced.subscribe();
+        // The sender lives as long as this does.
+        let _ = fenced.wait_for(|fenced| *fenced).await;
+    }
+
+    /// Whether a node was alive when this one last asked.
+    pub(super) fn is_alive(&self, node: NodeId) -> bool {
+        self.peers.watch().borrow().alive.contains(&node)
+    }
+}
