@@ -1,4 +1,4 @@
-//! Conditions: `and`, `or`, `not` and words. Comparisons stand in `operand`.
+//! Conditions: `and`, `or`, `not` and words. Comparisons stand in `comparison`.
 
 use crate::model::{Channel, Confirmation, Currency};
 

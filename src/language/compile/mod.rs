@@ -1,11 +1,13 @@
 //! From a source to its policies and to everything that is wrong with it, in one pass.
 
+mod comparison;
 mod condition;
 mod headers;
 mod operand;
 mod route;
 mod stage;
 mod strategy;
+mod types;
 mod unit;
 mod value;
 
