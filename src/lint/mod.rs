@@ -17,7 +17,7 @@ pub struct Context<'a> {
     /// The text that it stands in.
     pub source: &'a str,
     /// What is known around it.
-    pub library: &'a dyn Library,
+    pub known: &'a dyn Library,
 }
 
 /// A rule: one file, and one line in [`rules::ALL`].
@@ -98,7 +98,7 @@ pub fn check_one(file: &SourceFile, library: &dyn Library) -> (Compiled, FileFin
 pub fn findings(compiled: &Compiled, source: &str, library: &dyn Library) -> Vec<Diagnostic> {
     let mut out = compiled.diagnostics.clone();
     for policy in &compiled.policies {
-        let context = Context { policy, source, library };
+        let context = Context { policy, source, known: library };
         for rule in rules::ALL {
             rule.check(&context, &mut out);
         }

@@ -48,7 +48,7 @@ pub(super) enum Resolution {
 
 /// What is shared by a source and all that it uses.
 pub(super) struct Session<'l> {
-    library: &'l dyn Library,
+    known: &'l dyn Library,
     ready: HashMap<String, Resolution>,
     under_way: Vec<String>,
     units: usize,
@@ -57,17 +57,17 @@ pub(super) struct Session<'l> {
 
 impl<'l> Session<'l> {
     pub(super) fn new(library: &'l dyn Library) -> Self {
-        Session { library, ready: HashMap::new(), under_way: Vec::new(), units: 0, cycle: None }
+        Session { known: library, ready: HashMap::new(), under_way: Vec::new(), units: 0, cycle: None }
     }
 
-    pub(super) fn library(&self) -> &'l dyn Library {
-        self.library
+    pub(super) fn known(&self) -> &'l dyn Library {
+        self.known
     }
 
     /// The policy of the library that `reference` names in a source with these pins.
     fn find(&mut self, reference: &str, pins: &[String]) -> Resolution {
         let pinned = pins.iter().find(|pin| pin.split('@').next() == Some(reference));
-        let Some(used) = self.library.policy(pinned.map_or(reference, String::as_str)) else {
+        let Some(used) = self.known.policy(pinned.map_or(reference, String::as_str)) else {
             return Resolution::Unknown(None);
         };
         let key = used.name_at_version.clone();
@@ -381,7 +381,7 @@ impl<'s> Unit<'s> {
         let entry = &self.entries[index];
         let (name, at, bare) = (entry.name.clone(), entry.at.clone(), entry.bare);
         let faulty_use = uses.values().any(|u| !matches!(u, Resolution::Ready(..)));
-        let mut walk = Walk::new(&mut self.faults, session.library(), uses);
+        let mut walk = Walk::new(&mut self.faults, session.known(), uses);
         let draft = walk.policy(name, at, bare, pieces);
         let clean = self.faults.count() == before && !faulty_use && !self.entries[index].name.is_empty();
         draft.filter(|_| clean)

@@ -32,7 +32,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         if place.used && place.followed_where_written {
             return;
         }
-        if stage.until.is_some() || !place.followed || can_deliver(stage, context.library) {
+        if stage.until.is_some() || !place.followed || can_deliver(stage, context.known) {
             return;
         }
         let channel = stage.channel;

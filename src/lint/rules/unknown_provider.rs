@@ -21,7 +21,7 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
-    let Some(providers) = context.library.providers() else { return };
+    let Some(providers) = context.known.providers() else { return };
     stages(context.policy, &mut |place| {
         let Action::Channel(stage) = &place.stage.action else { return };
         let names: Vec<&String> = match &stage.route {
