@@ -4,12 +4,15 @@
 //! day and windows. **Does not know** any behaviour that spans more than one of these words, any
 //! I/O, any clock and any source of randomness: an instant is always handed in, and of a clock there
 //! is only the trait that one must fulfil.
+//!
+//! [`schema`] says what is wrong with a value that does not have its form.
 
 mod canonical;
 mod clock;
 mod fault;
 mod id;
 mod money;
+pub mod schema;
 mod scope;
 pub mod shapes;
 mod span;

@@ -1,13 +1,12 @@
 //! The document is the validator: the schemas of the OpenAPI document, compiled, with every fault
 //! at once, each at its place.
 
-use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
-use jsonschema::{Draft, PatternOptions, ValidationError, Validator, ValidatorMap};
+use jsonschema::{Draft, PatternOptions, Validator, ValidatorMap};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::json::push_segment;
 use super::problem::Fault;
+use crate::model::schema;
 
 /// What a format of our own asks of a text.
 pub type FormatCheck = fn(&str) -> bool;
@@ -59,23 +58,12 @@ impl Validators {
     }
 
     fn told(validator: Option<&Validator>, value: &Value) -> Vec<Fault> {
-        let mut faults = Vec::new();
         match validator {
             Some(validator) => {
-                if validator.is_valid(value) {
-                    return faults;
-                }
-                for error in validator.iter_errors(value) {
-                    tell(&error, value, &mut faults);
-                    if faults.len() >= FAULTS_MAX {
-                        break;
-                    }
-                }
-                faults.truncate(FAULTS_MAX);
+                schema::faults(validator, value, FAULTS_MAX).into_iter().map(Fault::from).collect()
             }
-            None => faults.push(Fault::at("", "cannot be checked: its schema is missing")),
+            None => vec![Fault::at("", "cannot be checked: its schema is missing")],
         }
-        faults
     }
 
     /// Makes an object of the parameters of a query, by the types of the schema, and checks it.
@@ -135,166 +123,8 @@ fn typed(schema: Option<&Value>, text: &str) -> Value {
 /// One fault, for the little that a schema lets through and the type does not, `1.0` for a whole
 /// number for example.
 pub fn into_type<T: DeserializeOwned>(value: Value) -> Result<T, Vec<Fault>> {
-    serde_path_to_error::deserialize(value).map_err(|e| {
-        let mut pointer = String::new();
-        for segment in e.path() {
-            match segment {
-                serde_path_to_error::Segment::Seq { index } => push_segment(&mut pointer, &index.to_string()),
-                serde_path_to_error::Segment::Map { key } => push_segment(&mut pointer, key),
-                _ => {}
-            }
-        }
-        vec![Fault::at(pointer, "has a form that cannot be taken here")]
-    })
-}
-
-fn child(error: &ValidationError<'_>, segment: &str) -> String {
-    let mut pointer = error.instance_path().as_str().to_owned();
-    push_segment(&mut pointer, segment);
-    pointer
-}
-
-fn tell(error: &ValidationError<'_>, value: &Value, faults: &mut Vec<Fault>) {
-    let at = || error.instance_path().as_str().to_owned();
-    match error.kind() {
-        Kind::Required { property } => {
-            faults.push(Fault::at(child(error, property.as_str().unwrap_or_default()), "is required"));
-        }
-        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            faults
-                .extend(unexpected.iter().map(|name| Fault::at(child(error, name), "is not a known field")));
-        }
-        // An object that may hold nothing is told as a whole.
-        Kind::FalseSchema => {
-            let held = value.pointer(&at()).and_then(Value::as_object);
-            let names = held.into_iter().flat_map(Map::keys);
-            faults.extend(names.map(|name| Fault::at(child(error, name), "is not a known field")));
-        }
-        Kind::PropertyNames { error: inner } => {
-            let name = inner.instance().as_str().unwrap_or_default();
-            faults.push(Fault::at(
-                child(error, name),
-                format!("is a name that cannot stand here: {}", words(inner)),
-            ));
-        }
-        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
-            let depth = error.instance_path().as_str().len();
-            match the_branch_that_was_meant(context, depth) {
-                Some(branch) => branch.iter().for_each(|inner| tell(inner, value, faults)),
-                None => faults.push(Fault::at(at(), one_of(context))),
-            }
-        }
-        _ => faults.push(Fault::at(at(), words(error))),
-    }
-}
-
-/// The one branch whose type and tag fit: that left without a fault of type at the place itself
-/// and without a constant that differs there or one step below.
-fn the_branch_that_was_meant<'a>(
-    context: &'a [Vec<ValidationError<'static>>],
-    depth: usize,
-) -> Option<&'a Vec<ValidationError<'static>>> {
-    let rules_out = |e: &ValidationError<'_>| {
-        let path = e.instance_path().as_str();
-        let below = path.get(depth..).unwrap_or_default();
-        match e.kind() {
-            Kind::Type { .. } | Kind::FalseSchema => below.is_empty(),
-            Kind::Constant { .. } => below.matches('/').count() <= 1,
-            _ => false,
-        }
-    };
-    let mut left = context.iter().filter(|branch| !branch.iter().any(rules_out));
-    match (left.next(), left.next()) {
-        (Some(branch), None) => Some(branch),
-        _ => None,
-    }
-}
-
-fn one_of(context: &[Vec<ValidationError<'static>>]) -> String {
-    let mut words: Vec<String> = Vec::new();
-    for error in context.iter().flatten() {
-        match error.kind() {
-            Kind::Constant { expected_value } => words.push(plain(expected_value)),
-            Kind::Enum { options } => words.extend(options.as_array().into_iter().flatten().map(plain)),
-            _ => {}
-        }
-    }
-    if words.is_empty() {
-        // No branch is of its type. That a value may be left out needs no words.
-        let kinds = context.iter().flatten().filter_map(|error| match error.kind() {
-            Kind::Type { kind: TypeKind::Single(kind) } => Some(kind.to_string()),
-            _ => None,
-        });
-        let mut kinds: Vec<_> = kinds.filter(|kind| kind != "null").map(|kind| with_article(&kind)).collect();
-        kinds.dedup();
-        match kinds.as_slice() {
-            [] => "has none of the forms that can be taken here".into(),
-            kinds => format!("must be {}", kinds.join(" or ")),
-        }
-    } else {
-        format!("must be one of {}", words.join(", "))
-    }
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), |text| format!("`{text}`"))
-}
-
-/// What is wrong, in our words, and never with the value, which may be private.
-fn words(error: &ValidationError<'_>) -> String {
-    let many = |n: u64, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
-    match error.kind() {
-        Kind::Type { kind } => match kind {
-            TypeKind::Single(kind) => format!("must be {}", with_article(&kind.to_string())),
-            TypeKind::Multiple(kinds) => {
-                // That a value may be left out needs no words.
-                let kinds = kinds.iter().map(|k| k.to_string()).filter(|kind| kind != "null");
-                let kinds: Vec<String> = kinds.map(|kind| with_article(&kind)).collect();
-                format!("must be {}", kinds.join(" or "))
-            }
-        },
-        Kind::Enum { options } => {
-            let words: Vec<String> = options.as_array().into_iter().flatten().map(plain).collect();
-            format!("must be one of {}", words.join(", "))
-        }
-        Kind::Constant { expected_value } => format!("must be {}", plain(expected_value)),
-        Kind::Format { format } => FORMATS
-            .iter()
-            .find(|(name, _)| name == format)
-            .map_or_else(|| format!("is not a valid {format}"), |(_, text)| (*text).to_owned()),
-        Kind::MaxItems { limit } => format!("must have at most {}", many(*limit, "item")),
-        Kind::MinItems { limit } => format!("must have at least {}", many(*limit, "item")),
-        Kind::MaxLength { limit } => format!("must have at most {}", many(*limit, "character")),
-        Kind::MinLength { limit } => format!("must have at least {}", many(*limit, "character")),
-        Kind::MaxProperties { limit } if *limit == 1 => "must have at most 1 entry".into(),
-        Kind::MaxProperties { limit } => format!("must have at most {limit} entries"),
-        Kind::MinProperties { limit } if *limit == 1 => "must have at least 1 entry".into(),
-        Kind::MinProperties { limit } => format!("must have at least {limit} entries"),
-        Kind::Maximum { limit } => format!("must be at most {limit}"),
-        Kind::Minimum { limit } => format!("must be at least {limit}"),
-        Kind::ExclusiveMaximum { limit } => format!("must be less than {limit}"),
-        Kind::ExclusiveMinimum { limit } => format!("must be more than {limit}"),
-        Kind::Pattern { pattern } => format!("must match `{pattern}`"),
-        Kind::UniqueItems => "must not have an item twice".into(),
-        _ => error.masked_with("it").to_string(),
-    }
-}
-
-/// What is said of a text that is not of its format.
-const FORMATS: &[(&str, &str)] = &[
-    ("span", "is not a duration; write for example `30s`, `5m`, `1h30m` or `2d`"),
-    ("date-time", "is not a time; write for example `2026-01-05T12:00:00Z`"),
-    ("uri", "is not an absolute address; write for example `https://example.org/hook`"),
-    ("email", "is not an e-mail address"),
-    ("timezone", "is not an IANA time zone; write for example `Europe/Vienna`"),
-];
-
-fn with_article(word: &str) -> String {
-    match word {
-        "null" => "null".into(),
-        "array" | "integer" | "object" => format!("an {word}"),
-        _ => format!("a {word}"),
-    }
+    serde_path_to_error::deserialize(value)
+        .map_err(|e| vec![Fault::at(schema::pointer(e.path()), "has a form that cannot be taken here")])
 }
 
 #[cfg(test)]
