@@ -4,20 +4,27 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lists::{ListOf, PlainQuery};
-use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Uncommitted};
+use super::policies::POLICIES;
+use super::versions::Versioned;
+use crate::api::call::{Answer, CONFLICTS_MAX, Call, Uncommitted};
 use crate::api::conventions::problem::{Code, Fault, Problem};
 use crate::api::endpoint::{Access, Endpoint, Nothing, Permission, Request};
-use crate::api::kept::Keep;
 use crate::engine::content::RenderError;
 use crate::engine::front::Changed;
 use crate::engine::records::{BodyRecord, TemplateRecord};
 use crate::model::shapes::text::{BodyText, Category, Locale, NameRef, ObjectName, SubjectText, Vars};
 use crate::model::{Channel, Id, Instant, kinds};
 use crate::store::rows::{VersionKind, VersionRow};
-use crate::store::{Change, VersionChange};
 
 const TAG: &str = "templates";
-const KIND: VersionKind = VersionKind::Template;
+/// How templates are kept.
+pub(super) const TEMPLATES: Versioned = Versioned {
+    kind: VersionKind::Template,
+    id: |row| Id::<kinds::Template>::from_u128(row.id).to_string(),
+    published: "template.published",
+    deleted: "template.deleted",
+    changed: Changed::Template,
+};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let read = Access::Permission(Permission::Read);
@@ -169,26 +176,6 @@ fn read(row: VersionRow) -> Result<Template, Problem> {
     Ok(shown(&row, record))
 }
 
-/// The version that a path names: the newest, or that of `name@version`. What was deleted is gone.
-pub(super) async fn version_of(call: &Call, kind: VersionKind, path: &str) -> Result<VersionRow, Problem> {
-    let (name, version) = NameRef::new(path).parts_of_path().ok_or_else(Problem::not_found)?;
-    let known = call.scope.version_name(kind, &name).await?.ok_or_else(Problem::not_found)?;
-    let version = version.unwrap_or(known.newest);
-    if version <= known.deleted || version > known.newest {
-        return Err(Problem::not_found());
-    }
-    call.scope.version(kind, &name, Some(version)).await?.ok_or_else(Problem::not_found)
-}
-
-/// Whether a name in a body is there.
-pub(super) async fn exists(call: &Call, kind: VersionKind, name: &NameRef) -> Result<bool, Problem> {
-    match version_of(call, kind, name.as_str()).await {
-        Ok(_) => Ok(true),
-        Err(problem) if problem.code == Code::NotFound => Ok(false),
-        Err(problem) => Err(problem),
-    }
-}
-
 async fn publish(call: Call, body: PublishTemplate) -> Result<Answer, Problem> {
     let bodies: Vec<BodyRecord> = body
         .bodies
@@ -207,7 +194,7 @@ async fn publish(call: Call, body: PublishTemplate) -> Result<Answer, Problem> {
         Err(faults) => (None, faults.into_iter().map(Fault::from).collect()),
     };
     if let Some(policy) = &body.default_policy
-        && !exists(&call, VersionKind::Policy, policy).await?
+        && !POLICIES.exists(&call, policy).await?
     {
         faults.push(Fault::at("/default_policy", "names a policy that is not there"));
     }
@@ -222,7 +209,7 @@ async fn publish(call: Call, body: PublishTemplate) -> Result<Answer, Problem> {
     };
     let name = body.name.into_string();
     for _ in 0..CONFLICTS_MAX {
-        let known = call.scope.version_name(KIND, &name).await?;
+        let known = call.scope.version_name(TEMPLATES.kind, &name).await?;
         let row = VersionRow {
             name: name.clone(),
             version: known.map_or(0, |known| known.newest) + 1,
@@ -230,91 +217,32 @@ async fn publish(call: Call, body: PublishTemplate) -> Result<Answer, Problem> {
             created_at: call.now(),
             doc: record.doc()?,
         };
-        let template = shown(&row, record.clone());
-        let object_id = template.id.to_string();
-        let answer = Answer::json(201, &template)?;
-        let change = Change { versions: vec![VersionChange::Publish(KIND, row)], ..Change::default() };
-        let deed = Deed { what: "template.published", object_id: &object_id };
-        match call.commit(change, deed, answer, Keep::Plain).await {
-            Err(Uncommitted::Conflict) => {}
-            Err(Uncommitted::Problem(problem)) => return Err(problem),
-            Ok(answer) => {
-                call.app.front.changed(call.scope.id(), Changed::Template(name));
-                return Ok(answer);
-            }
+        let answer = Answer::json(201, &shown(&row, record.clone()))?;
+        if let Some(answer) = TEMPLATES.publish(&call, vec![row], answer).await? {
+            return Ok(answer);
         }
     }
     Err(Uncommitted::Conflict.into())
 }
 
 async fn list(call: Call, query: PlainQuery) -> Result<Answer, Problem> {
-    let (page, bound) = query.parts();
-    let page = call.page(&page, &bound)?;
-    let listed = call.scope.newest_versions(KIND, page).await?;
-    call.listed(page, &bound, listed, read)
+    TEMPLATES.list(call, query, read).await
 }
 
 async fn show(call: Call, _: Nothing) -> Result<Answer, Problem> {
-    Answer::json(200, &read(version_of(&call, KIND, call.text(0)).await?)?)
+    Answer::json(200, &read(TEMPLATES.of_path(&call, call.text(0)).await?)?)
 }
 
 async fn versions(call: Call, query: PlainQuery) -> Result<Answer, Problem> {
-    let (page, bound) = query.parts();
-    let page = call.page(&page, &bound)?;
-    let name = version_of(&call, KIND, call.text(0)).await?.name;
-    let listed = call.scope.versions(KIND, &name, page).await?;
-    call.listed(page, &bound, listed, read)
+    TEMPLATES.versions(call, query, read).await
 }
 
 async fn delete(call: Call, _: Nothing) -> Result<Answer, Problem> {
-    delete_name(&call, KIND, "template.deleted").await?.finish(Changed::Template, &call)
-}
-
-/// A name that was deleted.
-pub(super) struct Deleted {
-    answer: Answer,
-    name: String,
-}
-
-impl Deleted {
-    /// Tells the engine and gives the answer.
-    pub(super) fn finish(
-        self,
-        changed: impl FnOnce(String) -> Changed,
-        call: &Call,
-    ) -> Result<Answer, Problem> {
-        call.app.front.changed(call.scope.id(), changed(self.name));
-        Ok(self.answer)
-    }
-}
-
-/// Deletes a name with all its versions.
-pub(super) async fn delete_name(
-    call: &Call,
-    kind: VersionKind,
-    what: &'static str,
-) -> Result<Deleted, Problem> {
-    for _ in 0..CONFLICTS_MAX {
-        let newest = version_of(call, kind, call.text(0)).await?;
-        if newest.name != call.text(0) {
-            return Err(Problem::not_found());
-        }
-        let name = newest.name.clone();
-        let change = Change {
-            versions: vec![VersionChange::Delete(kind, newest.name, newest.version)],
-            ..Change::default()
-        };
-        match call.commit(change, Deed { what, object_id: &name }, Answer::empty(204), Keep::Plain).await {
-            Err(Uncommitted::Conflict) => {}
-            Err(Uncommitted::Problem(problem)) => return Err(problem),
-            Ok(answer) => return Ok(Deleted { answer, name }),
-        }
-    }
-    Err(Uncommitted::Conflict.into())
+    TEMPLATES.delete(call).await
 }
 
 async fn render(call: Call, body: RenderTemplate) -> Result<Answer, Problem> {
-    let row = version_of(&call, KIND, call.text(0)).await?;
+    let row = TEMPLATES.of_path(&call, call.text(0)).await?;
     let record = TemplateRecord::read(&row.doc)?;
     // What was published compiles.
     let template = TemplateRecord::compile(&record.bodies).map_err(|_| Problem::from(Code::Internal))?;

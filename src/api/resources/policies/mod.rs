@@ -9,12 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::lists::{ListOf, PlainQuery};
-use super::templates::{delete_name, version_of};
-use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, Uncommitted};
+use super::versions::Versioned;
+use crate::api::call::{Answer, CONFLICTS_MAX, Call, Uncommitted};
 use crate::api::conventions::json::push_segment;
 use crate::api::conventions::problem::{Code, Fault, Problem};
 use crate::api::endpoint::{Access, Endpoint, Nothing, Permission, Request, Surroundings};
-use crate::api::kept::Keep;
 use crate::engine::front::Changed;
 use crate::engine::records::PolicyRecord;
 use crate::language::facts_text::GivenFacts;
@@ -26,11 +25,17 @@ use crate::machine::{Bounds, Scenario, Timeline, bounds, compile, simulate};
 use crate::model::shapes::text::{NameRef, ObjectName, PolicySource, Scripts};
 use crate::model::{Id, Instant, kinds};
 use crate::store::rows::{VersionKind, VersionRow};
-use crate::store::{Change, VersionChange};
 use shelf::Shelf;
 
 const TAG: &str = "policies";
-const KIND: VersionKind = VersionKind::Policy;
+/// How policies are kept.
+pub(super) const POLICIES: Versioned = Versioned {
+    kind: VersionKind::Policy,
+    id: |row| Id::<kinds::Policy>::from_u128(row.id).to_string(),
+    published: "policy.published",
+    deleted: "policy.deleted",
+    changed: Changed::Policy,
+};
 /// How findings of a text that came in a request name their source.
 const SOURCE: &str = "source";
 /// When a simulated request is accepted, where nothing is said: Monday 2026-01-05 12:00 UTC.
@@ -279,10 +284,10 @@ async fn versions_of(
             bounds: serde_json::to_value(bounds(&compile(policy), &shelf.catalog(policy)))
                 .unwrap_or_default(),
         };
-        let known = call.scope.version_name(KIND, &policy.name).await?;
+        let known = call.scope.version_name(POLICIES.kind, &policy.name).await?;
         let newest = known.as_ref().map_or(0, |known| known.newest);
         let standing = match known.filter(|known| known.newest > known.deleted) {
-            Some(known) => call.scope.version(KIND, &policy.name, Some(known.newest)).await?,
+            Some(known) => call.scope.version(POLICIES.kind, &policy.name, Some(known.newest)).await?,
             None => None,
         };
         let same = match standing {
@@ -326,51 +331,27 @@ async fn publish(call: Call, body: PublishPolicies) -> Result<Answer, Problem> {
             versions.iter().map(|v| shown(&v.row, v.record.clone())).collect::<Result<_, _>>()?;
         let new: Vec<VersionRow> = versions.into_iter().filter(|v| v.is_new).map(|v| v.row).collect();
         let answer = Answer::json(if new.is_empty() { 200 } else { 201 }, &Published { data: shown })?;
-        let Some((first, others)) = new.split_first() else { return Ok(answer) };
-        let mut change = Change::default();
-        let id = |row: &VersionRow| Id::<kinds::Policy>::from_u128(row.id).to_string();
-        for other in others {
-            let deed = Deed { what: "policy.published", object_id: &id(other) };
-            change.audit.push(call.audit(deed, call.now()));
-        }
-        change.versions = new.iter().map(|row| VersionChange::Publish(KIND, row.clone())).collect();
-        let object_id = id(first);
-        let deed = Deed { what: "policy.published", object_id: &object_id };
-        match call.commit(change, deed, answer, Keep::Plain).await {
-            Err(Uncommitted::Conflict) => {}
-            Err(Uncommitted::Problem(problem)) => return Err(problem),
-            Ok(answer) => {
-                for row in new {
-                    call.app.front.changed(call.scope.id(), Changed::Policy(row.name));
-                }
-                return Ok(answer);
-            }
+        if let Some(answer) = POLICIES.publish(&call, new, answer).await? {
+            return Ok(answer);
         }
     }
     Err(Uncommitted::Conflict.into())
 }
 
 async fn list(call: Call, query: PlainQuery) -> Result<Answer, Problem> {
-    let (page, bound) = query.parts();
-    let page = call.page(&page, &bound)?;
-    let listed = call.scope.newest_versions(KIND, page).await?;
-    call.listed(page, &bound, listed, read)
+    POLICIES.list(call, query, read).await
 }
 
 async fn show(call: Call, _: Nothing) -> Result<Answer, Problem> {
-    Answer::json(200, &read(version_of(&call, KIND, call.text(0)).await?)?)
+    Answer::json(200, &read(POLICIES.of_path(&call, call.text(0)).await?)?)
 }
 
 async fn versions(call: Call, query: PlainQuery) -> Result<Answer, Problem> {
-    let (page, bound) = query.parts();
-    let page = call.page(&page, &bound)?;
-    let name = version_of(&call, KIND, call.text(0)).await?.name;
-    let listed = call.scope.versions(KIND, &name, page).await?;
-    call.listed(page, &bound, listed, read)
+    POLICIES.versions(call, query, read).await
 }
 
 async fn delete(call: Call, _: Nothing) -> Result<Answer, Problem> {
-    delete_name(&call, KIND, "policy.deleted").await?.finish(Changed::Policy, &call)
+    POLICIES.delete(call).await
 }
 
 async fn check(call: Call, body: CheckPolicies) -> Result<Answer, Problem> {
@@ -390,7 +371,7 @@ async fn run(call: Call, body: SimulatePolicy) -> Result<Answer, Problem> {
             ("/source", compiled)
         }
         (None, Some(name)) => {
-            let row = version_of(&call, KIND, name.as_str()).await.map_err(|problem| {
+            let row = POLICIES.of_path(&call, name.as_str()).await.map_err(|problem| {
                 if problem.code == Code::NotFound {
                     Problem::fault("/policy", "names a policy that is not there")
                 } else {
