@@ -1,12 +1,14 @@
 //! Providers: who carries a tenant's messages.
 
+mod shape;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::Method;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+use shape::{CreateProvider, PatchProvider, Provider, fields_of, only_carried, shown, state};
 
 use super::lists::{ListOf, PlainQuery};
 use super::patch::{Patch, merge};
@@ -14,13 +16,12 @@ use crate::api::call::{Answer, CONFLICTS_MAX, Call, Deed, OpenCall, Uncommitted}
 use crate::api::conventions::json::push_segment;
 use crate::api::conventions::problem::{Code, Fault, Problem};
 use crate::api::conventions::validate::into_type;
-use crate::api::endpoint::{Access, Endpoint, Nothing, Permission, Request};
+use crate::api::endpoint::{Access, Endpoint, Nothing, Permission};
 use crate::api::kept::Keep;
 use crate::engine::front::{Changed, ProviderKind, Refusal};
 use crate::engine::records::ProviderRecord;
-use crate::model::shapes::text::ObjectName;
 use crate::model::shapes::{Breaker, BreakerState};
-use crate::model::{Channel, Confirmation, Currency, Id, Instant, Money, Span, kinds};
+use crate::model::{Channel, Confirmation, Currency, Id, Span, kinds};
 use crate::store::{Change, ProviderChange, Put, RegistryChange};
 
 const TAG: &str = "providers";
@@ -58,183 +59,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .gives_no_json(200, "Taken, durably.")
             .refuses(&[Code::SignatureInvalid, Code::Invalid, Code::BodyTooLarge]),
     ]
-}
-
-/// A map by channel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-struct ByChannel<T>(BTreeMap<Channel, T>);
-
-impl<T> Default for ByChannel<T> {
-    fn default() -> Self {
-        ByChannel(BTreeMap::new())
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for ByChannel<T> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("{}ByChannel", T::schema_name()).into()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let value = generator.subschema_for::<T>();
-        let properties: Map<String, Value> =
-            Channel::WORDS.iter().map(|word| ((*word).to_owned(), value.clone().to_value())).collect();
-        json_schema!({"type": "object", "properties": properties, "additionalProperties": false})
-    }
-}
-
-/// What a provider confirms beyond acceptance.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-struct Confirmations(#[schemars(length(max = 3), extend("uniqueItems" = true))] Vec<Confirms>);
-
-/// A confirmation beyond acceptance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Confirms {
-    /// It arrived.
-    Delivered,
-    /// It was seen.
-    Read,
-    /// It was answered.
-    Replied,
-}
-
-impl From<Confirms> for Confirmation {
-    fn from(confirms: Confirms) -> Confirmation {
-        match confirms {
-            Confirms::Delivered => Confirmation::Delivered,
-            Confirms::Read => Confirmation::Read,
-            Confirms::Replied => Confirmation::Replied,
-        }
-    }
-}
-
-/// Channels: at least one, each once.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(transparent)]
-struct ProviderChannels(#[schemars(length(min = 1), extend("uniqueItems" = true))] Vec<Channel>);
-
-/// A weight in a route without `via`.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(transparent)]
-struct Weight(#[schemars(range(min = 0, max = 10_000))] u32);
-
-/// Attempts a second.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(transparent)]
-struct PerSecond(#[schemars(range(min = 1, max = 1_000_000))] u32);
-
-/// A kind of provider.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(transparent)]
-struct KindName(#[schemars(length(min = 1, max = 64))] String);
-
-/// A provider.
-#[derive(Serialize, JsonSchema)]
-struct Provider {
-    /// Its id.
-    id: Id<kinds::Provider>,
-    /// What `via` names.
-    name: String,
-    /// Which adapter speaks to it.
-    kind: String,
-    /// What it carries.
-    channels: Vec<Channel>,
-    /// What an attempt costs, by channel.
-    prices: BTreeMap<String, Money>,
-    /// Its settings, in its kind's form.
-    settings: Map<String, Value>,
-    /// Its weight in a route without `via`.
-    weight: u32,
-    /// How many attempts a second.
-    rate_per_second: Option<u32>,
-    /// What it confirms, by channel, beyond acceptance.
-    confirms: BTreeMap<String, Vec<Confirmation>>,
-    /// How long a confirmation is waited for, by channel.
-    horizon: BTreeMap<String, Span>,
-    /// Whether it is used.
-    breaker: BreakerState,
-    /// When it was made.
-    created_at: Instant,
-}
-
-/// A provider to be made.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct CreateProvider {
-    /// What `via` names; unique in the scope.
-    name: ObjectName,
-    /// Which adapter speaks to it.
-    kind: KindName,
-    /// What it carries; all that its kind can, where nothing is said.
-    channels: Option<ProviderChannels>,
-    /// What an attempt costs, by channel, in the scope's currency.
-    prices: Option<ByChannel<Money>>,
-    /// In its kind's form.
-    settings: Option<Map<String, Value>>,
-    /// In its kind's form; never given back.
-    credentials: Option<Map<String, Value>>,
-    /// Its weight in a route without `via`, 100 where nothing is said.
-    weight: Option<Weight>,
-    /// How many attempts a second; no limit where nothing is said.
-    rate_per_second: Option<PerSecond>,
-    /// What it confirms, by channel, where that is not what its kind does.
-    confirms: Option<ByChannel<Confirmations>>,
-    /// How long a confirmation is waited for, by channel, where that is not 24 hours.
-    horizon: Option<ByChannel<Span>>,
-}
-
-impl Request for CreateProvider {}
-
-/// What is changed of a provider.
-#[derive(JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "stands for its schema alone: a patch is applied as JSON")]
-struct PatchProvider {
-    /// What it carries.
-    channels: Option<ProviderChannels>,
-    /// What an attempt costs; a null takes a price away.
-    prices: Option<ByChannel<Option<Money>>>,
-    /// In its kind's form.
-    settings: Option<Map<String, Value>>,
-    /// In its kind's form, whole: those before are replaced.
-    credentials: Option<Map<String, Value>>,
-    /// Its weight in a route without `via`.
-    weight: Option<Weight>,
-    /// How many attempts a second.
-    rate_per_second: Option<PerSecond>,
-    /// What it confirms, by channel.
-    confirms: Option<ByChannel<Option<Confirmations>>>,
-    /// How long a confirmation is waited for, by channel.
-    horizon: Option<ByChannel<Option<Span>>>,
-}
-
-impl Request for Patch<PatchProvider> {}
-
-fn words<T>(map: BTreeMap<Channel, T>) -> BTreeMap<String, T> {
-    map.into_iter().map(|(channel, value)| (channel.word().to_owned(), value)).collect()
-}
-
-fn shown(record: &ProviderRecord, breaker: BreakerState) -> Provider {
-    Provider {
-        id: record.id,
-        name: record.name.clone(),
-        kind: record.kind.clone(),
-        channels: record.channels.clone(),
-        prices: words(record.prices.clone()),
-        settings: record.settings.as_object().cloned().unwrap_or_default(),
-        weight: record.weight,
-        rate_per_second: record.rate_per_second,
-        confirms: words(record.confirms.clone()),
-        horizon: words(record.horizon.clone()),
-        breaker,
-        created_at: record.created_at,
-    }
-}
-
-fn state(breakers: &BTreeMap<String, Breaker>, name: &str) -> BreakerState {
-    breakers.get(name).map_or(BreakerState::Closed, |breaker| breaker.state)
 }
 
 async fn record_of(call: &Call) -> Result<ProviderRecord, Problem> {
@@ -382,21 +206,6 @@ async fn show(call: Call, _: Nothing) -> Result<Answer, Problem> {
     Answer::json(200, &shown(&record, state(&breakers, &record.name)))
 }
 
-/// The fields of a provider that a patch applies to, as a `CreateProvider`.
-fn fields_of(record: &ProviderRecord) -> Value {
-    json!({
-        "name": record.name,
-        "kind": record.kind,
-        "channels": record.channels,
-        "prices": words(record.prices.clone()),
-        "settings": record.settings,
-        "weight": record.weight,
-        "rate_per_second": record.rate_per_second,
-        "confirms": words(record.confirms.clone()),
-        "horizon": words(record.horizon.clone()),
-    })
-}
-
 async fn patch(call: Call, body: Patch<PatchProvider>) -> Result<Answer, Problem> {
     let mut patch = body.0;
     let credentials = patch.as_object_mut().and_then(|fields| fields.shift_remove("credentials"));
@@ -443,16 +252,6 @@ async fn patch(call: Call, body: Patch<PatchProvider>) -> Result<Answer, Problem
         }
     }
     Err(Uncommitted::Conflict.into())
-}
-
-fn only_carried(mut wanted: CreateProvider) -> CreateProvider {
-    if let Some(channels) = wanted.channels.as_ref().map(|c| c.0.clone()) {
-        let carried = |channel: &Channel| channels.contains(channel);
-        wanted.prices.iter_mut().for_each(|map| map.0.retain(|c, _| carried(c)));
-        wanted.confirms.iter_mut().for_each(|map| map.0.retain(|c, _| carried(c)));
-        wanted.horizon.iter_mut().for_each(|map| map.0.retain(|c, _| carried(c)));
-    }
-    wanted
 }
 
 async fn delete(call: Call, _: Nothing) -> Result<Answer, Problem> {
