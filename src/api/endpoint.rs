@@ -127,6 +127,7 @@ pub(super) enum Handler {
 
 type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 type Across = fn(&Value, &Surroundings, &mut Vec<Fault>);
+type Reads = fn(Value) -> Result<(), Vec<Fault>>;
 
 /// A media type that an answer may have besides JSON.
 pub type Media = &'static str;
@@ -142,6 +143,8 @@ pub struct Takes {
     pub pointer: String,
     /// What lies across its fields.
     pub across: Across,
+    /// Reads a checked value as its type: the little that a schema lets through and the type does not.
+    pub reads: Reads,
     /// Whether an empty body stands for `{}`.
     pub may_be_empty: bool,
 }
@@ -203,6 +206,7 @@ fn takes<T: Request>() -> Takes {
         pointer: format!("#/components/schemas/{}", T::schema_name()),
         name: T::schema_name().into_owned(),
         across: T::across,
+        reads: |value| into_type::<T>(value).map(drop),
         may_be_empty: false,
     }
 }

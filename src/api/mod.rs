@@ -8,6 +8,7 @@
 //! which a request is checked.
 
 pub mod call;
+pub mod checks;
 pub mod conventions;
 pub mod endpoint;
 pub mod kept;

@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 
 use super::App;
 use super::call::{Answer, Call, JSON, OpenCall};
+use super::checks;
 use super::conventions::idempotency::{canonical_request, hash_of_key, key_of};
 use super::conventions::json;
 use super::conventions::keys::ApiKey;
@@ -182,7 +183,7 @@ async fn keyed(
     };
     let query = parts.uri.query().unwrap_or_default();
     let Some(takes) = &endpoint.takes else {
-        let query = app.query(&endpoint, query)?;
+        let query = checks::query(&app.validators, &endpoint, query)?;
         return work(&endpoint, call, Value::Null, query).await;
     };
     let bytes = if takes.may_be_empty && body.is_end_stream() {
@@ -289,14 +290,10 @@ async fn checked(
     value: Value,
     query: &str,
 ) -> Result<Answer, Problem> {
-    let query = app.query(endpoint, query)?;
-    if let Some(takes) = endpoint.takes.as_ref().filter(|_| !endpoint.tells_faults) {
-        let mut faults = app.validators.faults_at(&takes.pointer, &value);
-        faults.extend(json::nul_faults(bytes, &value));
-        (takes.across)(&value, &call.surroundings(), &mut faults);
-        if !faults.is_empty() {
-            return Err(Problem::invalid(faults));
-        }
+    let query = checks::query(&app.validators, endpoint, query)?;
+    let faults = checks::body_faults(&app.validators, endpoint, bytes, &value, &call.surroundings());
+    if !faults.is_empty() {
+        return Err(Problem::invalid(faults));
     }
     work(endpoint, call, value, query).await
 }
@@ -364,16 +361,6 @@ async fn read(body: Body, headers: &HeaderMap, bytes_max: usize) -> Result<Bytes
         }
     }
     if seen > bytes_max { Err(too_large()) } else { Ok(whole.into()) }
-}
-
-impl App {
-    /// The query of an endpoint, checked.
-    fn query(&self, endpoint: &Endpoint, text: &str) -> Result<Value, Problem> {
-        self.validators.query(&endpoint.query.name, text).map_err(|mut faults| {
-            faults.sort_by(|a, b| a.parameter.cmp(&b.parameter));
-            Problem::parameters(faults)
-        })
-    }
 }
 
 impl super::Settings {

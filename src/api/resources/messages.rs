@@ -11,7 +11,7 @@ use super::lists::{ListOf, list_query};
 use crate::api::call::{Answer, Call};
 use crate::api::conventions::json::{nul_faults_in, push_segment};
 use crate::api::conventions::problem::{Code, Fault, Problem, ProblemBody};
-use crate::api::conventions::validate::into_type;
+use crate::api::conventions::validate::{Validators, into_type};
 use crate::api::endpoint::{Access, Endpoint, Nothing, Permission, Request, Surroundings};
 use crate::engine::front::{BatchItem, Refusal, SeqPage};
 use crate::language::script::Scripts;
@@ -222,6 +222,38 @@ fn items_of(body: Value) -> Result<Vec<Value>, Vec<Fault>> {
     if faults.is_empty() { Ok(items) } else { Err(faults) }
 }
 
+/// One message of a batch, or all that is wrong with it.
+fn item_of(
+    validators: &Validators,
+    surroundings: &Surroundings,
+    item: Value,
+) -> Result<SendMessage, Vec<Fault>> {
+    let mut faults = validators.faults("SendMessage", &item);
+    faults.extend(nul_faults_in(&item));
+    SendMessage::across(&item, surroundings, &mut faults);
+    if faults.is_empty() { into_type::<SendMessage>(item) } else { Err(faults) }
+}
+
+/// All faults of a batch, those of its items under their places.
+pub(in crate::api) fn batch_faults(
+    validators: &Validators,
+    surroundings: &Surroundings,
+    body: Value,
+) -> Vec<Fault> {
+    let items = match items_of(body) {
+        Ok(items) => items,
+        Err(faults) => return faults,
+    };
+    let each = items.into_iter().enumerate().map(|(n, item)| {
+        let faults = item_of(validators, surroundings, item).err().unwrap_or_default();
+        faults.into_iter().map(move |fault| Fault {
+            pointer: fault.pointer.map(|pointer| format!("/messages/{n}{pointer}")),
+            ..fault
+        })
+    });
+    each.flatten().collect()
+}
+
 async fn send_batch(call: Call, body: BatchSend) -> Result<Answer, Problem> {
     let items = items_of(body.0).map_err(Problem::invalid)?;
     let request_id = call.request_id.to_string();
@@ -232,17 +264,11 @@ async fn send_batch(call: Call, body: BatchSend) -> Result<Answer, Problem> {
     let surroundings = call.surroundings();
     let items = items
         .into_iter()
-        .map(|item| {
-            let mut faults = call.app.validators.faults("SendMessage", &item);
-            faults.extend(nul_faults_in(&item));
-            SendMessage::across(&item, &surroundings, &mut faults);
-            let read = if faults.is_empty() { into_type::<SendMessage>(item) } else { Err(faults) };
-            match read {
-                Ok(message) => BatchItem::Send(Box::new(message)),
-                Err(faults) => {
-                    let (status, problem) = refused(&Problem::invalid(faults));
-                    BatchItem::Refused(status, problem)
-                }
+        .map(|item| match item_of(&call.app.validators, &surroundings, item) {
+            Ok(message) => BatchItem::Send(Box::new(message)),
+            Err(faults) => {
+                let (status, problem) = refused(&Problem::invalid(faults));
+                BatchItem::Refused(status, problem)
             }
         })
         .collect();

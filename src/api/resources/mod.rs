@@ -15,7 +15,10 @@ mod quotas;
 mod root;
 mod templates;
 mod test_clock;
+mod versions;
 mod webhook_endpoints;
+
+pub(super) use messages::batch_faults;
 
 use super::endpoint::Endpoint;
 
