@@ -8,6 +8,7 @@
 
 mod api;
 mod architecture;
+mod bad_input;
 mod cases;
 mod cli;
 mod crash;
