@@ -1,5 +1,6 @@
 //! The machine from outside: single steps, and properties that hold of every policy.
 
+mod bounds;
 mod doubt;
 mod driver;
 mod generator;
