@@ -17,6 +17,9 @@ use crate::store::StoreError;
 /// The file in the data folder that holds the key where `SPINE_MASTER_KEY` is not set.
 pub const MASTER_KEY_FILE: &str = "master.key";
 
+/// The same while it is made; a start that was cut off leaves it behind.
+pub(crate) const NEW_MASTER_KEY_FILE: &str = "master.key.new";
+
 /// The operator's key. It seals the scopes' keys and nothing else.
 pub struct MasterKey(Secret);
 
@@ -59,11 +62,15 @@ impl MasterKey {
             Ok(mut file) => {
                 let mut text = Zeroizing::new(String::new());
                 file.read_to_string(&mut text).map_err(|e| io("reading master.key", &e))?;
+                if may_make {
+                    // The start that made it may have been cut off before its name was on the disk.
+                    sync_names(folder).map_err(|e| io("making master.key", &e))?;
+                }
                 MasterKey::from_base64(&text)
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && may_make => {
                 let key = MasterKey(cipher::fresh(random)?);
-                key.write(&path).map_err(|e| io("making master.key", &e))?;
+                key.write(folder).map_err(|e| io("making master.key", &e))?;
                 Ok(key)
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -76,16 +83,21 @@ impl MasterKey {
         }
     }
 
-    fn write(&self, path: &Path) -> std::io::Result<()> {
+    /// Writes the file so that it is there as a whole, or not at all, also after a power cut: without it
+    /// nothing that it sealed is ever opened again.
+    fn write(&self, folder: &Path) -> std::io::Result<()> {
+        let new = folder.join(NEW_MASTER_KEY_FILE);
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
+        let mut file = options.open(&new)?;
         let text = Zeroizing::new(STANDARD.encode(self.0.as_slice()));
         file.write_all(text.as_bytes())?;
         file.write_all(b"\n")?;
-        file.sync_all()
+        file.sync_all()?;
+        std::fs::rename(&new, folder.join(MASTER_KEY_FILE))?;
+        sync_names(folder)
     }
 
     /// A fresh key for a scope, sealed.
@@ -109,6 +121,12 @@ impl MasterKey {
         plain.zeroize();
         key.map_err(|_| StoreError::Sealed)
     }
+}
+
+/// Sees to it that the names in a folder are on the disk.
+pub(crate) fn sync_names(folder: &Path) -> std::io::Result<()> {
+    // Elsewhere a folder cannot be opened as a file, and its names are written with what they name.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 fn aad(scope: ScopeId) -> Vec<u8> {

@@ -15,6 +15,7 @@ mod subject;
 
 pub use cipher::SEALED_EXTRA_BYTES;
 pub use master::{MASTER_KEY_FILE, MasterKey};
+pub(crate) use master::{NEW_MASTER_KEY_FILE, sync_names};
 pub use random::{Randomness, SystemRandom};
 pub use scope::{Scope, ScopeKeys};
 pub use subject::SubjectKey;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::file_error;
 use crate::store::StoreError;
+use crate::store::seal::{MASTER_KEY_FILE, NEW_MASTER_KEY_FILE, sync_names};
 
 /// The file whose lock holds the folder.
 const LOCK_FILE: &str = "lock";
@@ -90,10 +91,22 @@ fn private_folder(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
+/// Makes a folder with all that is above it, and sees to it that their names are on the disk: a folder
+/// whose name is not may be gone after a power cut, with all that was synced in it.
+fn lasting_folder(path: &Path) -> std::io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !above.is_dir() {
+        lasting_folder(above)?;
+    }
+    private_folder(path)?;
+    sync_names(above)
+}
+
 /// Makes an empty folder ours, and refuses one that holds something else.
 fn make(path: &Path) -> Result<(), StoreError> {
     let scopes = path.join(SCOPES_FOLDER);
-    private_folder(path).map_err(|error| match error.kind() {
+    let made = if path.join(REGISTRY_FILE).exists() { Ok(()) } else { lasting_folder(path) };
+    made.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
             StoreError::Foreign { path: path.to_owned(), detail: "it is a file".into() }
         }
@@ -103,7 +116,7 @@ fn make(path: &Path) -> Result<(), StoreError> {
         let read = |error: std::io::Error| file_error("reading the data folder", &error, path);
         for entry in fs::read_dir(path).map_err(read)? {
             let name = entry.map_err(read)?.file_name();
-            let ours = [LOCK_FILE, SCOPES_FOLDER, crate::store::seal::MASTER_KEY_FILE];
+            let ours = [LOCK_FILE, SCOPES_FOLDER, MASTER_KEY_FILE, NEW_MASTER_KEY_FILE];
             let name = name.to_string_lossy();
             // A start that was cut off leaves some of these behind.
             if !ours.contains(&name.as_ref()) && !name.starts_with(REGISTRY_FILE) && name != "spine.yaml" {
@@ -114,5 +127,6 @@ fn make(path: &Path) -> Result<(), StoreError> {
             }
         }
     }
+    // Its name is on the disk with those of the registry's files, which are synced before they are used.
     private_folder(&scopes).map_err(|error| file_error("making the data folder", &error, &scopes))
 }
