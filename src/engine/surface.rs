@@ -22,6 +22,7 @@ impl Front for Engine {
         let failed = |open: &Arc<Open>| open.desk.get().is_some_and(|desk| desk.scope.has_failed());
         !self.context.stopping.load(Ordering::Acquire)
             && self.context.clocks.may_act()
+            && !self.context.store.registry().has_failed()
             && !self.desks().values().any(failed)
     }
 

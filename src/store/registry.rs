@@ -148,6 +148,10 @@ pub trait Registry: Send + Sync {
     fn erased(&self, scope: ScopeId) -> Answer<'_, Vec<super::rows::SubjectId>>;
     /// Drops answers that were kept before this, in real time.
     fn drop_kept(&self, before: Instant) -> Answer<'_, ()>;
+    /// Whether a commit has failed in a way after which no further change is taken.
+    fn has_failed(&self) -> bool {
+        false
+    }
     /// Leaves word when a scope's file wants to be opened next.
     fn set_wake_at(&self, scope: ScopeId, at: Option<Instant>) -> Answer<'_, ()>;
 }

@@ -13,10 +13,29 @@ use tokio::sync::Mutex;
 
 use super::connect::open_checkpointer;
 use super::desk::Desk;
+use super::error::write_error;
+use super::shared::Shared;
 use super::wal_index::WalIndex;
+use crate::store::StoreError;
 
 /// From how many pages on the log is written back.
 const LOG_PAGES: u32 = 10_000;
+
+/// The same, where no test wants checkpoints more often.
+fn log_pages() -> u32 {
+    #[cfg(feature = "crash-points")]
+    if let Some(pages) = crate::crash::setting("SPINE_TEST_LOG_PAGES").and_then(|text| text.parse().ok()) {
+        return pages;
+    }
+    LOG_PAGES
+}
+
+/// From how many on the writer does so itself, and lets its callers wait: where the checkpointer
+/// cannot, since somebody reads for long.
+const LOG_PAGES_MAX: u32 = 20_000;
+
+/// Writes the log back as far as nobody stands in the way.
+pub(super) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// The checkpoints of one file.
 #[derive(Clone)]
@@ -24,6 +43,7 @@ pub(super) struct Checkpoints(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
+    shared: Arc<Shared>,
     index: WalIndex,
     /// The connection, opened when it is first needed. Locked while it works.
     conn: Mutex<Option<sqlx::SqliteConnection>>,
@@ -34,9 +54,10 @@ struct Inner {
 }
 
 impl Checkpoints {
-    pub(super) fn new(path: &Path) -> Checkpoints {
+    pub(super) fn new(path: &Path, shared: Arc<Shared>) -> Checkpoints {
         Checkpoints(Arc::new(Inner {
             path: path.to_owned(),
+            shared,
             index: WalIndex::of(path),
             conn: Mutex::default(),
             running: AtomicBool::new(false),
@@ -48,13 +69,18 @@ impl Checkpoints {
     /// that has run.
     pub(super) async fn look(&self, desk: &mut Desk) {
         let inner = &self.0;
-        if inner.rest.swap(false, Ordering::AcqRel) {
-            // Passive as well: it waits for nobody.
-            let _ = desk.run("PRAGMA wal_checkpoint(PASSIVE)").await;
+        if inner.shared.failure().is_some() {
             return;
         }
-        let long = inner.index.read().is_some_and(|index| index.frames >= LOG_PAGES);
-        if !long || inner.running.swap(true, Ordering::AcqRel) {
+        let frames = inner.index.read().map_or(0, |index| index.frames);
+        if inner.rest.swap(false, Ordering::AcqRel) || frames >= LOG_PAGES_MAX {
+            // Passive as well: it waits for nobody.
+            if let Err(error) = desk.run(CHECKPOINT).await {
+                inner.failed(error);
+            }
+            return;
+        }
+        if frames < log_pages() || inner.running.swap(true, Ordering::AcqRel) {
             return;
         }
         let inner = Arc::clone(inner);
@@ -64,10 +90,10 @@ impl Checkpoints {
                 *slot = open_checkpointer(&inner.path).await.ok();
             }
             if let Some(conn) = slot.as_mut() {
-                // What fails here is tried again: a checkpoint writes every page anew until one
-                // has gone through, and until then all of it stands in the log.
-                let done = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(conn).await;
-                inner.rest.store(done.is_ok(), Ordering::Release);
+                match sqlx::query(CHECKPOINT).execute(conn).await {
+                    Ok(_) => inner.rest.store(true, Ordering::Release),
+                    Err(error) => inner.failed(write_error(&error)),
+                }
             }
             drop(slot);
             inner.running.store(false, Ordering::Release);
@@ -77,7 +103,18 @@ impl Checkpoints {
     /// Closes the connection once it is free.
     pub(super) async fn close(&self) {
         if let Some(conn) = self.0.conn.lock().await.take() {
-            let _ = conn.close().await;
+            close(conn, &self.0.shared).await;
+        }
+    }
+}
+
+impl Inner {
+    /// A full disk is tried again. After anything else nothing more is written: of a sync that failed
+    /// nobody knows what it has written, and a checkpoint that is tried again writes only what the one
+    /// before it had not gone through. What the log holds is written back whole after a restart.
+    fn failed(&self, error: StoreError) {
+        if matches!(error, StoreError::Failed { .. }) {
+            self.shared.fail(error);
         }
     }
 }
@@ -85,6 +122,16 @@ impl Checkpoints {
 impl Desk {
     /// Closes the file; SQLite writes the log back and removes it.
     pub(super) async fn close(self) {
-        let _ = self.conn.close().await;
+        close(self.conn, &self.shared).await;
+    }
+}
+
+/// Closes a connection. The last one of a file writes the log back and removes it, which must not be
+/// where a sync has failed: so after a failure it stays open until the process ends.
+async fn close(conn: sqlx::SqliteConnection, shared: &Shared) {
+    if shared.failure().is_some() {
+        std::mem::forget(conn);
+    } else {
+        let _ = conn.close().await;
     }
 }

@@ -31,11 +31,13 @@ mod code {
     pub(super) const CANTOPEN: i32 = 14;
     pub(super) const CONSTRAINT: i32 = 19;
     pub(super) const NOTADB: i32 = 26;
+    /// The file of shared memory cannot grow, for want of room. An extended code.
+    pub(super) const IOERR_SHMSIZE: i32 = 10 | (19 << 8);
 }
 
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(extended & 0xff)
+    Some(if extended == code::IOERR_SHMSIZE { code::FULL } else { extended & 0xff })
 }
 
 /// A failed statement of a batch; a broken constraint is a conflict about `what`.

@@ -181,12 +181,11 @@ impl Desk {
     /// Writes the whole log into the file and cuts it to nothing, so that no erased byte stays.
     pub(super) async fn truncate_log(&mut self) {
         for _ in 0..TRUNCATE_TRIES {
-            let busy = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-                .fetch_one(&mut self.conn)
-                .await
-                .map_or(true, |row| row.get::<i64, _>(0) != 0);
-            if !busy {
-                return;
+            let done = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut self.conn).await;
+            match done.map_err(|error| write_error(&error)) {
+                Ok(row) if row.get::<i64, _>(0) == 0 => return,
+                Err(error @ StoreError::Failed { .. }) => return self.shared.fail(error),
+                Ok(_) | Err(_) => {}
             }
             tokio::time::sleep(TRUNCATE_WAIT).await;
         }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection as _, Row as _, query};
@@ -38,6 +38,8 @@ pub(super) struct SqliteRegistry {
     master: Arc<MasterKey>,
     random: Arc<dyn Randomness>,
     index: WalIndex,
+    /// What made it refuse all further changes.
+    failure: OnceLock<StoreError>,
     keys: std::sync::Mutex<Keys>,
 }
 
@@ -78,6 +80,7 @@ impl SqliteRegistry {
             master: Arc::new(master),
             random,
             index: WalIndex::of(path),
+            failure: OnceLock::new(),
             keys: std::sync::Mutex::default(),
         })
     }
@@ -101,11 +104,19 @@ impl SqliteRegistry {
     pub(super) async fn close(&self, clean: bool) -> Result<(), StoreError> {
         self.pool.close().await;
         let Some(mut conn) = self.writer.lock().await.take() else { return Ok(()) };
+        if let Some(error) = self.failure.get() {
+            // The last connection to go would write the log back and remove it.
+            std::mem::forget(conn);
+            return Err(error.clone());
+        }
         let noted = if clean { run(&mut conn, "UPDATE state SET clean = 1").await } else { Ok(()) };
         let _ = conn.close().await;
         noted
     }
 }
+
+/// From how many pages on the log is written back.
+const LOG_PAGES: u32 = 1_000;
 
 fn open(conn: &mut Option<SqliteConnection>) -> Result<&mut SqliteConnection, StoreError> {
     conn.as_mut().ok_or(StoreError::Closing)
@@ -133,6 +144,39 @@ async fn end<T>(conn: &mut SqliteConnection, done: Result<T, Fault>) -> Result<T
 }
 
 impl SqliteRegistry {
+    /// The connection, where nothing has failed.
+    fn writer<'a>(
+        &self,
+        conn: &'a mut Option<SqliteConnection>,
+    ) -> Result<&'a mut SqliteConnection, StoreError> {
+        self.failure.get().map_or_else(|| open(conn), |error| Err(error.clone()))
+    }
+
+    /// Remembers a failure: after it nothing more is written.
+    fn noted<T>(&self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error @ StoreError::Failed { .. }) = &done
+            && self.failure.set(error.clone()).is_ok()
+        {
+            tracing::error!(%error, "a commit of the registry failed, no more changes are taken");
+        }
+        done
+    }
+
+    /// Drops answers that were kept before this, and writes the log back where it is long.
+    async fn tidied(&self, before: Instant) -> Result<(), StoreError> {
+        let mut guard = self.writer.lock().await;
+        let conn = self.writer(&mut guard)?;
+        query("DELETE FROM idempotency WHERE at < $1")
+            .bind(before.ms())
+            .execute(&mut *conn)
+            .await
+            .map_err(|error| write_error(&error))?;
+        if self.index.read().is_some_and(|index| index.frames >= LOG_PAGES) {
+            run(conn, super::checkpoint::CHECKPOINT).await?;
+        }
+        Ok(())
+    }
+
     async fn write_tenant(&self, conn: &mut SqliteConnection, tenant: &TenantRow) -> Result<(), Fault> {
         let sql = "INSERT INTO tenant(id, name, timezone, currency, created_at) VALUES ($1, $2, $3, $4, $5)";
         let row = query(sql)
@@ -236,10 +280,10 @@ impl SqliteRegistry {
 
     async fn write(&self, change: RegistryChange) -> Result<RegistryCommitted, StoreError> {
         let mut guard = self.writer.lock().await;
-        let conn = open(&mut guard)?;
-        run(conn, "BEGIN IMMEDIATE").await?;
+        let conn = self.writer(&mut guard)?;
+        self.noted(run(conn, "BEGIN IMMEDIATE").await)?;
         let done = write_change(conn, &change).await;
-        end(conn, done).await
+        self.noted(end(conn, done).await)
     }
 }
 
@@ -248,10 +292,10 @@ impl Registry for SqliteRegistry {
         Box::pin(async move {
             {
                 let mut guard = self.writer.lock().await;
-                let conn = open(&mut guard)?;
-                run(conn, "BEGIN IMMEDIATE").await?;
+                let conn = self.writer(&mut guard)?;
+                self.noted(run(conn, "BEGIN IMMEDIATE").await)?;
                 let done = self.write_tenant(conn, &tenant).await;
-                end(conn, done).await?;
+                self.noted(end(conn, done).await)?;
             }
             self.scopes_of(tenant.id).await
         })
@@ -299,8 +343,8 @@ impl Registry for SqliteRegistry {
     fn keys_used(&self, used: Vec<(Id<kinds::Key>, Instant)>) -> Answer<'_, ()> {
         Box::pin(async move {
             let mut guard = self.writer.lock().await;
-            let conn = open(&mut guard)?;
-            run(conn, "BEGIN IMMEDIATE").await?;
+            let conn = self.writer(&mut guard)?;
+            self.noted(run(conn, "BEGIN IMMEDIATE").await)?;
             let mut done = Ok(());
             for (id, at) in used {
                 let sql = "UPDATE key SET last_used_at = max(coalesce(last_used_at, $2), $2) WHERE id = $1";
@@ -310,8 +354,12 @@ impl Registry for SqliteRegistry {
                     break;
                 }
             }
-            end(conn, done).await
+            self.noted(end(conn, done).await)
         })
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failure.get().is_some()
     }
 
     fn provider_scope(&self, id: Id<kinds::Provider>) -> Answer<'_, Option<ScopeId>> {
@@ -352,25 +400,16 @@ impl Registry for SqliteRegistry {
     fn set_wake_at(&self, scope: ScopeId, at: Option<Instant>) -> Answer<'_, ()> {
         Box::pin(async move {
             let mut guard = self.writer.lock().await;
-            query("UPDATE scope SET wake_at = $2 WHERE id = $1")
+            let done = query("UPDATE scope SET wake_at = $2 WHERE id = $1")
                 .bind(scope.0)
                 .bind(at.map(Instant::ms))
-                .execute(open(&mut guard)?)
-                .await
-                .map(drop)
-                .map_err(|error| write_error(&error))
+                .execute(self.writer(&mut guard)?)
+                .await;
+            self.noted(done.map(drop).map_err(|error| write_error(&error)))
         })
     }
 
     fn drop_kept(&self, before: Instant) -> Answer<'_, ()> {
-        Box::pin(async move {
-            let mut guard = self.writer.lock().await;
-            query("DELETE FROM idempotency WHERE at < $1")
-                .bind(before.ms())
-                .execute(open(&mut guard)?)
-                .await
-                .map(drop)
-                .map_err(|error| write_error(&error))
-        })
+        Box::pin(async move { self.noted(self.tidied(before).await) })
     }
 }

@@ -89,7 +89,8 @@ impl SqliteScope {
             stalled: false,
             drops: Drops::default(),
         };
-        let writer = Writer::start(desk, Checkpoints::new(path));
+        let checkpoints = Checkpoints::new(path, Arc::clone(&shared));
+        let writer = Writer::start(desk, checkpoints);
         Ok(SqliteScope::of(Reader { pool, shared, has_pruned: true }, Some(writer)))
     }
 
