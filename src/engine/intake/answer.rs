@@ -88,6 +88,11 @@ impl Desk {
         let clear = read_clear(&stored.row.doc)?;
         let Some(key) = self.scope.known_subject_key(clear.subject()).await? else { return Ok(None) };
         let Some(sealed) = self.scope.first_body(id).await? else { return Ok(None) };
-        self.scope.open(&key, &body_place(id), &sealed).map(Some)
+        match self.scope.open(&key, &body_place(id), &sealed) {
+            Ok(body) => Ok(Some(body)),
+            // The person was erased, and written to again since: under another key.
+            Err(StoreError::Sealed) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
