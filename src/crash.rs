@@ -8,6 +8,12 @@ macro_rules! crash_point {
     };
 }
 
+/// What only a test sets, in the surroundings of a program that has these places.
+#[cfg(feature = "crash-points")]
+pub(crate) fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Ends the process on the spot, as a kill does, where `SPINE_CRASH_AT` says so: a name alone for the
 /// first time that its place is reached, `name:n` for the n-th.
 #[cfg(feature = "crash-points")]

@@ -11,8 +11,8 @@ use spine::store::Store as _;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 use tokio::process::Child;
 
-use crate::crash::gateway::{Gateway, SECRET};
-use crate::crash::server::{Place, open_store, terminate};
+use crate::crash::harness::gateway::{Gateway, SECRET};
+use crate::crash::harness::server::{Place, open_store, terminate};
 
 /// A limit for a fault; nothing takes nearly as long.
 const PATIENCE: Duration = Duration::from_secs(180);

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::gateway::{SECRET, callback_request};
-use super::server::{Place, exchange, terminate};
-use super::{PATIENCE, runtime, the_audit_is_whole};
+use super::harness::counted::{Counted, the_audit_is_whole};
+use super::harness::gateway::{SECRET, callback_request};
+use super::harness::run;
+use super::harness::server::{Place, exchange, terminate};
 use crate::receiver::Receiver;
 
 const MESSAGES: usize = 5;
@@ -13,9 +14,7 @@ const MESSAGES: usize = 5;
 /// commits.
 #[test]
 fn a_list_of_receipts_that_was_cut_off_leaves_nothing_of_itself() {
-    runtime().block_on(async {
-        tokio::time::timeout(PATIENCE, cut_off_lists()).await.expect("a run that ends");
-    });
+    run(cut_off_lists());
 }
 
 async fn cut_off_lists() {
@@ -60,5 +59,7 @@ async fn cut_off_lists() {
         assert_eq!(reached, delivered, "{crash_at}");
         assert!(terminate(&mut child).await, "a clean stop");
     }
-    the_audit_is_whole(&place, MESSAGES).await;
+    let mut counted = Counted::default();
+    the_audit_is_whole(&place.data(), MESSAGES, &mut counted).await;
+    assert!(counted.is_nothing(), "{counted}");
 }

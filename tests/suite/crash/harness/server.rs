@@ -6,12 +6,20 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
+use spine::store::StoreError;
+use spine::store::sqlite::SqliteStore;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_spine");
+use super::shim::Disk;
+
+/// The program. An example is the program itself where its first argument is one of its commands.
+fn binary() -> PathBuf {
+    option_env!("CARGO_BIN_EXE_spine").map_or_else(|| std::env::current_exe().unwrap(), PathBuf::from)
+}
+
 /// A breaker that never opens, since these tests are about what is sent; and calls that give up soon.
 const SETTINGS: &str = "breaker:\n  failures_max: 100000\n  window_results_min: 100000\n\
                         providers:\n  call_timeout: 2s\n";
@@ -22,6 +30,10 @@ pub(crate) struct Place {
     pub(crate) address: SocketAddr,
     /// Moves when the program can be asked again.
     pub(crate) again: watch::Sender<u64>,
+    /// The disk below the data folder, where it is one of the tests' own.
+    pub(crate) disk: Option<Disk>,
+    /// What only a test sets.
+    pub(crate) settings: Vec<(&'static str, String)>,
 }
 
 /// An answer: its status and its body.
@@ -43,11 +55,37 @@ impl Place {
         std::fs::write(folder.path().join("spine.yaml"), SETTINGS).unwrap();
         // A port that was free a moment ago: every life of the program listens there.
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        Place { folder, address, again: watch::Sender::new(0) }
+        Place { folder, address, again: watch::Sender::new(0), disk: None, settings: Vec::new() }
+    }
+
+    /// One on a disk of the tests' own.
+    pub(crate) fn on_own_disk() -> Place {
+        let mut place = Place::new();
+        let root = place.folder.path().join("disk");
+        std::fs::create_dir(&root).unwrap();
+        place.disk = Some(Disk::new(&root, place.folder.path()));
+        place
+    }
+
+    pub(crate) fn disk(&self) -> &Disk {
+        self.disk.as_ref().unwrap()
     }
 
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        match &self.disk {
+            Some(disk) => disk.root().join("data"),
+            None => self.folder.path().join("data"),
+        }
+    }
+
+    /// The program in the surroundings of this place.
+    fn program(&self) -> Command {
+        let mut command = Command::new(binary());
+        command.envs(self.settings.iter().map(|(name, value)| (*name, value)));
+        if let Some(disk) = &self.disk {
+            command.envs(disk.surroundings());
+        }
+        command
     }
 
     /// The files of the scopes.
@@ -61,7 +99,7 @@ impl Place {
 
     /// Runs a command to its end and gives what it printed.
     pub(crate) async fn command(&self, args: &[&str]) -> String {
-        let out = Command::new(BINARY).args(args).arg("--data").arg(self.data()).output().await.unwrap();
+        let out = self.program().args(args).arg("--data").arg(self.data()).output().await.unwrap();
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).unwrap().trim().to_owned()
     }
@@ -69,7 +107,7 @@ impl Place {
     /// Starts the server, to be killed at the place that `crash_at` names. `Err` where it died before
     /// it listened.
     pub(crate) async fn serve(&self, crash_at: Option<&str>) -> Result<Child, String> {
-        let mut command = Command::new(BINARY);
+        let mut command = self.program();
         command.arg("serve").arg("--data").arg(self.data()).arg("--listen").arg(self.address.to_string());
         command.arg("--config").arg(self.folder.path().join("spine.yaml"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -106,20 +144,7 @@ impl Place {
         idempotency_key: Option<&str>,
         body: Option<&Value>,
     ) -> std::io::Result<Answer> {
-        let (method, path) = request.split_once(' ').unwrap();
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let mut head = format!(
-            "{method} /notifications/v1{path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
-             Authorization: Bearer {key}\r\n",
-            self.address
-        );
-        if let Some(key) = idempotency_key {
-            head.push_str(&format!("Idempotency-Key: {key}\r\n"));
-        }
-        if !body.is_empty() {
-            head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
-        }
-        exchange(self.address, format!("{head}\r\n{body}").as_bytes()).await
+        ask_at(self.address, key, request, idempotency_key, body).await
     }
 
     /// A request to a server that runs and answers as wanted.
@@ -156,6 +181,35 @@ impl Place {
     }
 }
 
+/// One request to a server; an error where no whole answer came.
+pub(crate) async fn ask_at(
+    address: SocketAddr,
+    key: &str,
+    request: &str,
+    idempotency_key: Option<&str>,
+    body: Option<&Value>,
+) -> std::io::Result<Answer> {
+    let (method, path) = request.split_once(' ').unwrap();
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let mut head = format!(
+        "{method} /notifications/v1{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Authorization: Bearer {key}\r\n"
+    );
+    if let Some(key) = idempotency_key {
+        head.push_str(&format!("Idempotency-Key: {key}\r\n"));
+    }
+    if !body.is_empty() {
+        head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+    }
+    exchange(address, format!("{head}\r\n{body}").as_bytes()).await
+}
+
+/// What is open to all.
+pub(crate) async fn ask_root(address: SocketAddr, path: &str) -> std::io::Result<Answer> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    exchange(address, request.as_bytes()).await
+}
+
 /// Sends bytes to a server that closes the connection after its answer.
 pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> std::io::Result<Answer> {
     let mut socket = TcpStream::connect(address).await?;
@@ -188,7 +242,12 @@ pub(crate) async fn terminate(child: &mut Child) -> bool {
 }
 
 /// The store of a program that has stopped.
-pub(crate) async fn open_store(folder: &Path) -> spine::store::sqlite::SqliteStore {
+pub(crate) async fn open_store(folder: &Path) -> SqliteStore {
+    open_store_of(folder).await.unwrap()
+}
+
+/// The same, of a folder that may hold anything.
+pub(crate) async fn open_store_of(folder: &Path) -> Result<SqliteStore, StoreError> {
     use spine::engine::RealTime as _;
     spine::store::sqlite::open(spine::store::sqlite::Options {
         folder: folder.to_owned(),
@@ -197,5 +256,4 @@ pub(crate) async fn open_store(folder: &Path) -> spine::store::sqlite::SqliteSto
         random: std::sync::Arc::new(spine::store::seal::SystemRandom::new()),
     })
     .await
-    .unwrap()
 }
