@@ -68,10 +68,33 @@ impl Measure<'_> {
             *slot = Some(slot.map_or(time, |latest: i64| latest.max(time)));
         }
         match (after, other) {
-            // It starts when the one before fails, or after this time: the earlier of the two, but
-            // for what an earlier stage's clock can add where the one before is skipped.
-            (Some(after), Some(other)) => Some(after.min(other).max(self.skipped_clock(at, id).unwrap_or(0))),
+            // It starts when the one before fails, or after this time: the earlier of the two. One that
+            // says nothing, neither that it failed nor that it was reached, leaves the clock alone;
+            // and an earlier stage's clock can add to it where the one before is skipped.
+            (Some(after), Some(other)) => {
+                let stage = self.machine.stage(id);
+                let before = self.machine.strategy(stage.strategy).stages[..stage.place].last();
+                let silent = before.is_some_and(|before| self.can_be_silent(*before));
+                let turn = if silent { after } else { after.min(other) };
+                Some(turn.max(self.skipped_clock(at, id).unwrap_or(0)))
+            }
             (after, other) => after.or(other),
+        }
+    }
+
+    /// Whether a stage may be neither reached nor failed for good: something in it was sent, and
+    /// nothing is heard of it.
+    fn can_be_silent(&self, id: StageId) -> bool {
+        match &self.machine.stage(id).kind {
+            Kind::Wait(_) => false,
+            Kind::Channel(channel) => {
+                let route = self.route(channel);
+                !route.is_empty() && goal(channel, &route) != Confirmation::Accepted
+            }
+            Kind::Group { members, .. } => {
+                let stages = members.iter().flat_map(|member| &self.machine.strategy(*member).stages);
+                stages.into_iter().any(|stage| self.can_be_silent(*stage))
+            }
         }
     }
 

@@ -39,7 +39,7 @@ fn optional(text: impl Strategy<Value = String> + 'static) -> BoxedStrategy<Stri
 }
 
 fn after() -> BoxedStrategy<String> {
-    optional(select(vec!["10s", "30s", "10m", "2h"]).prop_map(|span| format!(" after {span}")))
+    optional(select(vec!["10s", "30s", "10m", "2h", "3d"]).prop_map(|span| format!(" after {span}")))
 }
 
 fn between(taste: Taste) -> BoxedStrategy<String> {
