@@ -167,6 +167,40 @@ impl Breaker {
         self.recent.clear();
     }
 
+    /// Whether it is open or half open, in whichever of the two states.
+    pub(super) const fn is_open(&self) -> bool {
+        self.opened_at_ms.is_some()
+    }
+
+    /// As another node has written it, where this one has nothing of its own that is not written. What
+    /// is counted while it is closed is each node's own.
+    pub(super) fn follow(&mut self, other: Breaker) {
+        if self.is_open() || other.is_open() {
+            let probing = self.probing && other.is_open();
+            *self = Breaker { probing, ..other };
+        }
+    }
+
+    /// The same where this one has: what is more open wins, and the later end.
+    pub(super) fn merge(&mut self, other: Breaker) {
+        match (self.opened_at_ms, other.opened_at_ms) {
+            (_, None) => {}
+            (None, Some(_)) => self.follow(other),
+            (Some(mine), Some(others)) => {
+                self.opened_at_ms = Some(mine.min(others));
+                self.until_ms = self.until_ms.max(other.until_ms);
+                self.times = self.times.max(other.times);
+                self.failures = self.failures.max(other.failures);
+                self.successes = self.successes.min(other.successes);
+            }
+        }
+    }
+
+    /// Whether a probe is under way.
+    pub(super) const fn is_probing(&self) -> bool {
+        self.probing
+    }
+
     /// Closes it by hand; whether it was not closed.
     pub(super) fn reset(&mut self) -> bool {
         let was_open = self.opened_at_ms.is_some();
@@ -232,6 +266,35 @@ mod tests {
                 None,
                 "results older than a minute count"
             );
+        }
+    }
+
+    #[test]
+    fn of_two_nodes_what_is_more_open_wins_and_counts_while_closed_are_each_its_own() {
+        let opened = |s: i64| {
+            let mut breaker = Breaker::default();
+            (0..5).for_each(|_| _ = breaker.result(false, at(s), &settings()));
+            breaker
+        };
+        let four = || {
+            let mut breaker = Breaker::default();
+            (0..4).for_each(|_| _ = breaker.result(false, at(0), &settings()));
+            breaker
+        };
+        let mut mine = four();
+        mine.follow(Breaker::default());
+        assert_eq!(mine, four());
+        mine.follow(opened(1));
+        assert_eq!(mine, opened(1));
+        mine.follow(Breaker::default());
+        assert_eq!(mine, Breaker::default(), "closed by another");
+        for (mut mine, other, expected) in [
+            (opened(1), Breaker::default(), opened(1)),
+            (Breaker::default(), opened(1), opened(1)),
+            (opened(3), opened(1), Breaker { until_ms: opened(3).until_ms, ..opened(1) }),
+        ] {
+            mine.merge(other);
+            assert_eq!(mine, expected);
         }
     }
 

@@ -220,6 +220,9 @@ pub(super) struct AttemptDoc {
     pub(super) stage: u16,
     #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub(super) valid_until: Option<Instant>,
+    /// Its place in a quota stands in the rows.
+    #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) held: bool,
 }
 
 /// What a reply adds to an event: sealed.

@@ -204,7 +204,7 @@ impl Desk {
     }
 
     /// Reads what may have changed where a change was refused.
-    pub(super) async fn read_for(&self, error: &StoreError) -> Result<(), StoreError> {
+    pub(super) async fn read_for(self: &Arc<Self>, error: &StoreError) -> Result<(), StoreError> {
         if matches!(error, StoreError::Conflict { .. }) {
             // Of two keys that were made for one subject at once the other one stands.
             self.scope.forget_subjects();
@@ -229,8 +229,12 @@ impl Desk {
         for attempt in &running.attempts {
             if let Some(place) = &attempt.place {
                 state.providers.end(place);
-                state.quotas.release(QuotaName::Channel(attempt.channel));
+                state.quotas.leave(QuotaName::Channel(attempt.channel));
             }
+        }
+        if self.is_shared() {
+            // The duty of a probe may be given back.
+            self.wake.notify_one();
         }
     }
 
@@ -294,36 +298,42 @@ impl Desk {
     /// Commits a change with what the scope has to write besides; where it is not written, all that
     /// its decisions took in memory is given back.
     pub(super) async fn commit(
-        &self,
+        self: &Arc<Self>,
         mut change: Change,
         decisions: &mut [Decision],
     ) -> Result<Committed, StoreError> {
-        let (events, unhealthy) = {
-            let mut state = self.state();
-            let events = std::mem::take(&mut state.events);
-            let unhealthy = std::mem::take(&mut state.unhealthy);
-            for name in &unhealthy {
-                change.provider_states.push(state.providers.state_row(name)?);
-            }
-            (events, unhealthy)
+        // With one node, health goes along where no other write of it is under way.
+        let mut health = match self.health.try_lock() {
+            Ok(alone) if !self.is_shared() => Some((self.take_health()?, alone)),
+            _ => None,
         };
-        change.events.extend(events.iter().cloned());
+        if let Some((health, _)) = &health {
+            health.put(&mut change);
+        }
         for decision in decisions.iter_mut() {
             change.usage.append(&mut decision.usage);
+            change.claims.append(&mut decision.claims);
             change.events.append(&mut decision.scope_events);
         }
+        let usage = change.usage.clone();
         let committed = self.scope.commit(change).await;
         if let Err(error) = &committed {
             self.note(error);
         }
-        if !matches!(committed, Ok(Committed::Applied(_))) {
+        let is_written = matches!(committed, Ok(Committed::Applied(_)));
+        if !is_written {
             for decision in decisions.iter_mut() {
                 self.undo(decision);
             }
-            let mut state = self.state();
-            let later = std::mem::replace(&mut state.events, events);
-            state.events.extend(later);
-            state.unhealthy.extend(unhealthy);
+        }
+        self.usage_settled(&usage);
+        match health.take() {
+            Some((health, _alone)) if is_written => self.health_written(&health),
+            Some((health, _alone)) => self.put_health_back(health),
+            None => {}
+        }
+        if (is_written || self.is_shared()) && self.has_health() {
+            self.spawn_health();
         }
         committed
     }

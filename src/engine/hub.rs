@@ -95,6 +95,7 @@ impl Engine {
             ids: setup.ids,
             outbound: setup.outbound,
             settings: setup.settings,
+            peers: Arc::clone(&setup.peers),
             stopping: AtomicBool::new(false),
             under_way: UnderWay::default(),
             nodes: Membership::new(nodes, setup.peers, lease),

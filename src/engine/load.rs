@@ -80,7 +80,7 @@ impl Desk {
                 let attempt = &mut running.attempts[index];
                 let mut state = self.state();
                 attempt.place = Some(state.providers.resume(&attempt.provider));
-                state.quotas.begin(crate::model::shapes::QuotaName::Channel(attempt.channel));
+                state.quotas.resume(crate::model::shapes::QuotaName::Channel(attempt.channel));
             }
         }
         if self.is_mine(running) {
@@ -129,6 +129,7 @@ impl Desk {
             ended_at: outcome.as_ref().map(|outcome| outcome.at),
             provider_message_id: outcome.and_then(|outcome| outcome.provider_message_id),
             detail,
+            held: doc.held,
             place: None,
         })
     }

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::breaker::{Breaker, BreakerSettings, Switched};
+use super::rate::{Rate, Turn};
 use super::records::{ProviderRecord, read, write};
 use crate::language::policy::Route;
 use crate::machine::StageId;
 use crate::machine::catalog::HORIZON;
 use crate::machine::facts::{Clearing, Moment, Readiness, RouteProvider};
 use crate::model::shapes::BreakerState;
-use crate::model::{Channel, Environment, Id, Instant, Priority, kinds};
+use crate::model::{Channel, Environment, Id, Instant, Priority, Span, kinds};
 use crate::providers::{Adapter, DoubtAbility, Opened};
-use crate::store::StoreError;
 use crate::store::rows::ProviderStateRow;
 use crate::store::seal::Scope;
+use crate::store::{Part, Peers, StoreError};
 
 /// A stage that waits for a place, in the order in which they are given.
 pub(super) type Waiting = (Reverse<Priority>, u64, Id<kinds::Message>, StageId);
@@ -31,6 +32,10 @@ pub(super) struct Provider {
     scripted: bool,
     pub(super) breaker: Breaker,
     pub(super) paused_until: Option<Instant>,
+    /// Its health as it stands in the rows: in which bytes, and under which version.
+    stored: Option<Stored>,
+    /// Whether this node may let a probe pass, where it is one of several.
+    probe: Probe,
     rate: Rate,
     in_flight: usize,
     waiting: BTreeSet<Waiting>,
@@ -38,36 +43,29 @@ pub(super) struct Provider {
     granted: HashSet<(Id<kinds::Message>, StageId)>,
 }
 
-/// A token bucket on real time: one second's worth of tokens.
-#[derive(Debug, Clone, Copy, Default)]
-struct Rate {
-    per_second: Option<u32>,
-    /// When the bucket is full again, in microseconds since 1970: the only state that there is.
-    full_at_us: i64,
+/// Health as it stands in a row.
+struct Stored {
+    doc: Vec<u8>,
+    version: u32,
 }
 
-impl Rate {
-    fn cost_us(self) -> i64 {
-        self.per_second.map_or(0, |n| 1_000_000 / i64::from(n.max(1)))
-    }
+/// Who of several nodes lets the one probe of a half-open breaker pass: the one that has that duty.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Probe {
+    /// Another may have it; this one asked for it then, in real time.
+    #[default]
+    Unknown,
+    Refused(Instant),
+    /// This one has it.
+    Mine,
+}
 
-    /// When the next token is there; `None`: now.
-    fn next(self, now: Instant) -> Option<Instant> {
-        self.per_second?;
-        let free = self.full_at_us + self.cost_us() - 1_000_000;
-        let now_us = now.ms() * 1_000;
-        (free > now_us).then(|| Instant::from_ms((free + 999) / 1_000))
-    }
+/// How long after a refusal the duty is asked for again.
+const PROBE_ASKED_AGAIN: Span = Span::from_ms(100);
 
-    fn take(&mut self, now: Instant) {
-        if self.per_second.is_some() {
-            self.full_at_us = self.full_at_us.max(now.ms() * 1_000) + self.cost_us();
-        }
-    }
-
-    fn give_back(&mut self) {
-        self.full_at_us -= self.cost_us();
-    }
+/// The duty of letting a probe pass.
+pub(super) fn probe_duty(provider: &str) -> String {
+    format!("probe {provider}")
 }
 
 /// What of a provider's health is kept over a restart.
@@ -107,23 +105,33 @@ pub async fn health_of_providers(
 pub(super) struct Providers {
     by_name: BTreeMap<String, Provider>,
     age: u64,
+    /// The other nodes, with which rates and places are shared; none where there are none.
+    peers: Option<Arc<Peers>>,
+    /// Providers whose probe is over, or was not needed: others may let one pass.
+    probes_over: BTreeSet<String>,
 }
 
 /// How many calls of one provider are under way at once. What a script answers is no call: it holds
 /// neither a connection nor a task.
-const CALLS_MAX: usize = 512;
+const CALLS_MAX: u32 = 512;
 
 /// A place that was taken for a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) provider: String,
-    probe: bool,
+    /// It is the probe of a half-open breaker.
+    pub(super) probe: bool,
 }
 
 impl Provider {
     /// Whether no more can be under way than these.
-    fn is_full(&self, calls: usize) -> bool {
-        self.adapter.is_some() && calls >= CALLS_MAX
+    fn is_full(&self, calls: usize, calls_max: usize) -> bool {
+        self.adapter.is_some() && calls >= calls_max
+    }
+
+    /// The bytes of its health.
+    fn doc(&self) -> Result<Vec<u8>, StoreError> {
+        write(&Kept { breaker: self.breaker.clone(), paused_until: self.paused_until })
     }
 }
 
@@ -153,23 +161,119 @@ impl Providers {
         };
     }
 
-    /// Takes a kept state.
-    pub(super) fn load(&mut self, row: &ProviderStateRow) -> Result<(), StoreError> {
-        let kept: Kept = read(&row.doc)?;
-        let provider = self.by_name.entry(row.provider.clone()).or_default();
-        provider.breaker = kept.breaker;
-        provider.paused_until = kept.paused_until;
-        Ok(())
+    /// Shares rates and places with these.
+    pub(super) fn share_with(&mut self, peers: &Arc<Peers>) {
+        self.peers = peers.is_shared().then(|| Arc::clone(peers));
     }
 
-    /// The row of a provider's health.
-    pub(super) fn state_row(&self, name: &str) -> Result<ProviderStateRow, StoreError> {
-        let provider = self.by_name.get(name);
-        let kept = Kept {
-            breaker: provider.map(|p| p.breaker.clone()).unwrap_or_default(),
-            paused_until: provider.and_then(|p| p.paused_until),
+    /// This node's turn of what is shared.
+    fn turn(&self, real_now: Instant) -> Turn {
+        self.peers.as_ref().map_or(Turn::ALONE, |peers| Turn::among(peers, real_now))
+    }
+
+    /// How many calls of one provider may be under way here.
+    fn calls_max(&self) -> usize {
+        let part = self.peers.as_ref().map_or(Part::WHOLE, |peers| peers.place());
+        usize::try_from(part.share(CALLS_MAX).max(1)).unwrap_or(usize::MAX)
+    }
+
+    /// Takes the health of a provider as it stands in its row. `unwritten`: there is health of this node
+    /// that is not written yet, so that the two become one.
+    ///
+    /// Gives whether its breaker was open there; nothing where the row is known already.
+    pub(super) fn load(
+        &mut self,
+        row: &ProviderStateRow,
+        unwritten: bool,
+    ) -> Result<Option<bool>, StoreError> {
+        let provider = self.by_name.entry(row.provider.clone()).or_default();
+        if provider.stored.as_ref().is_some_and(|stored| stored.version == row.version) {
+            return Ok(None);
+        }
+        let is_first = provider.stored.is_none();
+        let kept: Kept = read(&row.doc)?;
+        let was_open = kept.breaker.is_open();
+        provider.stored = Some(Stored { doc: row.doc.clone(), version: row.version });
+        if is_first && !unwritten {
+            provider.breaker = kept.breaker;
+            provider.paused_until = kept.paused_until;
+        } else if unwritten {
+            provider.breaker.merge(kept.breaker);
+            provider.paused_until = provider.paused_until.max(kept.paused_until);
+        } else {
+            provider.breaker.follow(kept.breaker);
+            provider.paused_until = kept.paused_until;
+        }
+        Ok(Some(was_open))
+    }
+
+    /// The row of a provider's health as it is to be written; none where it stands so already.
+    pub(super) fn state_row(&self, name: &str) -> Result<Option<ProviderStateRow>, StoreError> {
+        let none = Provider::default();
+        let provider = self.by_name.get(name).unwrap_or(&none);
+        let doc = provider.doc()?;
+        if provider.stored.as_ref().is_some_and(|stored| stored.doc == doc) {
+            return Ok(None);
+        }
+        let version = provider.stored.as_ref().map_or(0, |stored| stored.version);
+        Ok(Some(ProviderStateRow { provider: name.to_owned(), doc, version }))
+    }
+
+    /// A row was written.
+    pub(super) fn stored(&mut self, row: &ProviderStateRow) {
+        let version = if self.peers.is_some() { row.version + 1 } else { row.version };
+        let provider = self.by_name.entry(row.provider.clone()).or_default();
+        provider.stored = Some(Stored { doc: row.doc.clone(), version });
+    }
+
+    /// Whether a breaker is open, or half open.
+    pub(super) fn is_open(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|provider| provider.breaker.is_open())
+    }
+
+    /// The half-open providers of which a probe could pass here if this node had the duty, and that was
+    /// not asked for a moment ago.
+    pub(super) fn probes_to_ask_for(&self, now: Instant, real_now: Instant) -> Vec<String> {
+        if self.peers.is_none() {
+            return Vec::new();
+        }
+        let asks = |provider: &Provider| {
+            let asked = match provider.probe {
+                Probe::Unknown => false,
+                Probe::Refused(at) => real_now >= at && real_now.since(at) < PROBE_ASKED_AGAIN,
+                Probe::Mine => true,
+            };
+            !asked && !provider.breaker.is_probing() && provider.breaker.state(now) == BreakerState::HalfOpen
         };
-        Ok(ProviderStateRow { provider: name.to_owned(), doc: write(&kept)?, version: 0 })
+        self.by_name.iter().filter(|(_, p)| asks(p)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// This node has the duty of a probe, or another has it.
+    pub(super) fn probe_asked_for(&mut self, name: &str, is_mine: bool, real_now: Instant) {
+        if let Some(provider) = self.by_name.get_mut(name) {
+            provider.probe = if is_mine { Probe::Mine } else { Probe::Refused(real_now) };
+        }
+    }
+
+    /// The duties of probes that are to be given back: those that are over, and those of which none is
+    /// under way. To be asked once what is known of their end is written.
+    pub(super) fn take_probes_over(&mut self) -> Vec<String> {
+        let mut over = std::mem::take(&mut self.probes_over);
+        for (name, provider) in &mut self.by_name {
+            if provider.probe == Probe::Mine && !provider.breaker.is_probing() {
+                over.insert(name.clone());
+            }
+            if over.contains(name) {
+                provider.probe = Probe::Unknown;
+            }
+        }
+        over.into_iter().collect()
+    }
+
+    /// Whether there are any.
+    pub(super) fn has_probes_over(&self) -> bool {
+        let idle = |provider: &Provider| provider.probe == Probe::Mine && !provider.breaker.is_probing();
+        !self.probes_over.is_empty() || self.peers.is_some() && self.by_name.values().any(idle)
     }
 
     /// The providers of a stage, in the order in which they are tried.
@@ -236,13 +340,16 @@ impl Providers {
         begun: u32,
     ) -> Readiness {
         let Some(provider) = self.by_name.get(name) else { return Readiness::default() };
+        let turn = self.turn(real_now);
         let granted = begun == 0 && provider.granted.iter().any(|(granted, _)| *granted == message);
         // What the step itself has begun has not taken its place yet.
         let mut rate = provider.rate;
-        (0..begun).for_each(|_| rate.take(real_now));
-        let probes = provider.breaker.state(now) == BreakerState::HalfOpen && begun > 0;
+        (0..begun).for_each(|_| rate.take(real_now, turn));
+        let may_probe = self.peers.is_none() || provider.probe == Probe::Mine;
+        let half_open = provider.breaker.state(now) == BreakerState::HalfOpen;
+        let probes = half_open && (begun > 0 || !may_probe);
         let calls = provider.in_flight.saturating_add(usize::try_from(begun).unwrap_or(usize::MAX));
-        let full = provider.is_full(calls) || rate.next(real_now).is_some();
+        let full = provider.is_full(calls, self.calls_max()) || rate.next(real_now, turn).is_some();
         Readiness {
             open: !provider.breaker.passes(now) || probes,
             paused_until: provider.paused_until.filter(|until| *until > now).map(Moment),
@@ -259,10 +366,11 @@ impl Providers {
         now: Instant,
         real_now: Instant,
     ) -> Place {
+        let turn = self.turn(real_now);
         let provider = self.by_name.entry(name.to_owned()).or_default();
         provider.in_flight += 1;
         if !provider.granted.remove(&(message, stage)) {
-            provider.rate.take(real_now);
+            provider.rate.take(real_now, turn);
         }
         Place { provider: name.to_owned(), probe: provider.breaker.begin(now) }
     }
@@ -287,6 +395,9 @@ impl Providers {
             provider.in_flight = provider.in_flight.saturating_sub(1);
             if place.probe {
                 provider.breaker.release();
+                if self.peers.is_some() {
+                    self.probes_over.insert(place.provider.clone());
+                }
             }
         }
     }
@@ -309,6 +420,15 @@ impl Providers {
 
     pub(super) fn reset(&mut self, name: &str) -> bool {
         self.by_name.entry(name.to_owned()).or_default().breaker.reset()
+    }
+
+    /// A breaker as it is, and back to it where a change of it is not written.
+    pub(super) fn breaker(&self, name: &str) -> Breaker {
+        self.get(name).map(|provider| provider.breaker.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn put_breaker(&mut self, name: &str, breaker: Breaker) {
+        self.by_name.entry(name.to_owned()).or_default().breaker = breaker;
     }
 
     /// A stage waits for a place.
@@ -334,17 +454,18 @@ impl Providers {
         real_now: Instant,
     ) -> (Vec<(Id<kinds::Message>, StageId)>, Option<Instant>) {
         let (mut called, mut next) = (Vec::new(), None);
+        let (turn, calls_max) = (self.turn(real_now), self.calls_max());
         for provider in self.by_name.values_mut() {
             while let Some(first) = provider.waiting.first().copied() {
-                if provider.is_full(provider.in_flight + provider.granted.len()) {
+                if provider.is_full(provider.in_flight + provider.granted.len(), calls_max) {
                     break;
                 }
-                if let Some(at) = provider.rate.next(real_now) {
+                if let Some(at) = provider.rate.next(real_now, turn) {
                     next = Some(next.map_or(at, |next: Instant| next.min(at)));
                     break;
                 }
                 provider.waiting.remove(&first);
-                provider.rate.take(real_now);
+                provider.rate.take(real_now, turn);
                 provider.granted.insert((first.2, first.3));
                 called.push((first.2, first.3));
             }

@@ -135,6 +135,8 @@ pub(super) struct Attempt {
     pub(super) ended_at: Option<Instant>,
     pub(super) provider_message_id: Option<String>,
     pub(super) detail: Option<String>,
+    /// Its place in a quota stands in the rows of a shared store.
+    pub(super) held: bool,
     /// The place that it takes while it is under way.
     pub(super) place: Option<Place>,
 }

@@ -15,7 +15,7 @@ use crate::model::{Clock as _, Fault, Id, ScopeId, Span, kinds};
 use crate::providers::kind;
 use crate::store::rows::{EventFilter, KeptAnswer, MessageFilter};
 use crate::store::seal::Scope;
-use crate::store::{Change, Committed, Listed, Page, Positioned, StoreError};
+use crate::store::{Change, Listed, Page, Positioned, StoreError};
 
 impl Front for Engine {
     fn is_ready(&self) -> bool {
@@ -130,28 +130,16 @@ impl Front for Engine {
         })
     }
 
-    fn reset_breaker(&self, scope: Arc<Scope>, provider: String, mut change: Change) -> Going<'_, Taken<()>> {
-        Box::pin(async move {
-            let desk = self.desk(&scope).await?;
-            {
-                let mut state = desk.state();
-                if state.providers.reset(&provider) {
-                    let now = desk.now();
-                    let event = desk.circuit(&state, &provider, super::breaker::Switched::Reset, now)?;
-                    change.events.push(event);
-                }
-                change.provider_states.push(state.providers.state_row(&provider)?);
-            }
-            match desk.commit(change, &mut []).await? {
-                Committed::Applied(_) => Ok(Taken::Done(())),
-                Committed::Replayed(kept) => Ok(Taken::Replayed(kept)),
-            }
-        })
+    fn reset_breaker(&self, scope: Arc<Scope>, provider: String, change: Change) -> Going<'_, Taken<()>> {
+        Box::pin(async move { Ok(self.desk(&scope).await?.reset_breaker(&provider, change).await?) })
     }
 
     fn usage(&self, scope: Arc<Scope>) -> Going<'_, BTreeMap<String, (u64, u64)>> {
         Box::pin(async move {
             let desk = self.desk(&scope).await?;
+            if desk.is_shared() {
+                desk.read_usage().await?;
+            }
             let now = desk.now();
             let usage = desk.state().quotas.usage(now);
             Ok(usage)

@@ -51,8 +51,9 @@ impl Desk {
                 self.sweep();
                 sweep_at = self.real_now().plus(SWEEP);
             }
+            let shared_at = self.look_at_shared().await;
             let due = self.state().next_due();
-            let real = place_at.into_iter().chain([sweep_at]).min().unwrap_or(sweep_at);
+            let real = place_at.into_iter().chain(shared_at).chain([sweep_at]).min().unwrap_or(sweep_at);
             let clocks = &self.context.clocks;
             tokio::select! {
                 biased;

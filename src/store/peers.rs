@@ -108,6 +108,18 @@ impl Peers {
         takes.then_some(Part { place, of })
     }
 
+    /// The place of this node among those alive, whether or not they know of it already.
+    #[must_use]
+    pub fn place(&self) -> Part {
+        let known = self.known.borrow();
+        let place = known.alive.iter().position(|node| *node == self.me).unwrap_or(0);
+        let part = (u32::try_from(place).ok(), u32::try_from(known.alive.len()).ok());
+        match part {
+            (Some(place), Some(of)) if of > 0 => Part { place, of },
+            _ => Part::WHOLE,
+        }
+    }
+
     /// From when on this node takes its part, where that is still to come.
     #[must_use]
     pub fn takes_part_from(&self, now: Instant) -> Option<Instant> {

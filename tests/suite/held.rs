@@ -108,8 +108,8 @@ impl Running {
             ids: Arc::clone(&ids),
             outbound: Outbound::new(spine::providers::outbound::Settings::default()).unwrap(),
             settings,
-            beside: Arc::new(Nobody),
             peers: Arc::new(spine::store::Peers::none()),
+            beside: Arc::new(Nobody),
         })
         .await
         .unwrap();

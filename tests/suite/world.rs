@@ -191,8 +191,8 @@ impl World {
                         public_url: format!("http://{address}"),
                         ..spine::engine::Settings::default()
                     },
-                    beside: Arc::new(Workers(Arc::clone(&webhooks))),
                     peers: Arc::new(spine::store::Peers::none()),
+                    beside: Arc::new(Workers(Arc::clone(&webhooks))),
                 };
                 Some(Engine::start(setup).await.unwrap())
             } else {

@@ -117,8 +117,8 @@ impl Node {
                 retention: settings.retention,
                 lease: settings.lease,
             },
-            beside: Arc::new(WebhookWorkers(Arc::clone(&webhooks))),
             peers,
+            beside: Arc::new(WebhookWorkers(Arc::clone(&webhooks))),
         })
         .await?;
         let api = Api::new(Parts {

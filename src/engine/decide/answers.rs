@@ -1,9 +1,10 @@
 //! What a provider answered, and what that says of its health.
 
 use super::work::Work;
-use super::{Decision, Undo};
+use super::{Decision, Undo, signed};
 use crate::engine::desk::DeskState;
 use crate::engine::doc::outcome_place;
+use crate::engine::health::ToldSwitch;
 use crate::machine::What;
 use crate::model::shapes::QuotaName;
 use crate::model::{Environment, Outcome};
@@ -54,9 +55,17 @@ impl Work<'_> {
         if let Some(taken) = open_before {
             decision.undo.push(Undo::Ended(taken, channel));
         }
-        let added = decision.state.instance.sends().saturating_sub(sends);
-        if added > 0 {
-            self.count(state, decision, QuotaName::Channel(channel), added);
+        let mut added = signed(decision.state.instance.sends().saturating_sub(sends));
+        if decision.attempts[place].held && decision.attempts[place].outcome.is_none() {
+            if self.was_ended {
+                // It counted as a use when its message ended.
+                added -= 1;
+            } else {
+                decision.usage.push(state.quotas.give_back(QuotaName::Channel(channel), self.now));
+            }
+        }
+        if added != 0 {
+            self.count(state, decision, QuotaName::Channel(channel), added, false);
         }
         let attempt = &mut decision.attempts[place];
         attempt.outcome = Some(outcome);
@@ -165,9 +174,22 @@ impl Work<'_> {
             state.unhealthy.insert(provider.to_owned());
         }
         if let Some(switched) = switched {
-            state.events.push(self.desk.circuit(state, provider, switched, self.now)?);
+            let event = self.desk.circuit(state, provider, switched, self.now)?;
+            state.events.push(ToldSwitch { provider: provider.to_owned(), switched, event });
         }
         Ok(())
+    }
+
+    /// The calls that are still under way where a message ends count as uses from now on: nobody may be
+    /// there any more to give their places back.
+    pub(super) fn use_what_is_held(&mut self, state: &mut DeskState, decision: &mut Decision) {
+        let open = decision.attempts.iter().filter(|attempt| attempt.held && attempt.outcome.is_none());
+        let channels: Vec<_> = open.map(|attempt| attempt.channel).collect();
+        for channel in channels {
+            let name = QuotaName::Channel(channel);
+            decision.usage.push(state.quotas.give_back(name, self.now));
+            self.count(state, decision, name, 1, false);
+        }
     }
 
     pub(super) fn count(
@@ -175,9 +197,10 @@ impl Work<'_> {
         state: &mut DeskState,
         decision: &mut Decision,
         name: QuotaName,
-        add: u32,
+        add: i32,
+        takes: bool,
     ) {
-        let (deltas, crossed) = state.quotas.count(name, add, self.now);
+        let (deltas, crossed) = state.quotas.count(name, add, takes, self.now);
         for crossed in &crossed {
             if let Ok(event) = self.desk.threshold(crossed, self.now) {
                 decision.scope_events.push(event);

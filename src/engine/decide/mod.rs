@@ -79,6 +79,8 @@ pub(super) struct Decision {
     pub(super) new_attempts: Vec<AttemptRow>,
     pub(super) outcomes: Vec<OutcomeRow>,
     pub(super) usage: Vec<UsageDelta>,
+    /// Duties of this node without which it must not be written.
+    pub(super) claims: Vec<String>,
     /// Events of the scope that are told only if the change is written.
     pub(super) scope_events: Vec<EventRow>,
     /// Whether any event came to the machine.
@@ -111,6 +113,11 @@ impl Before<'_> {
     }
 }
 
+/// As what is added.
+fn signed(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
 /// How many steps one change holds at most.
 const STEPS_MAX: usize = 256;
 
@@ -140,13 +147,16 @@ impl Desk {
             new_attempts: Vec::new(),
             outcomes: Vec::new(),
             usage: Vec::new(),
+            claims: Vec::new(),
             scope_events: Vec::new(),
             stepped: false,
             undo: Vec::new(),
         };
         let known = decision.said.len();
+        let was_ended = was.ended().is_some();
         let mut work = Work {
             known,
+            was_ended,
             desk: self,
             info: &info,
             now,
@@ -158,10 +168,13 @@ impl Desk {
             let mut state = self.state();
             if before.beginning.is_some() {
                 state.quotas.release(QuotaName::Messages);
-                work.count(&mut state, &mut decision, QuotaName::Messages, 1);
+                work.count(&mut state, &mut decision, QuotaName::Messages, 1, true);
             }
             for input in inputs.iter_mut() {
                 work.take(&mut state, &mut decision, input)?;
+            }
+            if !was_ended && decision.state.instance.ended().is_some() {
+                work.use_what_is_held(&mut state, &mut decision);
             }
         }
         let (told, transitions) = (work.told, work.transitions);

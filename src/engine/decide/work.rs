@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::world::DeskWorld;
-use super::{After, Decision, Input, STEPS_MAX, Undo};
+use super::{After, Decision, Input, STEPS_MAX, Undo, signed};
 use crate::engine::desk::{Desk, DeskState};
 use crate::engine::doc::{AttemptDoc, ReplyText};
+use crate::engine::providers::probe_duty;
 use crate::engine::records::write;
 use crate::engine::running::{Attempt, Info, Said, SaidWhat, scripted};
 use crate::machine::known::FactsAt;
@@ -28,6 +29,8 @@ pub(super) struct Work<'a> {
     /// How many of the things still to be said were certain before this change. What it makes
     /// certain itself is said after it is durable: no provider answers a call that was not made.
     pub(super) known: usize,
+    /// The message had ended before this change.
+    pub(super) was_ended: bool,
 }
 
 impl Work<'_> {
@@ -97,7 +100,7 @@ impl Work<'_> {
         self.step(state, decision, what, reply)?;
         let added = decision.state.instance.sends().saturating_sub(sends);
         if added > 0 {
-            self.count(state, decision, QuotaName::Channel(channel), added);
+            self.count(state, decision, QuotaName::Channel(channel), signed(added), false);
         }
         Ok(())
     }
@@ -207,7 +210,10 @@ impl Work<'_> {
         let ids: &dyn Ids = self.desk.context.ids.as_ref();
         let id = ids.mint::<kinds::Attempt>();
         let place = state.providers.begin(&provider, self.info.id, stage, self.now, self.desk.real_now());
-        state.quotas.begin(QuotaName::Channel(channel));
+        let held = state.quotas.hold(QuotaName::Channel(channel), self.now);
+        if place.probe && self.desk.is_shared() {
+            decision.claims.push(probe_duty(&provider));
+        }
         decision.undo.push(Undo::Began(place.clone(), channel));
         let address = self.info.addresses.get(channel);
         decision.new_attempts.push(AttemptRow {
@@ -216,7 +222,7 @@ impl Work<'_> {
             channel,
             at: self.now,
             address: address.map(|address| self.desk.scope.address_hash(channel, address)),
-            doc: write(&AttemptDoc { number, stage: stage.0, valid_until })?,
+            doc: write(&AttemptDoc { number, stage: stage.0, valid_until, held: !held.is_empty() })?,
         });
         if state.providers.is_scripted(self.desk.environment(), &provider) {
             let record = state.providers.get(&provider).and_then(|p| p.record.as_ref());
@@ -239,8 +245,10 @@ impl Work<'_> {
             ended_at: None,
             provider_message_id: None,
             detail: None,
+            held: !held.is_empty(),
             place: Some(place),
         });
+        decision.usage.extend(held);
         Ok(())
     }
 }

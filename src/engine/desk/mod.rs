@@ -11,6 +11,7 @@ use tokio::sync::{Notify, RwLock};
 use memory::Entry;
 
 use super::clock::Clocks;
+use super::health::ToldSwitch;
 use super::ids::RisingIds;
 use super::nodes::{Carrying, Membership};
 use super::policies::Policies;
@@ -18,13 +19,14 @@ use super::providers::Providers;
 use super::quota::Quotas;
 use super::records::{ContactRecord, ProviderRecord};
 use super::settings::Settings;
+use super::sure::Readings;
 use super::templates::Templates;
 use crate::model::{Channel, Clock, Environment, Id, Instant, ScopeId, Span, kinds};
 use crate::providers::outbound::Outbound;
 use crate::providers::{self, Opened};
-use crate::store::rows::{AddressHash, EventRow, UsageWindow};
+use crate::store::rows::AddressHash;
 use crate::store::seal::Scope;
-use crate::store::{Generation, Page, PageStart, Store, StoreError};
+use crate::store::{Generation, Page, PageStart, Peers, Store, StoreError};
 
 /// What all scopes share.
 pub(super) struct Context {
@@ -33,6 +35,8 @@ pub(super) struct Context {
     pub(super) ids: Arc<RisingIds>,
     pub(super) outbound: Outbound,
     pub(super) settings: Settings,
+    /// The other nodes.
+    pub(super) peers: Arc<Peers>,
     /// No more is taken in, and nothing new is begun.
     pub(super) stopping: AtomicBool,
     /// Changes and calls under way, in all scopes.
@@ -136,6 +140,9 @@ pub(super) struct Desk {
     /// Held by who goes on with an advance that another node began.
     pub(super) finishing: tokio::sync::Mutex<()>,
     pub(super) carrying: Carrying,
+    /// Held by who reads or writes the health of providers.
+    pub(super) health: tokio::sync::Mutex<()>,
+    pub(super) readings: Readings,
 }
 
 /// What is held in memory of a scope.
@@ -147,9 +154,9 @@ pub(super) struct DeskState {
     pub(super) stored_due: Option<Instant>,
     pub(super) providers: Providers,
     pub(super) quotas: Quotas,
-    /// Events of the scope that go with the next change: breakers that switched, quotas crossed.
-    pub(super) events: Vec<EventRow>,
-    /// Providers whose health goes with the next change.
+    /// Breakers that switched, whose events are to be written.
+    pub(super) events: Vec<ToldSwitch>,
+    /// Providers whose health is to be written.
     pub(super) unhealthy: BTreeSet<String>,
     /// Receipts that came before the answer to their send: provider, its id, and when.
     pub(super) early: HashMap<(String, String), Instant>,
@@ -181,14 +188,17 @@ impl Desk {
         let clock = scope.clock().await?;
         context.clocks.set_ahead(scope.id(), clock.advanced_by_ms);
         let now = context.clocks.scope_now(scope.id());
-        let month = super::quota::window(UsageWindow::Month, now).0;
-        let quotas = Quotas::load(scope.quotas().await?, scope.usage(month).await?);
+        let read_at = context.clocks.real_now();
+        let (limits, usage) = (scope.quotas().await?, scope.usage(Quotas::since(now)).await?);
+        let quotas = Quotas::load(limits, usage, context.peers.is_shared(), read_at);
+        let mut state = DeskState { quotas, ..DeskState::default() };
+        state.providers.share_with(&context.peers);
         let desk = Arc::new(Desk {
             context,
             opened_at: now,
             policies: Policies::default(),
             templates: Templates::default(),
-            state: Mutex::new(DeskState { quotas, ..DeskState::default() }),
+            state: Mutex::new(state),
             gate: RwLock::new(()),
             people: AtomicU64::new(0),
             wake: Notify::new(),
@@ -202,11 +212,13 @@ impl Desk {
             elsewhere: AtomicBool::new(false),
             finishing: tokio::sync::Mutex::new(()),
             carrying: Carrying::default(),
+            health: tokio::sync::Mutex::new(()),
+            readings: Readings::default(),
             scope,
         });
         desk.read_providers().await?;
         for row in desk.scope.provider_states().await? {
-            desk.state().providers.load(&row)?;
+            desk.state().providers.load(&row, false)?;
         }
         let stored_due = desk.scope.next_due().await?;
         desk.state().stored_due = stored_due;

@@ -66,7 +66,7 @@ impl Desk {
             return Err(Refusal::ShuttingDown);
         }
         let seen = self.seen();
-        let info = self.resolve(request).await?;
+        let info = self.resolve_surely(request).await?;
         let mut ready = self.prepare_message(info)?;
         let (id, body) = (ready.info.id, ready.body.clone());
         let mut change = Change::keeping(claim.kept(202, KeptAnswer::FirstBody(id)));
@@ -83,7 +83,7 @@ impl Desk {
 
     /// Whether a refusal may come of memory that other nodes' changes have left behind, which is read
     /// again then.
-    async fn was_behind(&self, refusal: &Refusal) -> Result<bool, StoreError> {
+    async fn was_behind(self: &Arc<Self>, refusal: &Refusal) -> Result<bool, StoreError> {
         match refusal {
             Refusal::Store(error) if self.may_decide_anew(error) => {
                 self.read_for(error).await?;
@@ -133,7 +133,7 @@ impl Desk {
             let refused = match item {
                 BatchItem::Refused(status, problem) => (status, problem),
                 BatchItem::Send(request) => {
-                    let prepared = match self.resolve(*request).await {
+                    let prepared = match self.resolve_surely(*request).await {
                         Ok(info) => self.prepare_message(info),
                         Err(refusal) => Err(refusal),
                     };
@@ -259,6 +259,13 @@ impl Desk {
             change.messages.push(part);
         }
         Ok(())
+    }
+
+    /// Finds what a request names, and what is to be made sure of before it is decided.
+    async fn resolve_surely(self: &Arc<Self>, request: SendMessage) -> Result<Info, Refusal> {
+        let info = self.resolve(request).await?;
+        self.make_sure(&info, true).await?;
+        Ok(info)
     }
 
     /// Takes a place in the quota of messages, which the decision turns into a use; or says when the

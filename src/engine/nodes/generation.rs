@@ -1,7 +1,7 @@
 //! Memory that other nodes' changes leave behind: found, dropped and filled again.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use crate::engine::desk::Desk;
 use crate::store::{Generation, StoreError};
@@ -58,7 +58,7 @@ impl Desk {
 
     /// A change was refused because something that it was decided on has changed: all that may be is
     /// read again.
-    pub(in crate::engine) async fn read_after_stale(&self) -> Result<(), StoreError> {
+    pub(in crate::engine) async fn read_after_stale(self: &Arc<Self>) -> Result<(), StoreError> {
         self.read_again().await?;
         self.read_usage().await
     }
@@ -72,23 +72,6 @@ impl Desk {
         let clock = self.scope.clock().await?;
         self.context.clocks.set_ahead(self.id(), clock.advanced_by_ms);
         self.elsewhere.store(clock.target_ms.is_some(), Ordering::Release);
-        Ok(())
-    }
-
-    /// Reads the health of all providers, as whichever node wrote it last.
-    pub(super) async fn read_health(&self) -> Result<(), StoreError> {
-        for row in self.scope.provider_states().await? {
-            self.state().providers.load(&row)?;
-        }
-        self.wake.notify_one();
-        Ok(())
-    }
-
-    /// Reads the counters of the quotas, as all nodes have counted.
-    async fn read_usage(&self) -> Result<(), StoreError> {
-        let month = crate::engine::quota::window(crate::store::rows::UsageWindow::Month, self.now()).0;
-        let usage = self.scope.usage(month).await?;
-        self.state().quotas.take_usage(usage);
         Ok(())
     }
 }
