@@ -317,17 +317,16 @@ impl Quotas {
 
     /// Takes back what [`Self::count`] counted and told, and what was not written: it is told by the next
     /// use that is.
-    pub(super) fn uncount(&mut self, deltas: &[UsageDelta]) {
+    pub(super) fn uncount(&mut self, deltas: &[UsageDelta], crossed: &[Crossed]) {
         for delta in deltas {
-            let Some(counted) = delta.name.parse::<QuotaName>().ok().and_then(|name| self.counted(name))
-            else {
-                continue;
-            };
+            let Ok(name) = delta.name.parse::<QuotaName>() else { continue };
+            let Some(counted) = self.counted(name) else { continue };
             let counter = &mut counted.counters[place(delta.window)];
             if counter.start == Some(delta.start) {
                 counter.used = counter.used.saturating_add_signed(delta.add.saturating_neg());
-                if delta.told_percent > 0 && counter.told == delta.told_percent {
-                    let before = |percent: &u8| *percent < delta.told_percent;
+                let told = crossed.iter().filter(|it| (it.name, it.window) == (name.word(), delta.window));
+                if let Some(first) = told.map(|crossed| crossed.percent).min() {
+                    let before = |percent: &u8| *percent < first;
                     counter.told = THRESHOLDS.into_iter().filter(before).max().unwrap_or_default();
                 }
             }
@@ -407,12 +406,12 @@ mod tests {
             let (deltas, crossed) = lost.count(SMS, 1, false, now);
             assert_eq!(crossed.iter().map(|crossed| crossed.percent).collect::<Vec<_>>(), [80, 100]);
             assert_eq!(deltas[0].told_percent, 100);
-            lost.uncount(&deltas);
+            lost.uncount(&deltas, &crossed);
         }
         let (kept, _) = lost.count(SMS, 1, false, now);
         let (more, crossed) = lost.count(SMS, 1, false, now);
         assert_eq!((kept[0].told_percent, more[0].told_percent, crossed), (100, 0, vec![]));
-        lost.uncount(&more);
+        lost.uncount(&more, &[]);
         assert_eq!(lost.count(SMS, 1, false, now).1, [], "another's telling stands");
     }
 

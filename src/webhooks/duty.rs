@@ -29,14 +29,17 @@ pub(super) struct Duties {
     peers: Arc<Peers>,
     running: HashMap<Id<kinds::Endpoint>, CancellationToken>,
     wished: HashSet<Id<kinds::Endpoint>>,
+    /// Let go for another node, which may not have taken it yet.
+    yielded: HashSet<Id<kinds::Endpoint>>,
     /// The versions of the endpoints as they were seen last.
     versions: HashMap<Id<kinds::Endpoint>, u32>,
 }
 
 impl Duties {
     pub(super) fn new(scope: Arc<Scope>, peers: Arc<Peers>) -> Duties {
-        let (running, wished, versions) = (HashMap::new(), HashSet::new(), HashMap::new());
-        Duties { scope, peers, running, wished, versions }
+        let (running, versions) = (HashMap::new(), HashMap::new());
+        let (wished, yielded) = (HashSet::new(), HashSet::new());
+        Duties { scope, peers, running, wished, yielded, versions }
     }
 
     /// Takes the duties that are free, of these enabled endpoints and their versions; gives those whose
@@ -53,8 +56,15 @@ impl Duties {
             if let Some(running) = self.running.get(id) {
                 if !is_preferred && !running.is_cancelled() && self.is_wished_for(*id).await? {
                     running.cancel();
+                    self.yielded.insert(*id);
                 }
-            } else if self.scope.claim(&name).await? {
+                continue;
+            }
+            if !is_preferred && self.yielded.contains(id) && self.is_wished_for(*id).await? {
+                continue;
+            }
+            self.yielded.remove(id);
+            if self.scope.claim(&name).await? {
                 if self.wished.remove(id) {
                     self.scope.unclaim(&wish(*id)).await?;
                 }

@@ -28,5 +28,6 @@ mod process;
 mod providers;
 mod receiver;
 mod retention;
+mod shares;
 mod webhooks;
 mod world;

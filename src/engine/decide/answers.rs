@@ -206,7 +206,7 @@ impl Work<'_> {
                 decision.scope_events.push(event);
             }
         }
-        decision.undo.push(Undo::Counted(deltas.clone()));
+        decision.undo.push(Undo::Counted(deltas.clone(), crossed));
         decision.usage.extend(deltas);
     }
 }

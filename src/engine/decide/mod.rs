@@ -64,7 +64,7 @@ pub(super) enum After {
 enum Undo {
     Began(Place, Channel),
     Ended(Place, Channel),
-    Counted(Vec<UsageDelta>),
+    Counted(Vec<UsageDelta>, Vec<Crossed>),
 }
 
 /// What a change comes to.
@@ -213,7 +213,7 @@ impl Desk {
                     state.providers.resume(&place.provider);
                     state.quotas.begin(QuotaName::Channel(channel));
                 }
-                Undo::Counted(deltas) => state.quotas.uncount(&deltas),
+                Undo::Counted(deltas, crossed) => state.quotas.uncount(&deltas, &crossed),
             }
         }
     }

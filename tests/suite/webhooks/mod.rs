@@ -1,7 +1,7 @@
 //! Events on their way to endpoints, over real sockets and on a clock that the test moves.
 
 mod disk;
-mod world;
+pub(crate) mod world;
 
 use serde_json::{Value, json};
 use spine::model::shapes::{DeliveryStatus, EventType};

@@ -20,17 +20,17 @@ use tokio::sync::watch;
 use crate::memory::Memory;
 use crate::receiver::{Received, Receiver};
 
-pub(super) const START: Instant = Instant::from_ms(1_900_000_000_000);
+pub(crate) const START: Instant = Instant::from_ms(1_900_000_000_000);
 
 /// Real time is the machine's, since the published library asks it; the scope's stands still.
-pub(super) struct Still(pub(super) watch::Sender<Instant>);
+pub(crate) struct Still(pub(crate) watch::Sender<Instant>);
 
 impl Still {
-    pub(super) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         *self.0.borrow()
     }
 
-    pub(super) fn advance(&self, by: Span) {
+    pub(crate) fn advance(&self, by: Span) {
         self.0.send_modify(|now| *now = now.plus(by));
     }
 }
@@ -54,7 +54,7 @@ impl Clock for Still {
 }
 
 #[derive(Default)]
-pub(super) struct Counted(AtomicU64);
+pub(crate) struct Counted(AtomicU64);
 
 impl Ids for Counted {
     fn next(&self) -> u128 {
@@ -63,7 +63,7 @@ impl Ids for Counted {
 }
 
 /// Data in rows is its JSON.
-pub(super) struct Plain;
+pub(crate) struct Plain;
 
 impl EventForm for Plain {
     fn read<'a>(&'a self, _: &'a Scope, event: &'a StoredEvent) -> BoxFuture<'a, Result<Event, StoreError>> {
@@ -82,20 +82,20 @@ impl EventForm for Plain {
 }
 
 /// A scope with its workers, and a receiver whose paths are the endpoints.
-pub(super) struct World {
-    pub(super) memory: Arc<Memory>,
-    pub(super) scope: Arc<Scope>,
-    pub(super) clock: Arc<Still>,
-    pub(super) outside: Outside,
-    pub(super) webhooks: Webhooks,
-    pub(super) receiver: Receiver,
+pub(crate) struct World {
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) clock: Arc<Still>,
+    pub(crate) outside: Outside,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) receiver: Receiver,
 }
 
-pub(super) fn secret(byte: u8) -> Secret {
+pub(crate) fn secret(byte: u8) -> Secret {
     Secret::of(vec![byte; 32])
 }
 
-pub(super) fn outside(clock: &Arc<Still>) -> Outside {
+pub(crate) fn outside(clock: &Arc<Still>) -> Outside {
     let settings = outbound::Settings { allow_private_addresses: true, ..outbound::Settings::default() };
     Outside {
         clock: Arc::clone(clock) as Arc<dyn Clock>,
@@ -107,7 +107,7 @@ pub(super) fn outside(clock: &Arc<Still>) -> Outside {
 }
 
 impl World {
-    pub(super) async fn new() -> World {
+    pub(crate) async fn new() -> World {
         let memory = Memory::new();
         let clock = Arc::new(Still(watch::channel(START).0));
         let outside = outside(&clock);
@@ -117,12 +117,12 @@ impl World {
         World { memory, scope, clock, outside, webhooks, receiver }
     }
 
-    pub(super) async fn commit(&self, change: Change) {
+    pub(crate) async fn commit(&self, change: Change) {
         self.scope.commit(change).await.map(|_| ()).unwrap();
         self.webhooks.poke(self.scope.id());
     }
 
-    pub(super) async fn endpoint(&self, path: &str, events: &[&str]) -> Id<kinds::Endpoint> {
+    pub(crate) async fn endpoint(&self, path: &str, events: &[&str]) -> Id<kinds::Endpoint> {
         let wanted = Wanted {
             url: self.receiver.url(path),
             events: events.iter().map(ToString::to_string).collect(),
@@ -134,17 +134,17 @@ impl World {
         id
     }
 
-    pub(super) async fn put(&self, endpoint: &Endpoint, expected: Option<u32>) {
+    pub(crate) async fn put(&self, endpoint: &Endpoint, expected: Option<u32>) {
         let put = EndpointChange::Put(Put { row: endpoint.row(), expected });
         self.commit(Change { endpoints: vec![put], ..Change::default() }).await;
     }
 
-    pub(super) fn read(&self, id: Id<kinds::Endpoint>) -> Endpoint {
+    pub(crate) fn read(&self, id: Id<kinds::Endpoint>) -> Endpoint {
         Endpoint::read(&self.memory.rows().endpoints[&id]).unwrap()
     }
 
     /// Something happens.
-    pub(super) async fn tell(&self, kind: EventType) -> Id<kinds::Event> {
+    pub(crate) async fn tell(&self, kind: EventType) -> Id<kinds::Event> {
         let id = self.outside.ids.mint();
         let event = EventRow {
             id,
@@ -158,7 +158,7 @@ impl World {
     }
 
     /// Waits for the only delivery of an endpoint to have been tried so often.
-    pub(super) async fn tried(&self, endpoint: Id<kinds::Endpoint>, times: usize) -> DeliveryRow {
+    pub(crate) async fn tried(&self, endpoint: Id<kinds::Endpoint>, times: usize) -> DeliveryRow {
         self.memory
             .until(|rows| {
                 let row = *rows.of(endpoint).first()?;
@@ -168,17 +168,17 @@ impl World {
     }
 
     /// Fails the next request and waits until that is written.
-    pub(super) async fn fail_once(&mut self, endpoint: Id<kinds::Endpoint>, times: usize) -> DeliveryRow {
+    pub(crate) async fn fail_once(&mut self, endpoint: Id<kinds::Endpoint>, times: usize) -> DeliveryRow {
         self.receiver.next().await.answer(500, &[], "");
         self.tried(endpoint, times).await
     }
 
-    pub(super) async fn disabled(&self, id: Id<kinds::Endpoint>) {
+    pub(crate) async fn disabled(&self, id: Id<kinds::Endpoint>) {
         self.memory.until(|rows| rows.endpoints.get(&id).filter(|row| !row.enabled).map(|_| ())).await;
     }
 }
 
-pub(super) fn verify(received: &Received, byte: u8) -> bool {
+pub(crate) fn verify(received: &Received, byte: u8) -> bool {
     let text = secret(byte).text();
     let library = standardwebhooks::Webhook::new(text.expose_secret()).unwrap();
     library.verify(&received.body, &received.headers).is_ok()

@@ -1,0 +1,3 @@
+//! What several nodes on one store share: webhook deliveries, quotas, breakers and rates.
+
+mod webhooks;
