@@ -121,6 +121,24 @@ impl Webhooks {
         join_all(open.into_iter().map(|scope| self.close(scope))).await;
     }
 
+    /// How many endpoints a scope may have, where it has as many already.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub async fn is_full(&self, scope: &Scope) -> Result<Option<usize>, StoreError> {
+        let (mut count, mut start) = (0, PageStart::Newest);
+        loop {
+            let page = scope.endpoints(Page { start, limit: PAGE_ROWS }).await?;
+            count += page.rows.len();
+            match page.rows.last() {
+                Some(last) if page.has_more => start = PageStart::After(last.n),
+                _ => break,
+            }
+        }
+        let max = self.settings.endpoints_max;
+        Ok((count >= max).then_some(max))
+    }
+
     /// A ping to an endpoint: tried once, in no list, and of no weight for the endpoint's health.
     /// Nothing is sent before [`Ping::send`].
     ///

@@ -68,17 +68,19 @@ pub struct Outside {
     pub peers: Arc<Peers>,
 }
 
-/// How much goes on at once, for one endpoint.
+/// How much goes on at once for one endpoint, and how many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// First tries under way at once.
     pub first_tries_max: usize,
     /// Later tries at once; they take no place from the first ones.
     pub later_tries_max: usize,
+    /// Endpoints of one scope.
+    pub endpoints_max: usize,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { first_tries_max: 32, later_tries_max: 8 }
+        Settings { first_tries_max: 32, later_tries_max: 8, endpoints_max: 50 }
     }
 }

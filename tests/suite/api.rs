@@ -262,3 +262,22 @@ fn secrets_and_people_are_in_no_file_in_clear() {
         assert!(!stands(text), "{text} is on the disk in clear");
     }
 }
+
+#[test]
+fn a_scope_has_no_more_endpoints_than_are_set() {
+    let world = World::new(Rate::DEFAULT);
+    let made = "POST /webhook_endpoints\n\n{\"url\": \"https://example.org/hook\", \"events\": [\"*\"]}";
+    let max = spine::webhooks::Settings::default().endpoints_max;
+    let first = world.ask(made);
+    for _ in 1..max {
+        assert_eq!(world.ask(made).status, 201);
+    }
+    let refused = world.ask(made);
+    let problem: Value = serde_json::from_slice(&refused.body).unwrap();
+    assert_eq!((refused.status, problem["code"].as_str()), (422, Some("invalid")));
+    let told = problem["errors"][0]["message"].as_str().unwrap();
+    assert!(told.starts_with(&format!("there are {max} endpoints")), "{told}");
+    let id: Value = serde_json::from_slice(&first.body).unwrap();
+    assert_eq!(world.ask(&format!("DELETE /webhook_endpoints/{}", id["id"].as_str().unwrap())).status, 204);
+    assert_eq!(world.ask(made).status, 201);
+}

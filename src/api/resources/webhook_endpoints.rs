@@ -195,6 +195,11 @@ fn put(endpoint: &webhooks::Endpoint) -> EndpointChange {
 
 async fn create(call: Call, body: CreateWebhookEndpoint) -> Result<Answer, Problem> {
     check_url(&call, body.url.as_str()).await?;
+    // Of several requests at once more than one may find the last place: what is bounded is growth.
+    if let Some(max) = call.app.webhooks.is_full(&call.scope).await? {
+        let all = format!("there are {max} endpoints, and no more may be; delete one that is not needed");
+        return Err(Problem::fault("", all));
+    }
     let secret = fresh_secret(&call)?;
     let endpoint = webhooks::Endpoint::make(&call.scope, call.mint(), wanted(body), &secret, call.now())?;
     let answer = shown_once(201, &endpoint, &secret)?;

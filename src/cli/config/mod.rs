@@ -108,6 +108,7 @@ pub(crate) struct Webhooks {
     pub(crate) calls: Calls,
     pub(crate) first_tries_max: Count,
     pub(crate) later_tries_max: Count,
+    pub(crate) endpoints_max: Count,
 }
 
 /// `retention`.
@@ -217,6 +218,7 @@ fn read(r: &mut Reader<'_>) -> Config {
             calls: calls(r),
             first_tries_max: r.get("first_tries_max"),
             later_tries_max: r.get("later_tries_max"),
+            endpoints_max: r.get("endpoints_max"),
         }),
         retention: r.section("retention", |r| Retention {
             messages: r.get("messages"),

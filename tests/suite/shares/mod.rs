@@ -1,3 +1,4 @@
 //! What several nodes on one store share: webhook deliveries, quotas, breakers and rates.
 
+mod engines;
 mod webhooks;

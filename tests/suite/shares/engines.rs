@@ -1,0 +1,253 @@
+//! Several engines on one store in memory, each with a clock of its own: what they count, open and
+//! let pass together.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use serde_json::{Value, json};
+use spine::engine::front::{Claim, Front as _, Refusal, Taken};
+use spine::engine::ids::RisingIds;
+use spine::engine::{Beside, Clocks, Engine, RealTime, Settings, Setup};
+use spine::model::{Clock, Currency, Environment, Id, Ids, Instant, ScopeId};
+use spine::providers::outbound::Outbound;
+use spine::store::memory::{AtOnce, MemoryNode, MemoryStore, Options};
+use spine::store::rows::{
+    EventFilter, IdempotencyKey, MessageFilter, QuotaRow, StoredAttempt, UsageRow, UsageWindow,
+};
+use spine::store::seal::{MasterKey, Randomness, Scope, SystemRandom};
+use spine::store::{Change, Page, PageStart, Peers, Store, TenantRow};
+use tokio::sync::watch;
+
+/// A Monday at noon.
+const START: Instant = Instant::from_ms(1_767_614_400_000);
+/// A limit for a fault; nothing takes nearly as long.
+const PATIENCE: Duration = Duration::from_secs(200);
+
+/// Real time of one node, which stands still until the test moves it.
+struct Still {
+    now_ms: AtomicI64,
+    moved: watch::Sender<()>,
+}
+
+impl RealTime for Still {
+    fn now(&self) -> Instant {
+        Instant::from_ms(self.now_ms.load(Ordering::Relaxed))
+    }
+    fn sleep_until(&self, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let mut moved = self.moved.subscribe();
+        Box::pin(async move { while self.now() < at && moved.changed().await.is_ok() {} })
+    }
+}
+
+/// Nothing works on scopes beside the engines.
+struct Nobody;
+
+impl Beside for Nobody {
+    fn opened(&self, _: &Arc<Scope>) {}
+    fn rests(&self, _: ScopeId) -> Option<Option<Instant>> {
+        Some(None)
+    }
+    fn close(&self, _: ScopeId) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+struct Node {
+    clock: Arc<Still>,
+    engine: Arc<Engine>,
+    scope: Arc<Scope>,
+    _store: Arc<MemoryNode>,
+}
+
+struct World {
+    schedule: Arc<AtOnce>,
+    store: MemoryStore,
+    scope: ScopeId,
+    nodes: Vec<Node>,
+    keys: AtomicU64,
+}
+
+impl World {
+    async fn new(nodes: usize, quotas: Vec<QuotaRow>) -> World {
+        let schedule = Arc::new(AtOnce::at(START));
+        let random: Arc<dyn Randomness> = Arc::new(SystemRandom::new());
+        let store = MemoryStore::new(Options {
+            schedule: Arc::clone(&schedule) as Arc<_>,
+            random: Arc::clone(&random),
+            master_key: MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap(),
+            is_shared: true,
+            sabotage: None,
+        });
+        let first = store.node("maker", Settings::default().lease);
+        let tenant = TenantRow {
+            id: Id::from_u128(1),
+            name: "acme".into(),
+            timezone: "UTC".into(),
+            currency: Currency::EUR,
+            created_at: START,
+        };
+        let scopes = first.registry().make_tenant(tenant).await.unwrap();
+        let scope = scopes.iter().find(|scope| scope.environment == Environment::Test).unwrap().id;
+        let rows = first.scope(scope).await.unwrap();
+        rows.commit(Change { quotas, ..Change::default() }).await.map(|_| ()).unwrap();
+        first.nodes().leave().await.unwrap();
+        let mut world = World { schedule, store, scope, nodes: Vec::new(), keys: AtomicU64::new(1) };
+        for _ in 0..nodes {
+            world.join().await;
+        }
+        world
+    }
+
+    async fn join(&mut self) {
+        let store = self.store.node(&format!("node {}", self.nodes.len()), Settings::default().lease);
+        let now_ms = self.nodes.first().map_or(START.ms(), |node| node.clock.now().ms());
+        let clock = Arc::new(Still { now_ms: AtomicI64::new(now_ms), moved: watch::Sender::new(()) });
+        let clocks = Arc::new(Clocks::new(Arc::clone(&clock) as Arc<dyn RealTime>));
+        let random: Arc<dyn Randomness> = Arc::new(SystemRandom::new());
+        let ids = Arc::new(RisingIds::above(0, Arc::clone(&clocks) as Arc<dyn Clock>, random));
+        let _: &dyn Ids = ids.as_ref();
+        let engine = Engine::start(Setup {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            clocks,
+            ids,
+            outbound: Outbound::new(spine::providers::outbound::Settings::default()).unwrap(),
+            settings: Settings::default(),
+            peers: Arc::new(Peers::new(store.nodes().as_ref())),
+            beside: Arc::new(Nobody),
+        })
+        .await
+        .unwrap();
+        let scope = engine.open(self.scope).await.unwrap();
+        self.nodes.push(Node { clock, engine, scope, _store: store });
+    }
+
+    /// Time passes, for the store and for the nodes from this place on.
+    async fn tick_from(&self, first: usize, ms: i64) {
+        self.schedule.later(ms);
+        for node in &self.nodes[first..] {
+            node.clock.now_ms.fetch_add(ms, Ordering::Relaxed);
+            node.clock.moved.send_replace(());
+        }
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+        for node in &self.nodes[first..] {
+            node.engine.idle().await;
+        }
+    }
+
+    async fn tick(&self, ms: i64) {
+        self.tick_from(0, ms).await;
+    }
+
+    /// Lets seconds pass until something holds.
+    async fn until<F: Future<Output = bool>>(&self, first: usize, mut holds: impl FnMut() -> F) {
+        let waiting = async {
+            while !holds().await {
+                self.tick_from(first, 1_000).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("it comes to hold");
+    }
+
+    /// Sends an SMS at a node by a strategy; with what scripts.
+    async fn send(&self, at: usize, strategy: &str, sandbox: Value) -> Result<(), Refusal> {
+        let node = &self.nodes[at];
+        let request = json!({"to": {"sms": "+4366412345678"}, "content": {"sms": {"body": "now"}},
+            "strategy": strategy, "sandbox": sandbox});
+        let key = u128::from(self.keys.fetch_add(1, Ordering::Relaxed));
+        let claim = Claim {
+            key: IdempotencyKey(key.to_be_bytes()),
+            request: [0; 32],
+            at: node.clock.now(),
+            who: Id::from_u128(1),
+            request_id: Id::from_u128(1),
+        };
+        let request = Box::new(serde_json::from_value(request).unwrap());
+        match node.engine.send(Arc::clone(&node.scope), request, claim).await? {
+            Taken::Done(_) => Ok(()),
+            Taken::Replayed(_) => panic!("a key was taken twice"),
+        }
+    }
+
+    /// All attempts of all messages.
+    async fn attempts(&self, at: usize) -> Vec<StoredAttempt> {
+        let scope = &self.nodes[at].scope;
+        let page = Page { start: PageStart::Newest, limit: 10_000 };
+        let mut all = Vec::new();
+        for message in scope.messages(MessageFilter::default(), page).await.unwrap().rows {
+            all.extend(scope.attempts(message.n).await.unwrap());
+        }
+        all
+    }
+
+    async fn live(&self, at: usize) -> usize {
+        self.nodes[at].scope.live(0, 10_000).await.unwrap().len()
+    }
+
+    /// The events of a kind, by their data.
+    async fn told(&self, at: usize, kind: &str) -> Vec<Value> {
+        let filter = EventFilter { kind: Some(kind.into()), ..EventFilter::default() };
+        let node = &self.nodes[at];
+        let page = Page { start: PageStart::Newest, limit: 100 };
+        let listed = node.engine.events(Arc::clone(&node.scope), filter, page).await.unwrap();
+        listed.rows.into_iter().map(|event| event.row.data).collect()
+    }
+
+    fn used(&self, name: &str) -> Vec<(u64, u64)> {
+        let is = |row: &UsageRow| row.name == name && row.window == UsageWindow::Day;
+        let rows = self.store.usage(self.scope);
+        rows.into_iter().filter(is).map(|row| (row.used, row.held)).collect()
+    }
+}
+
+fn day(name: &str, limit: u64) -> QuotaRow {
+    QuotaRow { name: name.into(), day: Some(limit), month: None }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quota_of_1000_lets_1000_pass_on_three_nodes_and_is_told_of_once() {
+    let world = World::new(3, vec![day("sms", 1_000)]).await;
+    for round in 0..5 {
+        let sends = (0..252).map(|n| world.send(n % 3, "sms unless quota", json!({})));
+        for sent in join_all(sends).await {
+            sent.unwrap();
+        }
+        // Under way they are held, and answered later.
+        world.tick(if round == 2 { 2_000 } else { 10 }).await;
+    }
+    world.until(0, || async { world.live(0).await == 0 }).await;
+    world.tick(2_000).await;
+    assert_eq!(world.attempts(0).await.len(), 1_000, "of 1260");
+    assert_eq!(world.used("sms"), [(1_000, 0)]);
+    let mut told: Vec<_> =
+        world.told(1, "quota.threshold").await.iter().map(|it| it["percent"].as_u64()).collect();
+    told.sort_unstable();
+    assert_eq!(told, [Some(80), Some(100)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quota_of_messages_refuses_what_is_too_much_wherever_it_comes_in() {
+    let world = World::new(3, vec![day("messages", 100)]).await;
+    let sent = join_all((0..150).map(|n| world.send(n % 3, "sms", json!({})))).await;
+    let refused = sent.iter().filter(|sent| matches!(sent, Err(Refusal::QuotaExceeded(_)))).count();
+    assert_eq!((sent.iter().filter(|sent| sent.is_ok()).count(), refused), (100, 50));
+    assert_eq!(world.used("messages"), [(100, 0)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_given_back_by_one_node_is_free_for_another_a_moment_later() {
+    let world = World::new(2, vec![day("sms", 1)]).await;
+    world.send(0, "sms unless quota", json!({"sms": "recipient fault after 5s"})).await.unwrap();
+    world.tick(100).await;
+    world.send(1, "sms unless quota", json!({})).await.unwrap();
+    assert_eq!(world.attempts(0).await.len(), 1, "the place is taken");
+    assert_eq!(world.used("sms"), [(0, 1)]);
+    world.until(0, || async { world.used("sms") == [(0, 0)] }).await;
+    world.tick(100).await;
+    world.send(1, "sms unless quota", json!({})).await.unwrap();
+    assert_eq!(world.attempts(0).await.len(), 2, "it is free again");
+}
