@@ -60,8 +60,7 @@ impl Args {
         let scopes = installation.registry().scopes().await?;
         let mut messages_checked = 0;
         for row in &scopes {
-            messages_checked +=
-                rows::look(installation.as_ref(), row, now(), self.deep, &mut findings).await?;
+            messages_checked += rows::look(installation.as_ref(), row, now(), self.deep, &mut findings).await;
         }
         Ok(Looked { scopes: scopes.len() as u64, messages_checked, findings })
     }

@@ -1,9 +1,8 @@
 //! What a scope's rows say.
 
-use crate::cli::CliError;
 use crate::engine;
 use crate::model::{Instant, Span};
-use crate::store::{Finding, Found, Installation, Late, ScopeHealth, ScopeRow, Severity};
+use crate::store::{Finding, Found, Installation, Late, ScopeHealth, ScopeRow, Severity, StoreError};
 
 /// From how late on something is late: a server looks each half minute at the latest.
 const GRACE_MS: i64 = 60_000;
@@ -19,13 +18,34 @@ pub(super) async fn look(
     now: Instant,
     deep: bool,
     findings: &mut Vec<Finding>,
-) -> Result<u64, CliError> {
+) -> u64 {
     let place = format!("{} ({}), scope {}", row.tenant_name, row.environment.word(), row.id);
     let mut told = Told { place, findings };
-    // A file that cannot be read is told of with the place where it lies.
-    let Ok(Some(health)) = installation.health(row.id, now, GRACE_MS).await else { return Ok(0) };
+    match read(installation, row, now, deep, &mut told).await {
+        Ok(checked) => checked,
+        // One scope that cannot be read hides no other.
+        Err(error) => {
+            told.put(
+                Severity::Error,
+                "unreadable",
+                error.to_string(),
+                "as it says; rows that are damaged are restored from a backup",
+            );
+            0
+        }
+    }
+}
+
+async fn read(
+    installation: &dyn Installation,
+    row: &ScopeRow,
+    now: Instant,
+    deep: bool,
+    told: &mut Told<'_>,
+) -> Result<u64, StoreError> {
+    let Some(health) = installation.health(row.id, now, GRACE_MS).await? else { return Ok(0) };
     told.health(&health);
-    let Ok(Some(scope)) = installation.scope(row.id).await else { return Ok(0) };
+    let Some(scope) = installation.scope(row.id).await? else { return Ok(0) };
     for (provider, state) in engine::health_of_providers(&scope, now).await? {
         told.put(
             Severity::Warning,

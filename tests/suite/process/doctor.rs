@@ -173,8 +173,10 @@ async fn the_doctor_names_what_is_wrong_and_finds_nothing_where_all_is_well() {
     let page = usize::try_from(page).unwrap();
     bytes[(page - 1) * 4096..page * 4096].fill(7);
     std::fs::write(&path, bytes).unwrap();
-    let (code, found, told) = doctor(&folder, true);
-    assert_eq!((code, found.as_slice()), (Some(1), ["damaged".to_owned()].as_slice()), "{told}");
+    for (deep, names) in [(false, &["unreadable"][..]), (true, &["damaged", "unreadable"])] {
+        let (code, found, told) = doctor(&folder, deep);
+        assert_eq!((code, found), (Some(1), names.iter().map(|name| (*name).to_owned()).collect()), "{told}");
+    }
     // And no folder at all.
     let ended = run(&["doctor", "--data", "/nowhere/at/all"]);
     assert_eq!(ended.status.code(), Some(2));
