@@ -1,6 +1,7 @@
 //! Several engines on one store in memory, each with a clock of its own: what they count, open and
 //! let pass together.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use spine::engine::front::{Claim, Front as _, Refusal, Taken};
 use spine::engine::ids::RisingIds;
 use spine::engine::{Beside, Clocks, Engine, RealTime, Settings, Setup};
+use spine::model::shapes::BreakerState;
 use spine::model::{Clock, Currency, Environment, Id, Ids, Instant, ScopeId};
 use spine::providers::outbound::Outbound;
 use spine::store::memory::{AtOnce, MemoryNode, MemoryStore, Options};
@@ -202,13 +204,19 @@ impl World {
         let rows = self.store.usage(self.scope);
         rows.into_iter().filter(is).map(|row| (row.used, row.held)).collect()
     }
+
+    async fn breakers(&self) -> Vec<Option<BreakerState>> {
+        let shown = self.nodes.iter().map(|node| node.engine.breakers(Arc::clone(&node.scope)));
+        let shown: Vec<BTreeMap<_, _>> = join_all(shown).await.into_iter().map(Result::unwrap).collect();
+        shown.iter().map(|all| all.get("gw").map(|breaker| breaker.state)).collect()
+    }
 }
 
 fn day(name: &str, limit: u64) -> QuotaRow {
     QuotaRow { name: name.into(), day: Some(limit), month: None }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_quota_of_1000_lets_1000_pass_on_three_nodes_and_is_told_of_once() {
     let world = World::new(3, vec![day("sms", 1_000)]).await;
     for round in 0..5 {
@@ -229,7 +237,7 @@ async fn a_quota_of_1000_lets_1000_pass_on_three_nodes_and_is_told_of_once() {
     assert_eq!(told, [Some(80), Some(100)]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_quota_of_messages_refuses_what_is_too_much_wherever_it_comes_in() {
     let world = World::new(3, vec![day("messages", 100)]).await;
     let sent = join_all((0..150).map(|n| world.send(n % 3, "sms", json!({})))).await;
@@ -238,7 +246,7 @@ async fn a_quota_of_messages_refuses_what_is_too_much_wherever_it_comes_in() {
     assert_eq!(world.used("messages"), [(100, 0)]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_place_given_back_by_one_node_is_free_for_another_a_moment_later() {
     let world = World::new(2, vec![day("sms", 1)]).await;
     world.send(0, "sms unless quota", json!({"sms": "recipient fault after 5s"})).await.unwrap();
@@ -250,4 +258,78 @@ async fn a_place_given_back_by_one_node_is_free_for_another_a_moment_later() {
     world.tick(100).await;
     world.send(1, "sms unless quota", json!({})).await.unwrap();
     assert_eq!(world.attempts(0).await.len(), 2, "it is free again");
+}
+
+#[tokio::test]
+async fn what_a_node_held_when_it_died_is_counted_once_by_who_goes_on() {
+    let world = World::new(2, vec![day("sms", 3)]).await;
+    for _ in 0..3 {
+        world
+            .send(0, "sms unless quota", json!({"sms": "accepted after 1m, delivered after 1s"}))
+            .await
+            .unwrap();
+    }
+    assert_eq!(world.used("sms"), [(0, 3)]);
+    // The first node's clock stands still for good, so it renews its lease no more.
+    world.tick_from(1, 100).await;
+    world.send(1, "sms unless quota", json!({})).await.unwrap();
+    assert_eq!(world.attempts(1).await.len(), 3);
+    world.until(1, || async { world.live(1).await == 0 }).await;
+    assert_eq!(world.used("sms"), [(3, 0)]);
+    world.tick_from(1, 100).await;
+    world.send(1, "sms unless quota", json!({})).await.unwrap();
+    assert_eq!(world.attempts(1).await.len(), 3, "the three count still");
+}
+
+#[tokio::test]
+async fn a_breaker_is_one_on_all_nodes_and_lets_one_probe_pass() {
+    let world = World::new(3, Vec::new()).await;
+    let fails = || json!({"gw": "account fault"});
+    // Each has failures enough for its own, at once.
+    let sends = (0..15).map(|n| world.send(n % 3, "sms via gw", fails()));
+    join_all(sends).await.into_iter().for_each(Result::unwrap);
+    world.tick(1_000).await;
+    world.tick(1_000).await;
+    assert_eq!(world.breakers().await, [Some(BreakerState::Open); 3]);
+    assert_eq!(world.told(0, "provider.circuit_opened").await.len(), 1, "told once");
+
+    // Half open: of many that come at once one passes, on one node.
+    for _ in 0..31 {
+        world.tick(1_000).await;
+    }
+    assert_eq!(world.breakers().await, [Some(BreakerState::HalfOpen); 3]);
+    let before = world.attempts(0).await.len();
+    let slow = || json!({"gw": "accepted after 5s"});
+    for round in 0..3 {
+        let sends = (0..9).map(|n| world.send(n % 3, "sms via gw", slow()));
+        join_all(sends).await.into_iter().for_each(Result::unwrap);
+        assert_eq!(world.attempts(0).await.len(), before + round + 1, "one probe at a time");
+        assert_eq!(world.store.claims(world.scope).keys().filter(|name| *name == "probe gw").count(), 1);
+        for _ in 0..6 {
+            world.tick(1_000).await;
+        }
+        assert!(!world.store.claims(world.scope).contains_key("probe gw"), "given back with its result");
+    }
+    assert_eq!(world.breakers().await, [Some(BreakerState::Closed); 3], "three probes close it");
+    assert_eq!(world.told(2, "provider.circuit_closed").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_breaker_that_opened_or_was_reset_on_one_node_is_so_on_all_within_a_second() {
+    let world = World::new(2, Vec::new()).await;
+    for _ in 0..5 {
+        world.send(0, "sms via gw", json!({"gw": "account fault"})).await.unwrap();
+        world.tick(1).await;
+    }
+    world.tick(1_000).await;
+    assert_eq!(world.breakers().await, [Some(BreakerState::Open); 2]);
+    let node = &world.nodes[1];
+    let reset = node.engine.reset_breaker(Arc::clone(&node.scope), "gw".into(), Change::default()).await;
+    assert!(matches!(reset, Ok(Taken::Done(()))));
+    world.tick(1_000).await;
+    assert_eq!(world.breakers().await, [Some(BreakerState::Closed); 2]);
+    // And passes again where it had opened.
+    let before = world.attempts(0).await.len();
+    world.send(0, "sms via gw", json!({"gw": "accepted"})).await.unwrap();
+    assert_eq!(world.attempts(0).await.len(), before + 1);
 }
