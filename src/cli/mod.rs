@@ -10,10 +10,12 @@
 mod audit;
 mod completions;
 mod config;
+mod database;
 mod demo;
 mod doctor;
 mod error;
 mod key;
+mod migrate;
 mod node;
 mod openapi;
 mod operator;
@@ -29,7 +31,7 @@ use clap::Parser;
 
 pub use config::Fault as ConfigFault;
 pub use error::CliError;
-pub use node::{Calls, Node, NodeError, NodeSettings};
+pub use node::{Calls, DatabaseSettings, Node, NodeError, NodeSettings};
 
 /// Declares commands: the enum that clap reads, and the call of each `run`.
 macro_rules! commands {
@@ -58,6 +60,8 @@ commands! {
         Key(key::Args),
         Audit(audit::Args),
         Doctor(doctor::Args),
+        Migrate(migrate::Args),
+        Database(database::Args),
         Openapi(openapi::Args),
         Config(config::Args),
         Completions(completions::Args),

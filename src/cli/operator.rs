@@ -10,9 +10,10 @@ use crate::api::endpoint::Permission;
 use crate::model::{Currency, Environment, Id, IdKind, Instant, ScopeId, kinds};
 use crate::store::rows::NewAudit;
 use crate::store::seal::{Randomness, SystemRandom};
-use crate::store::sqlite::{Options, open_beside, open_registry};
+use crate::store::sqlite::{self, Options, open_registry};
 use crate::store::{
     Installation, KeyRow, Page, PageStart, Registry, RegistryAudit, RegistryChange, ScopeRow, TenantRow,
+    postgres,
 };
 
 /// Who stands in the audit.
@@ -48,14 +49,20 @@ impl Where {
             (None, Some(url)) => config.database_url = Some(url.clone()),
             (None, None) => {}
         }
-        match config.database_url {
-            Some(_) => Err(CliError::Refused(
-                "this version of spine has the embedded store alone; leave `database_url` out and \
-                 name a folder with --data"
-                    .to_owned(),
-            )),
-            None => Ok(config),
+        Ok(config)
+    }
+
+    /// Refuses a data folder that is not there.
+    pub(crate) fn require_folder(&self, config: &Config) -> Result<(), CliError> {
+        let folder = &config.data;
+        if folder.is_dir() {
+            return Ok(());
         }
+        Err(CliError::Refused(format!(
+            "there is no data folder `{}`; name the one of the server with --data, or make it with \
+             `spine tenant create`",
+            folder.display()
+        )))
     }
 
     /// The registry of an installation, also beside a running server.
@@ -64,40 +71,44 @@ impl Where {
         self.operator_of_new().await
     }
 
-    /// An installation, also beside a running server.
+    /// An installation, also beside running servers.
     pub(crate) async fn beside(&self) -> Result<Box<dyn Installation>, CliError> {
         self.there()?;
-        Ok(Box::new(open_beside(options(self.settings()?.data)).await?))
+        let config = self.settings()?;
+        Ok(match config.database() {
+            Some(database) => Box::new(postgres::open_beside(database.options(master_key())).await?),
+            None => Box::new(sqlite::open_beside(options(config.data)).await?),
+        })
     }
 
     /// Tells where there is no such folder, and makes none.
     fn there(&self) -> Result<(), CliError> {
-        let folder = self.settings()?.data;
-        if !folder.is_dir() {
-            return Err(CliError::Refused(format!(
-                "there is no data folder `{}`; name the one of the server with --data, or make it with \
-                 `spine tenant create`",
-                folder.display()
-            )));
+        let config = self.settings()?;
+        if config.database_url.is_none() {
+            self.require_folder(&config)?;
         }
         Ok(())
     }
 
-    /// The same; the folder is made if it is not there.
+    /// The same; the folder, or the schema of the database, is made if it is not there.
     pub(crate) async fn operator_of_new(&self) -> Result<Operator, CliError> {
-        let registry = open_registry(options(self.settings()?.data)).await?;
+        let config = self.settings()?;
+        let registry = match config.database() {
+            Some(database) => postgres::open_registry(database.options(master_key())).await?,
+            None => open_registry(options(config.data)).await?,
+        };
         Ok(Operator::of(registry))
     }
 }
 
+/// The operator's key, where the environment has it.
+pub(crate) fn master_key() -> Option<String> {
+    std::env::var("SPINE_MASTER_KEY").ok()
+}
+
 /// How the store of a folder is opened.
 pub(crate) fn options(folder: PathBuf) -> Options {
-    Options {
-        folder,
-        master_key: std::env::var("SPINE_MASTER_KEY").ok(),
-        now: now(),
-        random: Arc::new(SystemRandom::new()),
-    }
+    Options { folder, master_key: master_key(), now: now(), random: Arc::new(SystemRandom::new()) }
 }
 
 /// The operating system's clock.

@@ -34,6 +34,10 @@ pub enum StoreError {
         /// The words of the database or the network; they hold no row.
         detail: String,
     },
+    /// The database is not set up as it must be, or the program may not do there what it must. The
+    /// words say what to do.
+    #[error("{0}")]
+    Database(String),
     /// The queue of the scope is full: more comes in than the disk takes.
     #[error("the store is overloaded; try again later")]
     Overloaded,

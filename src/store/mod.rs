@@ -13,16 +13,23 @@ mod change;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod forms;
+mod group;
 mod installation;
 mod lookup;
 #[cfg(feature = "simulation")]
 pub mod memory;
 mod nodes;
+mod open;
 mod page;
 mod peers;
+pub mod postgres;
+mod rare;
+mod read;
 mod registry;
 mod retention;
 pub mod rows;
+mod schema;
 mod scope;
 pub mod seal;
 pub mod sqlite;
@@ -42,6 +49,7 @@ pub use registry::{
     KeyRow, NewScope, Registry, RegistryAudit, RegistryChange, RegistryCommitted, ScopeRow, TenantRow,
 };
 pub use retention::{Dropped, Old, Pruned, PrunedAudit, Removed};
+pub use schema::SchemaStep;
 pub use scope::{Answer, ScopeRows, Store};
 
 /// How long after its beginning the counter of a quota's window is kept: longer than any window that

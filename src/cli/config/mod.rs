@@ -44,6 +44,7 @@ pub(crate) struct Config {
     pub(crate) server: Server,
     pub(crate) data: PathBuf,
     pub(crate) database_url: Option<String>,
+    pub(crate) database: Database,
     pub(crate) node: Node,
     pub(crate) limits: Limits,
     pub(crate) outbound: Outbound,
@@ -61,9 +62,18 @@ pub(crate) struct Server {
     pub(crate) public_url: Option<BaseUrl>,
 }
 
-/// `node`.
+/// `database`.
 #[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Database {
+    pub(crate) connections_max: Count,
+    pub(crate) listens: bool,
+    pub(crate) prepares: bool,
+}
+
+/// `node`.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
+    pub(crate) name: Option<String>,
     pub(crate) lease: Duration,
 }
 
@@ -194,7 +204,12 @@ fn read(r: &mut Reader<'_>) -> Config {
         server: r.section("server", |r| Server { listen: r.get("listen"), public_url: r.get("public_url") }),
         data: r.get("data"),
         database_url: r.get("database_url"),
-        node: r.section("node", |r| Node { lease: r.get("lease") }),
+        database: r.section("database", |r| Database {
+            connections_max: r.get("connections_max"),
+            listens: r.get("listens"),
+            prepares: r.get("prepares"),
+        }),
+        node: r.section("node", |r| Node { name: r.get("name"), lease: r.get("lease") }),
         limits: r.section("limits", |r| Limits {
             requests_per_second: r.get("requests_per_second"),
             burst: r.get("burst"),

@@ -1,6 +1,6 @@
 //! Settings, in the form in which the rooms take them.
 
-use super::{Breaker, Calls, Count, KeptFor, Limits, Node, Retention, Webhooks};
+use super::{Breaker, Calls, Config, Count, KeptFor, Limits, Node, Retention, Webhooks};
 use crate::api;
 use crate::api::conventions::limit::Rate;
 use crate::cli::node;
@@ -15,6 +15,20 @@ fn number(count: Count) -> usize {
 
 fn span(duration: std::time::Duration) -> Span {
     Span::from_ms(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl Config {
+    /// The database, where one is named.
+    pub(crate) fn database(&self) -> Option<node::DatabaseSettings> {
+        let url = self.database_url.clone()?;
+        Some(node::DatabaseSettings {
+            url,
+            node_name: self.node.name.clone(),
+            connections_max: self.database.connections_max.0.get(),
+            listens: self.database.listens,
+            prepares: self.database.prepares,
+        })
+    }
 }
 
 impl Limits {
@@ -49,7 +63,7 @@ impl Webhooks {
 
 impl Node {
     /// For the engine.
-    pub(crate) fn lease(self) -> Span {
+    pub(crate) fn lease(&self) -> Span {
         span(self.lease)
     }
 }

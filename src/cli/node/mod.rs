@@ -5,10 +5,10 @@
 
 mod beside;
 mod listen;
+mod opened;
 mod settings;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,12 +22,12 @@ use crate::engine::{self, Clocks, Engine, Setup, SystemTime};
 use crate::model::{Clock, Ids};
 use crate::providers::outbound::Outbound;
 use crate::store::seal::{Randomness, SystemRandom};
-use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{Peers, Registry, Store, StoreError};
 use crate::webhooks::{self, Webhooks};
 
 use beside::{EngineEvents, WebhookWorkers};
-pub use settings::{Calls, NodeSettings};
+use opened::Opened;
+pub use settings::{Calls, DatabaseSettings, NodeSettings};
 
 /// How often buckets are forgotten and the use of keys is written down.
 const TIDY: Duration = Duration::from_secs(60);
@@ -59,7 +59,8 @@ pub enum NodeError {
 pub struct Node {
     address: SocketAddr,
     allows_private_addresses: bool,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
+    place: String,
     engine: Arc<Engine>,
     webhooks: Arc<Webhooks>,
     server: JoinHandle<std::io::Result<()>>,
@@ -68,13 +69,14 @@ pub struct Node {
 }
 
 impl Node {
-    /// Opens the data folder, takes up what was left, and serves.
+    /// Opens the store, takes up what was left, and serves.
     ///
     /// # Errors
-    /// Each says what was wrong and what to do. The folder is let go then.
+    /// Each says what was wrong and what to do. The store is let go then.
     pub async fn start(settings: NodeSettings) -> Result<Node, NodeError> {
-        let store = Arc::new(sqlite::open(settings.store_options()).await?);
-        match Node::on(Arc::clone(&store), settings).await {
+        let opened = opened::open(&settings).await?;
+        let store = Arc::clone(&opened.store);
+        match Node::on(opened, settings).await {
             Ok(node) => Ok(node),
             Err(error) => {
                 // What is told is why the start failed.
@@ -84,7 +86,8 @@ impl Node {
         }
     }
 
-    async fn on(store: Arc<SqliteStore>, settings: NodeSettings) -> Result<Node, NodeError> {
+    async fn on(opened: Opened, settings: NodeSettings) -> Result<Node, NodeError> {
+        let Opened { store, place } = opened;
         let listener = listen::bind(&settings.listen).await?;
         let address = listener.local_addr().map_err(|error| listen::failed(&settings.listen, &error))?;
         let allows_private_addresses =
@@ -107,7 +110,7 @@ impl Node {
         };
         let webhooks = Arc::new(Webhooks::new(outside, settings.webhooks));
         let engine = Engine::start(Setup {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: Arc::clone(&store),
             clocks,
             ids: Arc::clone(&ids),
             outbound: calls_out(&settings.provider_calls)?,
@@ -122,7 +125,7 @@ impl Node {
         })
         .await?;
         let api = Api::new(Parts {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: Arc::clone(&store),
             front: Arc::clone(&engine) as Arc<dyn engine::front::Front>,
             webhooks: Arc::clone(&webhooks),
             clock,
@@ -137,6 +140,7 @@ impl Node {
             address,
             allows_private_addresses,
             store,
+            place,
             engine,
             webhooks,
             server: listen::serve(listener, api.router(), stop.clone()),
@@ -157,10 +161,10 @@ impl Node {
         self.allows_private_addresses
     }
 
-    /// Its data folder.
+    /// Where its store is, for people.
     #[must_use]
-    pub fn folder(&self) -> &Path {
-        self.store.folder()
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// The installation's rows.

@@ -19,6 +19,7 @@ use crate::store::StoreError;
 /// within ten seconds on SIGTERM and on Ctrl-C.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  spine serve\n  \
+    SPINE_MASTER_KEY=… spine serve --database-url postgres://spine_app@db.example/spine\n  \
     spine serve --config spine.yaml --data /var/lib/spine --listen 0.0.0.0:8080")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -75,7 +76,7 @@ fn tell_start(config: &Config, node: &Node) {
     terminal::tell(&format!(
         "spine {} serves http://{address}{BASE_PATH} from {}",
         env!("CARGO_PKG_VERSION"),
-        node.folder().display()
+        node.place()
     ));
     if node.allows_private_addresses() && config.outbound.allow_private_addresses.is_none() {
         terminal::tell(
@@ -94,6 +95,7 @@ fn tell_start(config: &Config, node: &Node) {
 fn node_settings(config: &Config) -> NodeSettings {
     NodeSettings {
         folder: config.data.clone(),
+        database: config.database(),
         master_key: std::env::var("SPINE_MASTER_KEY").ok(),
         listen: config.server.listen.0.clone(),
         public_url: config.server.public_url.as_ref().map(|url| url.0.clone()),

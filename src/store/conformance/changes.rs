@@ -15,7 +15,7 @@ pub(crate) async fn what_is_committed_is_read_back(backend: &dyn Backend) {
     change.keep = Some(kept(1, 1));
     let applied = written(&scope, change).await;
     let n = applied.messages[0];
-    assert_eq!((applied.first_event, applied.events), (1, 1));
+    assert!(applied.first_event > 0 && applied.events == 1);
 
     let found = stored(&scope, 1).await;
     let expected = MessageRow { first_body: Vec::new(), ..message(1) };
@@ -69,7 +69,8 @@ pub(crate) async fn concurrent_changes_are_all_written_once(backend: &dyn Backen
         assert!(scope.message_at(applied.messages[0]).await.unwrap().unwrap().row.id == id(number));
     }
     assert_eq!(scope.events_after(0, 1_000).await.unwrap().len() as u64, many);
-    assert_eq!(*scope.newest_event().borrow(), many as i64);
+    let last = answers.iter().map(|applied| applied.first_event).max().unwrap();
+    scope.newest_event().wait_for(|newest| *newest >= last).await.unwrap();
 }
 
 pub(crate) async fn a_bad_change_fails_alone(backend: &dyn Backend) {
@@ -187,7 +188,9 @@ pub(crate) async fn what_was_answered_survives_a_crash(backend: &dyn Backend) {
     drop(scope);
     store.close().await.unwrap();
     drop(store);
-    assert!(backend.open().await.unwrap().was_clean());
+    // A node of a shared store knows nothing of what woke others' scopes.
+    let store = backend.open().await.unwrap();
+    assert!(store.was_clean() || store.nodes().is_shared());
 }
 
 pub(crate) async fn largest_id_is_above_all(backend: &dyn Backend) {

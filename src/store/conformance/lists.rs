@@ -143,13 +143,14 @@ pub(crate) async fn events_are_read_on(backend: &dyn Backend) {
     let mut change = begins(1);
     change.events.push(EventRow { sequence: None, ..event(2, "quota.threshold") });
     let applied = written(&scope, change).await;
-    assert_eq!((applied.first_event, applied.events), (1, 2));
+    let first = applied.first_event;
+    assert!(first > 0 && applied.events == 2);
     seen.changed().await.unwrap();
-    assert_eq!(*seen.borrow(), 2);
+    assert_eq!(*seen.borrow(), first + 1);
     let all = scope.events_after(0, 10).await.unwrap();
     assert!(all[0].row == event(1, "message.created") && all[0].message_id == Some(id(1)));
     assert!(all[1].message.is_none() && all[1].row.sequence.is_none());
-    assert_eq!(scope.events_after(1, 10).await.unwrap().len(), 1);
+    assert_eq!(scope.events_after(first, 10).await.unwrap().len(), 1);
     assert!(scope.event(id(2)).await.unwrap().unwrap() == all[1]);
     assert!(scope.event(id(3)).await.unwrap().is_none());
     let count = async |filter| scope.events(filter, newest(10)).await.unwrap().rows.len();

@@ -6,6 +6,7 @@
 mod changes;
 mod lists;
 mod lookups;
+mod nodes;
 mod objects;
 mod retention;
 mod scopes;
@@ -26,11 +27,13 @@ use crate::store::{
 pub(super) use changes::*;
 pub(super) use lists::*;
 pub(super) use lookups::*;
+pub(super) use nodes::*;
 pub(super) use objects::*;
 pub(super) use retention::*;
 pub(super) use scopes::*;
 
-/// A back end under test, with one place where its data is.
+/// A back end under test, with one place where its data is. Where it is shared, each opening is a
+/// node of its own.
 pub(super) trait Backend: Send + Sync {
     /// Opens the store there.
     fn open(&self) -> Answer<'_, Arc<dyn Store>>;
@@ -98,6 +101,25 @@ macro_rules! retention_conformance {
     };
 }
 pub(super) use retention_conformance;
+
+/// Makes a test of each case for a back end that nodes share.
+macro_rules! conformance_of_shared {
+    ($backend:expr) => {
+        conformance! { $backend;
+            a_commit_makes_the_owner
+            what_a_node_leaves_is_adopted_once
+            a_lease_that_ran_out_fences
+            signals_wait_for_the_owner
+            facts_that_changed_are_stale
+            no_more_is_taken_than_there_is
+            places_held_count_and_come_back
+            a_duty_is_one_nodes
+            health_follows_its_version
+            events_of_other_nodes_are_followed
+        }
+    };
+}
+pub(super) use conformance_of_shared;
 
 /// The start of all times in the tests: a Monday.
 pub(super) const T0: i64 = 1_767_614_400_000;

@@ -79,6 +79,13 @@ pub(super) async fn open_reader(path: &Path, schema: &Schema) -> Result<SqliteCo
     Ok(conn)
 }
 
+/// The number of the newest migration in a file; changes nothing.
+pub(super) async fn version(path: &Path, schema: &Schema) -> Result<i64, StoreError> {
+    refuse_foreign(path)?;
+    let mut conn = reading(path).connect().await.map_err(|error| open_error(&error, path))?;
+    migrate::current(&mut conn, path, schema).await
+}
+
 /// Opens a file for the checkpoints beside the writer.
 pub(super) async fn open_checkpointer(path: &Path) -> Result<SqliteConnection, StoreError> {
     options(path)

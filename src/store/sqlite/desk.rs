@@ -8,15 +8,17 @@ use futures_util::future::BoxFuture;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
-use super::batch::Batch;
-use super::encode::{Heads, Statements};
-use super::error::{Fault, write_error};
-use super::rare;
-use super::read::kept_row;
+use super::encode::Statements;
+use super::error::{Fault, fault, write_error};
 use super::retention::Drops;
 use super::shared::Shared;
+use super::source::arguments;
 use super::statement::{Bulk, Rows};
+use crate::store::group::Heads;
 use crate::store::lookup::{self, Entry, Kind};
+use crate::store::rare::{self, Conflict, Puts};
+use crate::store::read::Value;
+use crate::store::read::decode::kept_row;
 use crate::store::rows::Kept;
 use crate::store::{Committed, Position, StoreError};
 
@@ -28,6 +30,9 @@ static KEPT: Bulk = Bulk::new(
     "AS v CROSS JOIN idempotency AS i ON i.n = v.column1",
     None,
 );
+
+/// What waits, in the form of this database.
+pub(super) type Batch = crate::store::group::Batch<Statements>;
 
 /// What became of a job.
 enum Verdict {
@@ -62,6 +67,41 @@ pub(super) struct Desk {
     pub(super) stalled: bool,
     /// How far dropping what is old has come.
     pub(super) drops: Drops,
+}
+
+/// The connection, for rows that are written one by one.
+pub(super) struct Row<'c>(pub(super) &'c mut SqliteConnection);
+
+impl From<Conflict> for Fault {
+    fn from(Conflict(what): Conflict) -> Fault {
+        Fault::Conflict(what)
+    }
+}
+
+impl Puts for Row<'_> {
+    type Fault = Fault;
+
+    fn put<'a>(
+        &'a mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+        what: &'static str,
+    ) -> BoxFuture<'a, Result<u64, Fault>> {
+        Box::pin(async move {
+            let done = sqlx::query_with(sql, arguments(values)).execute(&mut *self.0).await;
+            done.map(|done| done.rows_affected()).map_err(|error| fault(&error, what))
+        })
+    }
+
+    fn erase(&self) -> &'static str {
+        // In place and of the same length, so that the old bytes are overwritten where they stand.
+        "UPDATE subject SET id = randomblob(16), sealed_key = zeroblob(length(sealed_key)) WHERE id = $1"
+    }
+
+    fn set_clock(&self) -> &'static str {
+        "INSERT INTO clock(one, advanced_by_ms, target_ms) VALUES (1, $1, $2) ON CONFLICT (one) DO UPDATE \
+         SET advanced_by_ms = excluded.advanced_by_ms, target_ms = excluded.target_ms"
+    }
 }
 
 impl Desk {
@@ -174,10 +214,10 @@ impl Desk {
             let placed = &batch.jobs[index];
             let change = &placed.job.change;
             if rare::is_rare(change) {
-                rare::write(&mut self.conn, change, placed.heads).await?;
+                rare::write(&mut Row(&mut self.conn), change, placed.heads).await?;
             }
             for entry in &change.audit {
-                chain.hash = rare::audit(&mut self.conn, entry, chain.n + 1, chain.hash).await?;
+                chain.hash = rare::audit(&mut Row(&mut self.conn), entry, chain.n + 1, chain.hash).await?;
                 chain.n += 1;
             }
         }

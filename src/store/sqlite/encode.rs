@@ -8,26 +8,10 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::error::Fault;
 use super::statement::{Bulk, Rows};
-use crate::model::Channel;
-use crate::store::rows::{
-    DeliveryRow, DeliveryState, EndedState, EventRow, JournalRow, Kept, KeptAnswer, LiveState, MessageRow,
-    UsageWindow,
-};
+use crate::store::forms::{channel_bits, delivery_state_number, kept_form, window_number};
+use crate::store::group::{Gathers, Heads};
+use crate::store::rows::{DeliveryRow, EndedState, EventRow, JournalRow, Kept, LiveState, MessageRow};
 use crate::store::{Change, MessageStep, Position, Put};
-
-/// The positions that a change gets: the first of each table's.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Heads {
-    pub(super) message: Position,
-    pub(super) journal: Position,
-    pub(super) event: Position,
-    pub(super) attempt: Position,
-    pub(super) outcome: Position,
-    pub(super) idempotency: Position,
-    pub(super) subject: Position,
-    pub(super) delivery: Position,
-    pub(super) rare: Position,
-}
 
 macro_rules! inserts {
     ($table:literal, $columns:literal, $count:literal, $what:literal) => {
@@ -140,9 +124,8 @@ pub(super) struct Statements {
     provider_state: HashMap<String, Vec<u8>>,
 }
 
-impl Statements {
-    /// Adds the rows of a change that begin at `heads`, and gives the heads after them.
-    pub(super) fn add(&mut self, change: &Change, mut heads: Heads) -> Heads {
+impl Gathers for Statements {
+    fn add(&mut self, change: &Change, mut heads: Heads) -> Heads {
         if let Some(kept) = &change.keep {
             self.keep(kept, heads.idempotency);
             heads.idempotency += 1;
@@ -251,7 +234,9 @@ impl Statements {
         }
         heads
     }
+}
 
+impl Statements {
     /// Runs all of them, a table after the other.
     pub(super) async fn run(self, conn: &mut SqliteConnection) -> Result<(), Fault> {
         self.idempotency.run(&IDEMPOTENCY, conn).await?;
@@ -382,39 +367,6 @@ fn end_row(rows: &mut Rows, bulk: &Bulk, n: Position, expected: u32, ended: &End
         .int(ended.status.index() as i64)
         .int(ended.at.ms())
         .blob(&ended.state);
-}
-
-/// A bit for each channel.
-pub(super) fn channel_bits(channels: &[Channel]) -> i64 {
-    channels.iter().fold(0, |bits, channel| bits | (1 << channel.index()))
-}
-
-/// How a kept answer stands in its row.
-pub(super) fn kept_form(answer: &KeptAnswer) -> (i64, Option<Vec<u8>>) {
-    match answer {
-        KeptAnswer::Empty => (0, None),
-        KeptAnswer::Plain(bytes) => (1, Some(bytes.clone())),
-        KeptAnswer::Sealed(bytes) => (2, Some(bytes.clone())),
-        KeptAnswer::FirstBody(id) => (3, Some(id.to_bytes().to_vec())),
-        KeptAnswer::FirstBodies(bytes) => (4, Some(bytes.clone())),
-    }
-}
-
-/// How a window stands in its row.
-pub(super) const fn window_number(window: UsageWindow) -> u8 {
-    match window {
-        UsageWindow::Day => 0,
-        UsageWindow::Month => 1,
-    }
-}
-
-/// How a delivery's state stands in its row.
-pub(super) const fn delivery_state_number(state: DeliveryState) -> i64 {
-    match state {
-        DeliveryState::Pending => 0,
-        DeliveryState::Delivered => 1,
-        DeliveryState::Dead => 2,
-    }
 }
 
 /// The statements of the hot path, as they are prepared.

@@ -77,8 +77,12 @@ impl Folder {
         self.path.join(REGISTRY_FILE)
     }
 
+    pub(super) fn scopes(&self) -> PathBuf {
+        self.path.join(SCOPES_FOLDER)
+    }
+
     pub(super) fn scope(&self, id: i64) -> PathBuf {
-        self.path.join(SCOPES_FOLDER).join(format!("{id}.db"))
+        self.scopes().join(format!("{id}.db"))
     }
 }
 

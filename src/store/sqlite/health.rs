@@ -9,9 +9,9 @@ use super::connect;
 use super::error::read_error;
 use super::folder::Folder;
 use super::migrate::{self, Schema};
-use super::read::id;
 use crate::model::Instant;
 use crate::store::installation::{EXAMPLES_MAX, Found, Late, ScopeHealth};
+use crate::store::read::decode::id;
 use crate::store::{Finding, Severity, StoreError};
 
 /// From how many bytes on a write-ahead log is longer than it should become.

@@ -9,6 +9,7 @@ use super::desk::Desk;
 use super::error::{Fault, write_error};
 use super::statement::{Bulk, Rows};
 use crate::model::Instant;
+use crate::store::forms::EARLY_RECEIPT_MS;
 use crate::store::lookup::{Entry, Kind};
 use crate::store::{StoreError, USAGE_KEPT};
 
@@ -17,8 +18,6 @@ use crate::store::{StoreError, USAGE_KEPT};
 const MERGE_CHUNK: usize = 1_024;
 /// From how many entries on an idle scope merges.
 const MERGE_IDLE_ENTRIES: usize = 4_096;
-/// How long a receipt waits for its send.
-const EARLY_RECEIPT_MS: i64 = 10 * 60 * 1_000;
 /// In how many steps the whole of the look-ups is gone through for entries of dropped answers.
 const SWEEP_STEPS: i64 = 256;
 /// How often an erasure tries to empty the log while somebody reads in it.

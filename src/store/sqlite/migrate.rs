@@ -173,6 +173,7 @@ mod tests {
     use super::*;
     use crate::model::ScopeId;
     use crate::store::conformance::{at, begins, kept};
+    use crate::store::open::Opened as _;
     use crate::store::{Change, Old, PrunedAudit, ScopeRows as _};
 
     /// The schema as a program knew it that had the first migrations alone.

@@ -4,11 +4,9 @@
 //! transaction, and what SQLite's errors mean. **Does not know** what the rows mean, and nothing
 //! above it names SQLite.
 //!
-//! A change goes through `writer` (the queue) into a `batch`, is turned into arguments by `encode`
-//! and, where it is seldom, `rare`, and is written by the `desk`, which holds the one connection
-//! that writes. `read` holds the other connections.
+//! A change goes through `writer` (the queue) into a `batch`, is turned into arguments by `encode` and is written by the `desk`, which holds the one connection
+//! that writes. `source` holds the other connections.
 
-mod batch;
 mod beside;
 mod checkpoint;
 mod connect;
@@ -20,14 +18,14 @@ mod health;
 mod merge;
 mod migrate;
 mod prune;
-mod rare;
-mod read;
 mod registry;
 mod registry_rows;
 mod retention;
 mod scope;
 mod shared;
+mod source;
 mod statement;
+mod steps;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -35,4 +33,5 @@ mod wal_index;
 mod writer;
 
 pub use beside::{Beside, open_beside};
+pub use steps::{migrate, plan};
 pub use store::{Options, SqliteStore, open, open_registry};

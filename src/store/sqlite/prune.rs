@@ -11,9 +11,9 @@ use sqlx::{Connection as _, Row as _};
 use super::connect;
 use super::error::write_error;
 use super::migrate;
-use super::rare::chained;
-use super::read::bytes;
 use crate::model::Instant;
+use crate::store::forms::chained;
+use crate::store::read::decode::get;
 use crate::store::{Position, Removed, StoreError};
 
 /// How many entries, or journals of messages, go in one transaction.
@@ -60,7 +60,7 @@ async fn entries(conn: &mut SqliteConnection, before: i64) -> Result<u32, StoreE
         .map_err(|error| write_error(&error))?;
     let old: Vec<_> = rows.iter().take_while(|row| row.get::<i64, _>(1) < before).collect();
     if let Some(last) = old.last() {
-        let (n, hash): (Position, [u8; 32]) = (last.get(0), bytes(last, 2)?);
+        let (n, hash): (Position, [u8; 32]) = (last.get(0), get(*last, 2)?);
         begins(conn, Begins { chain: 0, before, n, entries: old.len(), hash }).await?;
         let sql = "DELETE FROM audit WHERE n <= $1";
         let done = sqlx::query(sql).bind(n).execute(&mut *conn).await;
@@ -105,11 +105,11 @@ async fn journals(
     if !old.is_empty() {
         let known = sqlx::query("SELECT hash FROM pruned WHERE chain = 1").fetch_optional(&mut *conn).await;
         let mut hash = match known.map_err(|error| write_error(&error))? {
-            Some(row) => bytes(&row, 0)?,
+            Some(row) => get(&row, 0)?,
             None => [0; 32],
         };
         for row in &old {
-            hash = chained(hash, &bytes::<32>(row, 2)?);
+            hash = chained(hash, &get::<[u8; 32]>(*row, 2)?);
         }
         begins(conn, Begins { chain: 1, before, n: 0, entries: old.len(), hash }).await?;
         run(

@@ -5,19 +5,18 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError};
 
-use sqlx::sqlite::{SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow};
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqlitePoolOptions};
 use sqlx::{Connection as _, Row as _, query};
 use tokio::sync::Mutex;
 
 use super::connect;
 use super::error::{Fault, open_error, read_error, write_error};
 use super::migrate;
-use super::read::{audit_row, get, kept_row};
-use super::registry_rows::{
-    KEPT, environment_number, key_row, put, scope_row, subject_row, tenant_row, write_change,
-};
+use super::registry_rows::{KEPT, put, write_change};
 use super::wal_index::{WalIndex, WalIndexHead};
 use crate::model::{Environment, Id, Instant, ScopeId, kinds};
+use crate::store::read::decode::{Row, audit_row, get, kept_row};
+use crate::store::read::registry::{environment_number, key_row, scope_row, subject_row, tenant_row};
 use crate::store::registry::{KeyRow, Registry, RegistryChange, RegistryCommitted, ScopeRow, TenantRow};
 use crate::store::rows::{AuditRow, IdempotencyKey, Kept, SubjectId};
 use crate::store::seal::{MasterKey, Randomness};
@@ -208,21 +207,21 @@ impl SqliteRegistry {
             .fetch_all(open(&mut guard)?)
             .await
             .map_err(|error| read_error(&error))?;
-        rows.iter().map(scope_row).collect()
+        rows.iter().map(|row| scope_row(row)).collect()
     }
 
     async fn rows<T>(
         &self,
         sql: String,
         bind: Vec<i64>,
-        decode: fn(&SqliteRow) -> Result<T, StoreError>,
+        decode: fn(Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let mut question = query(sqlx::AssertSqlSafe(sql));
         for value in bind {
             question = question.bind(value);
         }
         let rows = question.fetch_all(&self.pool).await.map_err(|error| read_error(&error))?;
-        rows.iter().map(decode).collect()
+        rows.iter().map(|row| decode(row)).collect()
     }
 
     async fn page<T>(
@@ -231,7 +230,7 @@ impl SqliteRegistry {
         column: &str,
         scope: ScopeId,
         page: Page,
-        decode: fn(&SqliteRow) -> Result<Positioned<T>, StoreError>,
+        decode: fn(Row<'_>) -> Result<Positioned<T>, StoreError>,
     ) -> Result<Listed<T>, StoreError> {
         let (condition, order, from) = match page.start {
             PageStart::Newest => ("<", "DESC", i64::MAX),
@@ -267,7 +266,7 @@ impl SqliteRegistry {
             .fetch_optional(&self.pool)
             .await
             .map_err(|error| read_error(&error))?;
-        let found = row.as_ref().map(key_row).transpose()?.map(|key| key.row);
+        let found = row.as_ref().map(|row| key_row(row)).transpose()?.map(|key| key.row);
         if let Some(key) = &found {
             let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
             // If the file was written since, what was read may be older than what is there now.
@@ -332,7 +331,7 @@ impl Registry for SqliteRegistry {
                 .fetch_optional(&self.pool)
                 .await
                 .map_err(|error| read_error(&error))?;
-            Ok(row.as_ref().map(key_row).transpose()?.map(|key| key.row))
+            Ok(row.as_ref().map(|row| key_row(row)).transpose()?.map(|key| key.row))
         })
     }
 
@@ -381,7 +380,7 @@ impl Registry for SqliteRegistry {
                 .fetch_optional(&self.pool)
                 .await
                 .map_err(|error| read_error(&error))?;
-            row.as_ref().map(kept_row).transpose()
+            row.as_ref().map(|row| kept_row(row)).transpose()
         })
     }
 

@@ -1,16 +1,13 @@
-//! What is written to the registry at once, and its rows as they come back.
+//! What is written to the registry at once.
 
 use sqlx::query;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 
-use super::encode::kept_form;
 use super::error::{Fault, fault, read_error};
-use super::rare::chained;
-use super::read::{bytes, get, id, instant, kept_row, maybe_instant};
-use crate::model::{Environment, Instant, ScopeId};
-use crate::store::registry::{KeyRow, RegistryAudit, RegistryChange, RegistryCommitted, ScopeRow, TenantRow};
-use crate::store::rows::SubjectId;
-use crate::store::{Positioned, StoreError};
+use crate::model::Instant;
+use crate::store::forms::{chained, kept_form};
+use crate::store::read::decode::{get, kept_row};
+use crate::store::registry::{RegistryAudit, RegistryChange, RegistryCommitted};
 
 pub(super) const KEPT: &str =
     "SELECT key, request, status, form, answer, at FROM idempotency WHERE scope = $1 AND key = $2";
@@ -106,7 +103,7 @@ async fn write_audit(conn: &mut SqliteConnection, audit: &RegistryAudit) -> Resu
         .map_err(|error| read_error(&error))?;
     let prev_hash = match before {
         None => [0; 32],
-        Some(row) => bytes(&row, 0)?,
+        Some(row) => get(&row, 0)?,
     };
     let entry = &audit.entry;
     let sql = "INSERT INTO audit(scope, id, at, who, what, object, request, canonical, hash) \
@@ -123,66 +120,4 @@ async fn write_audit(conn: &mut SqliteConnection, audit: &RegistryAudit) -> Resu
         .bind(chained(prev_hash, &entry.canonical).to_vec());
     put(conn, row, "the audit").await?;
     Ok(())
-}
-
-pub(super) const fn environment_number(environment: Environment) -> i64 {
-    match environment {
-        Environment::Test => 0,
-        Environment::Live => 1,
-    }
-}
-
-fn environment(row: &SqliteRow, column: usize) -> Result<Environment, StoreError> {
-    Ok(if get::<i64>(row, column)? == 0 { Environment::Test } else { Environment::Live })
-}
-
-fn currency(row: &SqliteRow, column: usize) -> Result<crate::model::Currency, StoreError> {
-    get::<&str>(row, column)?.parse().map_err(|error: crate::model::MoneyError| StoreError::Io {
-        what: "reading a tenant",
-        detail: error.to_string(),
-    })
-}
-
-pub(super) fn tenant_row(row: &SqliteRow) -> Result<TenantRow, StoreError> {
-    Ok(TenantRow {
-        id: id(row, 0)?,
-        name: get(row, 1)?,
-        timezone: get(row, 2)?,
-        currency: currency(row, 3)?,
-        created_at: instant(row, 4)?,
-    })
-}
-
-pub(super) fn scope_row(row: &SqliteRow) -> Result<ScopeRow, StoreError> {
-    Ok(ScopeRow {
-        id: ScopeId(get(row, 0)?),
-        tenant: id(row, 1)?,
-        tenant_name: get(row, 2)?,
-        timezone: get(row, 3)?,
-        currency: currency(row, 4)?,
-        environment: environment(row, 5)?,
-        sealed_key: get(row, 6)?,
-        wake_at: maybe_instant(row, 7)?,
-    })
-}
-
-pub(super) fn key_row(row: &SqliteRow) -> Result<Positioned<KeyRow>, StoreError> {
-    let key = KeyRow {
-        id: id(row, 1)?,
-        scope: ScopeId(get(row, 2)?),
-        environment: environment(row, 3)?,
-        name: get(row, 4)?,
-        hash: bytes(row, 5)?,
-        hint: get(row, 6)?,
-        permissions: get::<i64>(row, 7)? as u8,
-        created_at: instant(row, 8)?,
-        last_used_at: maybe_instant(row, 9)?,
-        expires_at: maybe_instant(row, 10)?,
-        revoked_at: maybe_instant(row, 11)?,
-    };
-    Ok(Positioned { n: get(row, 0)?, row: key })
-}
-
-pub(super) fn subject_row(row: &SqliteRow) -> Result<SubjectId, StoreError> {
-    bytes(row, 0).map(SubjectId)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions};
 use tokio::sync::watch;
@@ -13,25 +14,20 @@ use tokio::sync::watch;
 use super::checkpoint::Checkpoints;
 use super::connect;
 use super::desk::{Chain, Desk};
-use super::encode::Heads;
 use super::error::{open_error, read_error};
 use super::migrate;
-use super::read::{Reader, bytes};
 use super::retention::Drops;
 use super::shared::Shared;
+use super::source::Reader;
 use super::writer::Writer;
-use crate::model::{Channel, Id, Instant, ScopeId, kinds};
+use crate::model::{Id, Instant, ScopeId, kinds};
+use crate::store::group::Heads;
 use crate::store::lookup::{Entry, Kind, of_address, of_id, of_key, of_provider_id};
-use crate::store::rows::{
-    AddressHash, AuditRow, ClockRow, ConsentRow, ContactRow, DeliveryFilter, DeliveryRow, EarlyReceiptRow,
-    EndpointRow, EventFilter, IdempotencyKey, Kept, MessageFilter, ProviderRow, ProviderStateRow, QuotaRow,
-    StoredAttempt, StoredEvent, StoredJournal, StoredMessage, SubjectId, UsageRow, VersionKind, VersionName,
-    VersionRow,
-};
-use crate::store::{
-    Answer, Change, Committed, Dropped, Listed, Old, Page, Position, Positioned, PrunedAudit, ScopeRows,
-    StoreError,
-};
+use crate::store::open::Opened;
+use crate::store::read::decode::get;
+use crate::store::read::{Source, reads};
+use crate::store::rows::{AddressHash, IdempotencyKey};
+use crate::store::{Answer, Change, Committed, Dropped, Old, Position, ScopeRows, StoreError};
 
 /// The most connections that read at once.
 const READERS_MAX: u32 = 4;
@@ -110,49 +106,50 @@ impl SqliteScope {
         SqliteScope { reader, writer, used: AtomicBool::new(true) }
     }
 
-    /// Whether it was used since this was last asked.
-    pub(super) fn take_used(&self) -> bool {
-        self.used.swap(false, Ordering::Relaxed)
-    }
-
-    /// Drops what is old.
-    pub(super) async fn tidy(&self, now: Instant) -> Result<(), StoreError> {
-        match &self.writer {
-            Some(writer) => writer.tidy(now).await,
-            None => Ok(()),
-        }
-    }
-
-    /// The earliest instant at which something is to be done, in real time.
-    pub(super) async fn wake_at(&self) -> Result<Option<Instant>, StoreError> {
-        // A call without an outcome is cleared up at once.
-        if !self.reader.unfinished(None, 1).await?.is_empty() {
-            return Ok(Some(Instant::from_ms(0)));
-        }
-        let due = self.reader.next_due().await?;
-        let next_try = self.reader.next_try(None).await?;
-        let ahead_ms = self.reader.clock().await?.advanced_by_ms;
-        let earliest = [due, next_try].into_iter().flatten().min();
-        Ok(earliest.map(|at| Instant::from_ms(at.ms().saturating_sub(ahead_ms))))
-    }
-
-    /// Writes what waits and closes the file.
-    pub(super) async fn close(&self) {
-        // The readers first: the last connection to go writes the log back.
-        self.reader.pool.close().await;
-        if let Some(writer) = &self.writer {
-            writer.close().await;
-        }
-    }
-
     #[cfg(test)]
     pub(super) const fn writer(&self) -> Option<&Writer> {
         self.writer.as_ref()
     }
 
-    fn reading(&self) -> &Reader {
+    fn source(&self) -> &dyn Source {
         self.used.store(true, Ordering::Relaxed);
         &self.reader
+    }
+}
+
+impl Opened for SqliteScope {
+    fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
+
+    fn tidy(&self, now: Instant) -> Answer<'_, ()> {
+        Box::pin(async move {
+            match &self.writer {
+                Some(writer) => writer.tidy(now).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn wake_at(&self) -> Answer<'_, Option<Instant>> {
+        Box::pin(async {
+            let reader: &dyn Source = &self.reader;
+            reader.wake_at().await
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            // The readers first: the last connection to go writes the log back.
+            self.reader.pool.close().await;
+            if let Some(writer) = &self.writer {
+                writer.close().await;
+            }
+        })
+    }
+
+    fn failed(&self) -> bool {
+        self.reader.shared.failure().is_some()
     }
 }
 
@@ -186,6 +183,7 @@ async fn heads(conn: &mut SqliteConnection) -> Result<Heads, sqlx::Error> {
         subject: next(6),
         delivery: next(7),
         rare: next(8).max(next(9)).max(next(10)),
+        signal: 0,
     })
 }
 
@@ -204,7 +202,7 @@ async fn chain(conn: &mut SqliteConnection) -> Result<Chain, StoreError> {
     };
     match row {
         None => Ok(Chain { n: 0, hash: [0; 32] }),
-        Some(row) => Ok(Chain { n: row.get(0), hash: bytes(&row, 1)? }),
+        Some(row) => Ok(Chain { n: row.get(0), hash: get(&row, 1)? }),
     }
 }
 
@@ -249,7 +247,7 @@ async fn read_tail(conn: &mut SqliteConnection, shared: &Shared) -> Result<bool,
                 } else if row.get::<Option<&[u8]>, _>(1).is_none() {
                     None
                 } else {
-                    let value = bytes(row, 1)?;
+                    let value: [u8; 16] = get(row, 1)?;
                     Some(match kind {
                         Kind::Idempotency => of_key(IdempotencyKey(value)),
                         Kind::Address => of_address(AddressHash(value)),
@@ -296,202 +294,6 @@ impl ScopeRows for SqliteScope {
         })
     }
 
-    fn idempotency(&self, key: IdempotencyKey) -> Answer<'_, Option<Kept>> {
-        Box::pin(self.reading().idempotency(key))
-    }
-
-    fn largest_id(&self) -> Answer<'_, u128> {
-        Box::pin(self.reading().largest_id())
-    }
-
-    fn message(&self, id: Id<kinds::Message>) -> Answer<'_, Option<StoredMessage>> {
-        Box::pin(self.reading().message(id))
-    }
-
-    fn message_at(&self, n: Position) -> Answer<'_, Option<StoredMessage>> {
-        Box::pin(self.reading().message_at(n))
-    }
-
-    fn first_body(&self, id: Id<kinds::Message>) -> Answer<'_, Option<Vec<u8>>> {
-        Box::pin(self.reading().first_body(id))
-    }
-
-    fn messages(&self, filter: MessageFilter, page: Page) -> Answer<'_, Listed<StoredMessage>> {
-        Box::pin(self.reading().messages(filter, page))
-    }
-
-    fn due(
-        &self,
-        until: Instant,
-        after: Option<(Instant, Position)>,
-        limit: u32,
-    ) -> Answer<'_, Vec<StoredMessage>> {
-        Box::pin(self.reading().due(until, after, limit))
-    }
-
-    fn live(&self, after: Position, limit: u32) -> Answer<'_, Vec<StoredMessage>> {
-        Box::pin(self.reading().live(after, limit))
-    }
-
-    fn live_of_contact(&self, contact: Id<kinds::Contact>) -> Answer<'_, Vec<StoredMessage>> {
-        Box::pin(self.reading().live_of_contact(contact))
-    }
-
-    fn next_due(&self) -> Answer<'_, Option<Instant>> {
-        Box::pin(self.reading().next_due())
-    }
-
-    fn attempts(&self, message: Position) -> Answer<'_, Vec<StoredAttempt>> {
-        Box::pin(self.reading().attempts(message))
-    }
-
-    fn unfinished(&self, after: Option<(Position, Position)>, limit: u32) -> Answer<'_, Vec<StoredAttempt>> {
-        Box::pin(self.reading().unfinished(after, limit))
-    }
-
-    fn attempt(&self, id: Id<kinds::Attempt>) -> Answer<'_, Option<StoredAttempt>> {
-        Box::pin(self.reading().attempt(id))
-    }
-
-    fn attempts_by_provider_id(&self, provider: &str, id: &str) -> Answer<'_, Vec<StoredAttempt>> {
-        let (provider, id) = (provider.to_owned(), id.to_owned());
-        Box::pin(async move { self.reading().attempts_by_provider_id(&provider, &id).await })
-    }
-
-    fn attempts_to(
-        &self,
-        channel: Channel,
-        address: AddressHash,
-        since: Instant,
-        limit: u32,
-    ) -> Answer<'_, Vec<StoredAttempt>> {
-        Box::pin(self.reading().attempts_to(channel, address, since, limit))
-    }
-
-    fn journal(&self, message: Position, from_seq: u64, limit: u32) -> Answer<'_, Vec<StoredJournal>> {
-        Box::pin(self.reading().journal(message, from_seq, limit))
-    }
-
-    fn journal_after(&self, after: Position, limit: u32) -> Answer<'_, Vec<StoredJournal>> {
-        Box::pin(self.reading().journal_after(after, limit))
-    }
-
-    fn event(&self, id: Id<kinds::Event>) -> Answer<'_, Option<StoredEvent>> {
-        Box::pin(self.reading().event(id))
-    }
-
-    fn events(&self, filter: EventFilter, page: Page) -> Answer<'_, Listed<StoredEvent>> {
-        Box::pin(self.reading().events(filter, page))
-    }
-
-    fn events_after(&self, after: Position, limit: u32) -> Answer<'_, Vec<StoredEvent>> {
-        Box::pin(self.reading().events_after(after, limit))
-    }
-
-    fn endpoint(&self, id: Id<kinds::Endpoint>) -> Answer<'_, Option<EndpointRow>> {
-        Box::pin(self.reading().endpoint(id))
-    }
-
-    fn endpoints(&self, page: Page) -> Answer<'_, Listed<EndpointRow>> {
-        Box::pin(self.reading().endpoints(page))
-    }
-
-    fn delivery(&self, id: Id<kinds::Delivery>) -> Answer<'_, Option<DeliveryRow>> {
-        Box::pin(self.reading().delivery(id))
-    }
-
-    fn deliveries(&self, filter: DeliveryFilter, page: Page) -> Answer<'_, Listed<DeliveryRow>> {
-        Box::pin(self.reading().deliveries(filter, page))
-    }
-
-    fn deliveries_due(
-        &self,
-        endpoint: Option<Id<kinds::Endpoint>>,
-        until: Instant,
-        limit: u32,
-    ) -> Answer<'_, Vec<DeliveryRow>> {
-        Box::pin(self.reading().deliveries_due(endpoint, until, limit))
-    }
-
-    fn next_try(&self, endpoint: Option<Id<kinds::Endpoint>>) -> Answer<'_, Option<Instant>> {
-        Box::pin(self.reading().next_try(endpoint))
-    }
-
-    fn contact(&self, id: Id<kinds::Contact>) -> Answer<'_, Option<ContactRow>> {
-        Box::pin(self.reading().contact(id))
-    }
-
-    fn contacts(&self, external_id: Option<&str>, page: Page) -> Answer<'_, Listed<ContactRow>> {
-        let external_id = external_id.map(str::to_owned);
-        Box::pin(async move { self.reading().contacts(external_id.as_deref(), page).await })
-    }
-
-    fn consents(&self, addresses: &[(Channel, AddressHash)]) -> Answer<'_, Vec<ConsentRow>> {
-        let addresses = addresses.to_vec();
-        Box::pin(async move { self.reading().consents(&addresses).await })
-    }
-
-    fn version(&self, kind: VersionKind, name: &str, version: Option<u32>) -> Answer<'_, Option<VersionRow>> {
-        let name = name.to_owned();
-        Box::pin(async move { self.reading().version(kind, &name, version).await })
-    }
-
-    fn version_name(&self, kind: VersionKind, name: &str) -> Answer<'_, Option<VersionName>> {
-        let name = name.to_owned();
-        Box::pin(async move { self.reading().version_name(kind, &name).await })
-    }
-
-    fn versions(&self, kind: VersionKind, name: &str, page: Page) -> Answer<'_, Listed<VersionRow>> {
-        let name = name.to_owned();
-        Box::pin(async move { self.reading().versions(kind, &name, page).await })
-    }
-
-    fn newest_versions(&self, kind: VersionKind, page: Page) -> Answer<'_, Listed<VersionRow>> {
-        Box::pin(self.reading().newest_versions(kind, page))
-    }
-
-    fn provider(&self, name: &str) -> Answer<'_, Option<ProviderRow>> {
-        let name = name.to_owned();
-        Box::pin(async move { self.reading().provider(&name).await })
-    }
-
-    fn provider_by_id(&self, id: Id<kinds::Provider>) -> Answer<'_, Option<ProviderRow>> {
-        Box::pin(self.reading().provider_by_id(id))
-    }
-
-    fn providers(&self, page: Page) -> Answer<'_, Listed<ProviderRow>> {
-        Box::pin(self.reading().providers(page))
-    }
-
-    fn provider_states(&self) -> Answer<'_, Vec<ProviderStateRow>> {
-        Box::pin(self.reading().provider_states())
-    }
-
-    fn quotas(&self) -> Answer<'_, Vec<QuotaRow>> {
-        Box::pin(self.reading().quotas())
-    }
-
-    fn usage(&self, since: Instant) -> Answer<'_, Vec<UsageRow>> {
-        Box::pin(self.reading().usage(since))
-    }
-
-    fn clock(&self) -> Answer<'_, ClockRow> {
-        Box::pin(self.reading().clock())
-    }
-
-    fn early_receipts(&self, provider: &str, id: &str) -> Answer<'_, Vec<EarlyReceiptRow>> {
-        let (provider, id) = (provider.to_owned(), id.to_owned());
-        Box::pin(async move { self.reading().early_receipts(&provider, &id).await })
-    }
-
-    fn audit(&self, page: Page) -> Answer<'_, Listed<AuditRow>> {
-        Box::pin(self.reading().audit(page))
-    }
-
-    fn audit_after(&self, after: Position, limit: u32) -> Answer<'_, Vec<Positioned<AuditRow>>> {
-        Box::pin(self.reading().audit_after(after, limit))
-    }
-
     fn drop_old(&self, what: Old, limit: u32) -> Answer<'_, Dropped> {
         match &self.writer {
             Some(writer) => Box::pin(writer.drop_old(what, limit)),
@@ -499,16 +301,5 @@ impl ScopeRows for SqliteScope {
         }
     }
 
-    fn dropped_with_journal(&self, after: Position, limit: u32) -> Answer<'_, Vec<Position>> {
-        Box::pin(self.reading().dropped_with_journal(after, limit))
-    }
-
-    fn pruned(&self) -> Answer<'_, PrunedAudit> {
-        Box::pin(self.reading().pruned())
-    }
-
-    fn subjects(&self, ids: &[SubjectId]) -> Answer<'_, Vec<(SubjectId, Vec<u8>)>> {
-        let ids = ids.to_vec();
-        Box::pin(async move { self.reading().subjects(&ids).await })
-    }
+    reads!();
 }

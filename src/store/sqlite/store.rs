@@ -1,20 +1,15 @@
 //! The whole store in one folder.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
-
-use tokio::sync::Mutex;
+use std::sync::Arc;
 
 use super::folder::Folder;
 use super::registry::SqliteRegistry;
 use super::scope::SqliteScope;
 use crate::model::{Instant, ScopeId};
+use crate::store::open::OpenScopes;
 use crate::store::seal::{MasterKey, Randomness, Scope, ScopeKeys};
 use crate::store::{Answer, Registry, ScopeRows, Store, StoreError};
-
-/// After how long an unused file is closed.
-const IDLE_MS: i64 = 5 * 60 * 1_000;
 
 /// How a store is opened.
 pub struct Options {
@@ -34,23 +29,7 @@ pub struct SqliteStore {
     registry: Arc<SqliteRegistry>,
     random: Arc<dyn Randomness>,
     was_clean: bool,
-    open: RwLock<Open>,
-    /// Held by who opens or closes files, so that none is open twice.
-    changing: Mutex<()>,
-}
-
-#[derive(Default)]
-struct Open {
-    scopes: HashMap<ScopeId, OpenScope>,
-    closing: bool,
-}
-
-#[derive(Clone)]
-struct OpenScope {
-    scope: Arc<Scope>,
-    rows: Arc<SqliteScope>,
-    /// In real time, as of the last tidying; none before the first.
-    last_used: Option<Instant>,
+    open: OpenScopes<SqliteScope>,
 }
 
 /// Opens the store and holds its folder.
@@ -69,8 +48,7 @@ pub async fn open(options: Options) -> Result<SqliteStore, StoreError> {
         registry: Arc::new(registry),
         random: options.random,
         was_clean,
-        open: RwLock::default(),
-        changing: Mutex::default(),
+        open: OpenScopes::default(),
     })
 }
 
@@ -108,91 +86,24 @@ impl SqliteStore {
         self.folder.path()
     }
 
-    fn found(&self, id: ScopeId) -> Result<Option<Arc<Scope>>, StoreError> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        if open.closing {
-            return Err(StoreError::Closing);
-        }
-        Ok(open.scopes.get(&id).map(|open| Arc::clone(&open.scope)))
+    async fn opened(&self, id: ScopeId) -> Result<Arc<Scope>, StoreError> {
+        self.open.get(id, self.made(id)).await
     }
 
-    async fn opened(&self, id: ScopeId) -> Result<Arc<Scope>, StoreError> {
-        if let Some(scope) = self.found(id)? {
-            return Ok(scope);
-        }
-        let _changing = self.changing.lock().await;
-        if let Some(scope) = self.found(id)? {
-            return Ok(scope);
-        }
+    async fn made(&self, id: ScopeId) -> Result<(Arc<Scope>, Arc<SqliteScope>), StoreError> {
         let row = self.registry.scope(id).await?.ok_or(StoreError::NoScope(id.0))?;
         let keys = ScopeKeys::open(self.registry.master(), &row, Arc::clone(&self.random))?;
         let rows = Arc::new(SqliteScope::open(&self.folder.scope(id.0), id).await?);
         let scope = Arc::new(Scope::new(row, Arc::clone(&rows) as Arc<dyn ScopeRows>, keys));
-        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        open.scopes.insert(id, OpenScope { scope: Arc::clone(&scope), rows, last_used: None });
-        Ok(scope)
-    }
-
-    /// Takes out the scopes that nobody holds and that were not used for a while.
-    fn take_idle(&self, now: Instant) -> Vec<(ScopeId, OpenScope)> {
-        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        for scope in open.scopes.values_mut() {
-            let used = scope.rows.take_used() || scope.last_used.is_none_or(|at| at > now);
-            if used || Arc::strong_count(&scope.scope) > 1 {
-                scope.last_used = Some(now);
-            }
-        }
-        let idle: Vec<ScopeId> = open
-            .scopes
-            .iter()
-            .filter(|(_, scope)| scope.last_used.is_some_and(|at| now.ms() - at.ms() >= IDLE_MS))
-            .map(|(id, _)| *id)
-            .collect();
-        idle.into_iter().filter_map(|id| open.scopes.remove(&id).map(|scope| (id, scope))).collect()
-    }
-
-    async fn close_scope(&self, id: ScopeId, open: &OpenScope) -> Result<(), StoreError> {
-        let wake_at = open.rows.wake_at().await;
-        open.rows.close().await;
-        self.registry.set_wake_at(id, wake_at?).await
+        Ok((scope, rows))
     }
 
     async fn tidied(&self, now: Instant) -> Result<(), StoreError> {
-        {
-            let _changing = self.changing.lock().await;
-            for (id, scope) in self.take_idle(now) {
-                self.close_scope(id, &scope).await?;
-            }
-        }
-        let open: Vec<Arc<SqliteScope>> = {
-            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-            open.scopes.values().map(|scope| Arc::clone(&scope.rows)).collect()
-        };
-        for rows in open {
-            match rows.tidy(now).await {
-                // Closed in the meantime, or to be tried again when there is room.
-                Ok(()) | Err(StoreError::Closing | StoreError::Full) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        self.open.tidy(now, self.registry.as_ref()).await
     }
 
     async fn closed(&self) -> Result<(), StoreError> {
-        let _changing = self.changing.lock().await;
-        let scopes: Vec<(ScopeId, OpenScope)> = {
-            let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-            open.closing = true;
-            open.scopes.drain().collect()
-        };
-        let mut clean = true;
-        for (id, scope) in &scopes {
-            clean &= !scope.rows.has_failed();
-            if let Err(error) = self.close_scope(*id, scope).await {
-                tracing::error!(%error, scope = %id, "a scope could not be closed cleanly");
-                clean = false;
-            }
-        }
+        let clean = self.open.close(self.registry.as_ref()).await;
         self.registry.close(clean).await
     }
 }

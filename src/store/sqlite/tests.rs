@@ -16,6 +16,7 @@ use crate::store::conformance::{
     Backend, at, begins, conflicts, conformance, id, kept, key, live, message, newest, retention_conformance,
     scope, step, stored, tenant, written,
 };
+use crate::store::open::Opened as _;
 use crate::store::rows::SubjectId;
 use crate::store::seal::Randomness;
 use crate::store::{Answer, Change, MessageStep, RegistryChange, ScopeRows as _, Store, StoreError};

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::batch::{Batch, Job};
 use super::checkpoint::Checkpoints;
-use super::desk::Desk;
+use super::desk::{Batch, Desk};
 use super::shared::Shared;
 use crate::model::Instant;
+use crate::store::group::Job;
 use crate::store::lookup::MERGE_ENTRIES;
 use crate::store::{Change, Committed, Dropped, MessageStep, Old, StoreError};
 

@@ -105,12 +105,6 @@ fn a_broken_configuration_is_told_whole_with_its_lines() {
     assert!(told.contains("cannot read `/nowhere/spine.yaml`"), "{told}");
 }
 
-#[test]
-fn a_database_of_several_nodes_is_refused_plainly() {
-    let told = refusal(&["serve", "--database-url", "postgres://user:hush@db/spine"]);
-    assert!(told.contains("embedded store alone") && !told.contains("hush"), "{told}");
-}
-
 #[tokio::test]
 async fn a_file_of_settings_is_heeded_and_flags_win_over_it() {
     let home = tempdir().unwrap();

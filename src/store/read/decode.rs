@@ -1,101 +1,134 @@
-//! Rows as they come from SQLite.
-
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row as _, Sqlite, Type};
+//! Rows as they come from a database.
 
 use crate::model::{Channel, Id, Instant, Outcome, Priority, Status, kinds};
 use crate::store::rows::{
     AddressHash, AttemptRow, AuditRow, ConsentRow, ContactRow, DeliveryRow, DeliveryState, EarlyReceiptRow,
     EndedState, EndpointRow, EventRow, IdempotencyKey, JournalRow, Kept, KeptAnswer, LiveState, MessageRow,
-    MessageState, Names, NewAudit, OutcomeRow, ProviderRow, ProviderStateRow, QuotaRow, StoredAttempt,
-    StoredEvent, StoredJournal, StoredMessage, SubjectId, UsageRow, UsageWindow, VersionName, VersionRow,
+    MessageState, Names, NewAudit, OutcomeRow, ProviderRow, ProviderStateRow, QuotaRow, SignalRow,
+    StoredAttempt, StoredEvent, StoredJournal, StoredMessage, StoredSignal, SubjectId, UsageRow, UsageWindow,
+    VersionName, VersionRow,
 };
-use crate::store::{NodeId, Position, Positioned, Pruned, StoreError};
+use crate::store::{NodeId, Positioned, Pruned, StoreError};
 
-/// A column; one that is not as the schema says is damage.
-pub(in crate::store::sqlite) fn get<'r, T>(row: &'r SqliteRow, column: usize) -> Result<T, StoreError>
-where
-    T: Decode<'r, Sqlite> + Type<Sqlite>,
-{
-    row.try_get(column).map_err(|error| StoreError::Io { what: "reading a row", detail: error.to_string() })
+/// One row of an answer, whichever database gave it.
+pub(in crate::store) trait Columns {
+    /// A number.
+    fn maybe_int(&self, column: usize) -> Result<Option<i64>, StoreError>;
+    /// A text.
+    fn maybe_text(&self, column: usize) -> Result<Option<String>, StoreError>;
+    /// Bytes.
+    fn maybe_bytes(&self, column: usize) -> Result<Option<Vec<u8>>, StoreError>;
+    /// An id or a hash of 16 bytes.
+    fn maybe_key(&self, column: usize) -> Result<Option<[u8; 16]>, StoreError>;
+    /// Yes or no.
+    fn flag(&self, column: usize) -> Result<bool, StoreError>;
 }
 
-fn damaged(what: &'static str) -> StoreError {
+/// A row as the functions below take it.
+pub(in crate::store) type Row<'a> = &'a dyn Columns;
+
+/// A row that is not as this program writes it.
+pub(in crate::store) fn damaged(what: &'static str) -> StoreError {
     StoreError::Io { what: "reading a row", detail: format!("{what} is not as this program writes it") }
 }
 
-/// Bytes of a fixed length.
-pub(in crate::store::sqlite) fn bytes<const N: usize>(
-    row: &SqliteRow,
-    column: usize,
-) -> Result<[u8; N], StoreError> {
-    get::<&[u8]>(row, column)?.try_into().map_err(|_| damaged("a key or hash"))
+/// What a column is read as.
+pub(in crate::store) trait Value: Sized {
+    /// Reads it.
+    fn read(row: Row<'_>, column: usize) -> Result<Self, StoreError>;
+}
+
+macro_rules! values {
+    ($($of:ty: $read:ident, $what:literal;)+) => {
+        $(impl Value for Option<$of> {
+            fn read(row: Row<'_>, column: usize) -> Result<Self, StoreError> {
+                row.$read(column)
+            }
+        }
+        impl Value for $of {
+            fn read(row: Row<'_>, column: usize) -> Result<Self, StoreError> {
+                row.$read(column)?.ok_or_else(|| damaged($what))
+            }
+        })+
+    };
+}
+
+values! {
+    i64: maybe_int, "a number";
+    String: maybe_text, "a text";
+    Vec<u8>: maybe_bytes, "a row";
+    [u8; 16]: maybe_key, "an id";
+}
+
+impl Value for bool {
+    fn read(row: Row<'_>, column: usize) -> Result<Self, StoreError> {
+        row.flag(column)
+    }
+}
+
+impl Value for [u8; 32] {
+    fn read(row: Row<'_>, column: usize) -> Result<Self, StoreError> {
+        get::<Vec<u8>>(row, column)?.try_into().map_err(|_| damaged("a hash"))
+    }
+}
+
+/// A column; one that is not as the schema says is damage.
+pub(in crate::store) fn get<T: Value>(row: Row<'_>, column: usize) -> Result<T, StoreError> {
+    T::read(row, column)
 }
 
 /// An id.
-pub(in crate::store::sqlite) fn id<K>(row: &SqliteRow, column: usize) -> Result<Id<K>, StoreError> {
-    bytes(row, column).map(Id::from_bytes)
+pub(in crate::store) fn id<K>(row: Row<'_>, column: usize) -> Result<Id<K>, StoreError> {
+    get(row, column).map(Id::from_bytes)
 }
 
-fn maybe_id<K>(row: &SqliteRow, column: usize) -> Result<Option<Id<K>>, StoreError> {
-    let bytes: Option<&[u8]> = get(row, column)?;
-    bytes.map(|bytes| bytes.try_into().map(Id::from_bytes).map_err(|_| damaged("an id"))).transpose()
+fn maybe_id<K>(row: Row<'_>, column: usize) -> Result<Option<Id<K>>, StoreError> {
+    Ok(get::<Option<[u8; 16]>>(row, column)?.map(Id::from_bytes))
 }
 
 /// An instant.
-pub(in crate::store::sqlite) fn instant(row: &SqliteRow, column: usize) -> Result<Instant, StoreError> {
+pub(in crate::store) fn instant(row: Row<'_>, column: usize) -> Result<Instant, StoreError> {
     get(row, column).map(Instant::from_ms)
 }
 
 /// An instant that may be missing.
-pub(in crate::store::sqlite) fn maybe_instant(
-    row: &SqliteRow,
-    column: usize,
-) -> Result<Option<Instant>, StoreError> {
+pub(in crate::store) fn maybe_instant(row: Row<'_>, column: usize) -> Result<Option<Instant>, StoreError> {
     Ok(get::<Option<i64>>(row, column)?.map(Instant::from_ms))
 }
 
-fn word<T: Copy>(all: &[T], row: &SqliteRow, column: usize) -> Result<T, StoreError> {
+fn word<T: Copy>(all: &[T], row: Row<'_>, column: usize) -> Result<T, StoreError> {
     let index = usize::try_from(get::<i64>(row, column)?).map_err(|_| damaged("a word"))?;
     all.get(index).copied().ok_or_else(|| damaged("a word"))
 }
 
-fn number<T: TryFrom<i64>>(row: &SqliteRow, column: usize) -> Result<T, StoreError> {
+/// A number of a narrower kind.
+pub(in crate::store) fn number<T: TryFrom<i64>>(row: Row<'_>, column: usize) -> Result<T, StoreError> {
     T::try_from(get::<i64>(row, column)?).map_err(|_| damaged("a number"))
 }
 
-fn names(row: &SqliteRow, column: usize) -> Result<Option<Names>, StoreError> {
+fn names(row: Row<'_>, column: usize) -> Result<Option<Names>, StoreError> {
     let name: Option<String> = get(row, column)?;
     let version: Option<i64> = get(row, column + 1)?;
     Ok(name.map(|name| Names { name, version: version.unwrap_or_default() as u32 }))
 }
 
-/// `n`.
-pub(super) fn position(row: &SqliteRow) -> Result<Position, StoreError> {
-    get(row, 0)
-}
-
 /// An instant alone.
-pub(super) fn lone_instant(row: &SqliteRow) -> Result<Option<Instant>, StoreError> {
+pub(in crate::store) fn lone_instant(row: Row<'_>) -> Result<Option<Instant>, StoreError> {
     maybe_instant(row, 0)
 }
 
 /// Bytes alone.
-pub(super) fn lone_bytes(row: &SqliteRow) -> Result<Vec<u8>, StoreError> {
+pub(in crate::store) fn lone_bytes(row: Row<'_>) -> Result<Vec<u8>, StoreError> {
     get(row, 0)
 }
 
-/// The largest id of a table, or none.
-pub(super) fn largest(row: &SqliteRow) -> Result<u128, StoreError> {
-    let bytes: Option<&[u8]> = get(row, 0)?;
-    match bytes {
-        None => Ok(0),
-        Some(bytes) => Ok(u128::from_be_bytes(bytes.try_into().map_err(|_| damaged("an id"))?)),
-    }
+/// The largest id of a table.
+pub(in crate::store) fn largest(row: Row<'_>) -> Result<u128, StoreError> {
+    get(row, 0).map(u128::from_be_bytes)
 }
 
 /// The columns of `key, request, status, form, answer, at`.
-pub(in crate::store::sqlite) fn kept_row(row: &SqliteRow) -> Result<Kept, StoreError> {
+pub(in crate::store) fn kept_row(row: Row<'_>) -> Result<Kept, StoreError> {
     let answer: Option<Vec<u8>> = get(row, 4)?;
     let answer = match (get::<i64>(row, 3)?, answer) {
         (0, None) => KeptAnswer::Empty,
@@ -108,8 +141,8 @@ pub(in crate::store::sqlite) fn kept_row(row: &SqliteRow) -> Result<Kept, StoreE
         _ => return Err(damaged("a kept answer")),
     };
     Ok(Kept {
-        key: IdempotencyKey(bytes(row, 0)?),
-        request: bytes(row, 1)?,
+        key: IdempotencyKey(get(row, 0)?),
+        request: get(row, 1)?,
         status: number(row, 2)?,
         answer,
         at: instant(row, 5)?,
@@ -117,11 +150,13 @@ pub(in crate::store::sqlite) fn kept_row(row: &SqliteRow) -> Result<Kept, StoreE
 }
 
 /// The columns of [`super::messages::COLUMNS`].
-pub(super) fn message(row: &SqliteRow) -> Result<StoredMessage, StoreError> {
+pub(in crate::store) fn message(row: Row<'_>) -> Result<StoredMessage, StoreError> {
     let bits: i64 = get(row, 10)?;
     let live: bool = get(row, 13)?;
-    let status = word(Status::ALL, row, 14)?;
-    let state = get(row, 17)?;
+    // One with neither state is damage, which `spine doctor` tells of: it reads as ended long ago.
+    let status = get::<Option<i64>>(row, 14)?.map_or(Ok(Status::Queued), |_| word(Status::ALL, row, 14))?;
+    let state = get::<Option<Vec<u8>>>(row, 17)?.unwrap_or_default();
+    let version = get::<Option<i64>>(row, 12)?.map_or(Ok(0), |_| number(row, 12))?;
     Ok(StoredMessage {
         n: get(row, 0)?,
         row: MessageRow {
@@ -136,22 +171,26 @@ pub(super) fn message(row: &SqliteRow) -> Result<StoredMessage, StoreError> {
             doc: get(row, 11)?,
             first_body: Vec::new(),
         },
-        owner: NodeId::ONLY,
-        version: number(row, 12)?,
+        owner: NodeId(get::<Option<i64>>(row, 18)?.unwrap_or_default()),
+        version,
         state: if live {
             MessageState::Live(LiveState { status, due_at: maybe_instant(row, 15)?, state })
         } else {
-            MessageState::Ended(EndedState { status, at: instant(row, 16)?, state })
+            MessageState::Ended(EndedState {
+                status,
+                at: maybe_instant(row, 16)?.unwrap_or(Instant::from_ms(0)),
+                state,
+            })
         },
     })
 }
 
-pub(super) fn positioned_message(row: &SqliteRow) -> Result<Positioned<StoredMessage>, StoreError> {
+pub(in crate::store) fn positioned_message(row: Row<'_>) -> Result<Positioned<StoredMessage>, StoreError> {
     message(row).map(|message| Positioned { n: message.n, row: message })
 }
 
 /// `n, message, message id, seq, count, at, body, hash`.
-pub(super) fn journal(row: &SqliteRow) -> Result<StoredJournal, StoreError> {
+pub(in crate::store) fn journal(row: Row<'_>) -> Result<StoredJournal, StoreError> {
     Ok(StoredJournal {
         n: get(row, 0)?,
         message: get(row, 1)?,
@@ -161,13 +200,13 @@ pub(super) fn journal(row: &SqliteRow) -> Result<StoredJournal, StoreError> {
             count: number(row, 4)?,
             at: instant(row, 5)?,
             body: get(row, 6)?,
-            hash: bytes(row, 7)?,
+            hash: get(row, 7)?,
         },
     })
 }
 
 /// The columns of [`super::messages::ATTEMPT`].
-pub(super) fn attempt(row: &SqliteRow) -> Result<StoredAttempt, StoreError> {
+pub(in crate::store) fn attempt(row: Row<'_>) -> Result<StoredAttempt, StoreError> {
     let attempt_id: Id<kinds::Attempt> = id(row, 3)?;
     let outcome = match get::<Option<i64>>(row, 9)? {
         None => None,
@@ -180,10 +219,7 @@ pub(super) fn attempt(row: &SqliteRow) -> Result<StoredAttempt, StoreError> {
             detail: get(row, 13)?,
         }),
     };
-    let address: Option<&[u8]> = get(row, 7)?;
-    let address = address
-        .map(|bytes| bytes.try_into().map(AddressHash).map_err(|_| damaged("an address")))
-        .transpose()?;
+    let address = get::<Option<[u8; 16]>>(row, 7)?.map(AddressHash);
     Ok(StoredAttempt {
         n: get(row, 0)?,
         message: get(row, 1)?,
@@ -201,7 +237,7 @@ pub(super) fn attempt(row: &SqliteRow) -> Result<StoredAttempt, StoreError> {
 }
 
 /// `n, id, kind, at, message, message id, sequence, data`.
-pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent, StoreError> {
+pub(in crate::store) fn event(row: Row<'_>) -> Result<StoredEvent, StoreError> {
     Ok(StoredEvent {
         n: get(row, 0)?,
         message: get(row, 4)?,
@@ -216,12 +252,12 @@ pub(super) fn event(row: &SqliteRow) -> Result<StoredEvent, StoreError> {
     })
 }
 
-pub(super) fn positioned_event(row: &SqliteRow) -> Result<Positioned<StoredEvent>, StoreError> {
+pub(in crate::store) fn positioned_event(row: Row<'_>) -> Result<Positioned<StoredEvent>, StoreError> {
     event(row).map(|event| Positioned { n: event.n, row: event })
 }
 
 /// `n, id, event, event_id, event_at, endpoint, version, state, next_try_at, tries`.
-pub(super) fn delivery(row: &SqliteRow) -> Result<Positioned<DeliveryRow>, StoreError> {
+pub(in crate::store) fn delivery(row: Row<'_>) -> Result<Positioned<DeliveryRow>, StoreError> {
     let states = [DeliveryState::Pending, DeliveryState::Delivered, DeliveryState::Dead];
     let delivery = DeliveryRow {
         id: id(row, 1)?,
@@ -238,7 +274,7 @@ pub(super) fn delivery(row: &SqliteRow) -> Result<Positioned<DeliveryRow>, Store
 }
 
 /// `n, id, version, created_at, enabled, position, doc, secrets`.
-pub(super) fn endpoint(row: &SqliteRow) -> Result<Positioned<EndpointRow>, StoreError> {
+pub(in crate::store) fn endpoint(row: Row<'_>) -> Result<Positioned<EndpointRow>, StoreError> {
     let endpoint = EndpointRow {
         id: id(row, 1)?,
         version: number(row, 2)?,
@@ -252,7 +288,7 @@ pub(super) fn endpoint(row: &SqliteRow) -> Result<Positioned<EndpointRow>, Store
 }
 
 /// `n, id, external_id, version, created_at, updated_at, doc, sealed`.
-pub(super) fn contact(row: &SqliteRow) -> Result<Positioned<ContactRow>, StoreError> {
+pub(in crate::store) fn contact(row: Row<'_>) -> Result<Positioned<ContactRow>, StoreError> {
     let contact = ContactRow {
         id: id(row, 1)?,
         external_id: get(row, 2)?,
@@ -266,21 +302,21 @@ pub(super) fn contact(row: &SqliteRow) -> Result<Positioned<ContactRow>, StoreEr
 }
 
 /// `channel, address, opted_out, at`.
-pub(super) fn consent(row: &SqliteRow) -> Result<ConsentRow, StoreError> {
+pub(in crate::store) fn consent(row: Row<'_>) -> Result<ConsentRow, StoreError> {
     Ok(ConsentRow {
         channel: word(Channel::ALL, row, 0)?,
-        address: AddressHash(bytes(row, 1)?),
+        address: AddressHash(get(row, 1)?),
         opted_out: get(row, 2)?,
         at: instant(row, 3)?,
     })
 }
 
 /// `n, name, version, id, created_at, doc`.
-pub(super) fn version(row: &SqliteRow) -> Result<Positioned<VersionRow>, StoreError> {
+pub(in crate::store) fn version(row: Row<'_>) -> Result<Positioned<VersionRow>, StoreError> {
     let version = VersionRow {
         name: get(row, 1)?,
         version: number(row, 2)?,
-        id: u128::from_be_bytes(bytes(row, 3)?),
+        id: u128::from_be_bytes(get(row, 3)?),
         created_at: instant(row, 4)?,
         doc: get(row, 5)?,
     };
@@ -288,12 +324,12 @@ pub(super) fn version(row: &SqliteRow) -> Result<Positioned<VersionRow>, StoreEr
 }
 
 /// `n, name, newest, deleted`.
-pub(super) fn version_name(row: &SqliteRow) -> Result<VersionName, StoreError> {
+pub(in crate::store) fn version_name(row: Row<'_>) -> Result<VersionName, StoreError> {
     Ok(VersionName { n: get(row, 0)?, name: get(row, 1)?, newest: number(row, 2)?, deleted: number(row, 3)? })
 }
 
 /// `n, id, name, version, created_at, doc, credentials`.
-pub(super) fn provider(row: &SqliteRow) -> Result<Positioned<ProviderRow>, StoreError> {
+pub(in crate::store) fn provider(row: Row<'_>) -> Result<Positioned<ProviderRow>, StoreError> {
     let provider = ProviderRow {
         id: id(row, 1)?,
         name: get(row, 2)?,
@@ -305,27 +341,27 @@ pub(super) fn provider(row: &SqliteRow) -> Result<Positioned<ProviderRow>, Store
     Ok(Positioned { n: get(row, 0)?, row: provider })
 }
 
-pub(super) fn provider_state(row: &SqliteRow) -> Result<ProviderStateRow, StoreError> {
-    Ok(ProviderStateRow { provider: get(row, 0)?, doc: get(row, 1)?, version: 0 })
+pub(in crate::store) fn provider_state(row: Row<'_>) -> Result<ProviderStateRow, StoreError> {
+    Ok(ProviderStateRow { provider: get(row, 0)?, doc: get(row, 1)?, version: number(row, 2)? })
 }
 
-pub(super) fn quota(row: &SqliteRow) -> Result<QuotaRow, StoreError> {
+pub(in crate::store) fn quota(row: Row<'_>) -> Result<QuotaRow, StoreError> {
     let limit = |column| Ok(get::<Option<i64>>(row, column)?.map(|limit| limit as u64));
     Ok(QuotaRow { name: get(row, 0)?, day: limit(1)?, month: limit(2)? })
 }
 
-pub(super) fn usage(row: &SqliteRow) -> Result<UsageRow, StoreError> {
+pub(in crate::store) fn usage(row: Row<'_>) -> Result<UsageRow, StoreError> {
     Ok(UsageRow {
         name: get(row, 0)?,
         window: word(&[UsageWindow::Day, UsageWindow::Month], row, 1)?,
         start: instant(row, 2)?,
         used: number(row, 3)?,
         told_percent: number(row, 4)?,
-        held: 0,
+        held: number(row, 5)?,
     })
 }
 
-pub(super) fn early_receipt(row: &SqliteRow) -> Result<EarlyReceiptRow, StoreError> {
+pub(in crate::store) fn early_receipt(row: Row<'_>) -> Result<EarlyReceiptRow, StoreError> {
     Ok(EarlyReceiptRow {
         provider: get(row, 0)?,
         provider_message_id: get(row, 1)?,
@@ -335,9 +371,8 @@ pub(super) fn early_receipt(row: &SqliteRow) -> Result<EarlyReceiptRow, StoreErr
 }
 
 /// `n, id, at, who, what, object, request, canonical, hash, prev_hash`.
-pub(in crate::store::sqlite) fn audit_row(row: &SqliteRow) -> Result<Positioned<AuditRow>, StoreError> {
-    let prev: Option<&[u8]> = get(row, 9)?;
-    let prev_hash = match prev {
+pub(in crate::store) fn audit_row(row: Row<'_>) -> Result<Positioned<AuditRow>, StoreError> {
+    let prev_hash = match get::<Option<Vec<u8>>>(row, 9)? {
         None => [0; 32],
         Some(hash) => hash.try_into().map_err(|_| damaged("a hash"))?,
     };
@@ -350,17 +385,22 @@ pub(in crate::store::sqlite) fn audit_row(row: &SqliteRow) -> Result<Positioned<
         request_id: get(row, 6)?,
         canonical: get(row, 7)?,
     };
-    Ok(Positioned { n: get(row, 0)?, row: AuditRow { entry, prev_hash, hash: bytes(row, 8)? } })
+    Ok(Positioned { n: get(row, 0)?, row: AuditRow { entry, prev_hash, hash: get(row, 8)? } })
 }
 
 /// `id, sealed_key`.
-pub(super) fn subject(row: &SqliteRow) -> Result<(SubjectId, Vec<u8>), StoreError> {
-    Ok((SubjectId(bytes(row, 0)?), get(row, 1)?))
+pub(in crate::store) fn subject(row: Row<'_>) -> Result<(SubjectId, Vec<u8>), StoreError> {
+    Ok((SubjectId(get(row, 0)?), get(row, 1)?))
+}
+
+/// `n, message id, message, at, doc`.
+pub(in crate::store) fn signal(row: Row<'_>) -> Result<StoredSignal, StoreError> {
+    let signal = SignalRow { message: get(row, 2)?, at: instant(row, 3)?, doc: get(row, 4)? };
+    Ok(StoredSignal { n: get(row, 0)?, message_id: id(row, 1)?, row: signal })
 }
 
 /// Where a chain begins, and which.
-pub(super) fn pruned(row: &SqliteRow) -> Result<(i64, Pruned), StoreError> {
-    let pruned =
-        Pruned { before: instant(row, 1)?, entries: get::<i64>(row, 2)? as u64, hash: bytes(row, 3)? };
+pub(in crate::store) fn pruned(row: Row<'_>) -> Result<(i64, Pruned), StoreError> {
+    let pruned = Pruned { before: instant(row, 1)?, entries: get::<i64>(row, 2)? as u64, hash: get(row, 3)? };
     Ok((get(row, 0)?, pruned))
 }

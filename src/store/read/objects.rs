@@ -1,6 +1,6 @@
 //! What a tenant set up, and the scope's books.
 
-use super::{Question, Reader, rows};
+use super::{Question, Source, decode as rows};
 use crate::model::{Channel, Id, Instant, kinds};
 use crate::store::rows::{
     AddressHash, AuditRow, ClockRow, ConsentRow, ContactRow, EarlyReceiptRow, ProviderRow, ProviderStateRow,
@@ -8,7 +8,7 @@ use crate::store::rows::{
 };
 use crate::store::{Listed, Page, Position, Positioned, PrunedAudit, StoreError};
 
-use super::super::rare::version_kind_number;
+use crate::store::forms::version_kind_number;
 use rows::get;
 
 /// How many keys are asked for in one question.
@@ -24,13 +24,16 @@ const AUDIT: &str = "SELECT a.n, a.id, a.at, a.who, a.what, a.object, a.request,
 const WHOLE_AUDIT: &str = "SELECT a.n, a.id, a.at, a.who, a.what, a.object, a.request, a.canonical, a.hash, \
      p.hash FROM audit a LEFT JOIN audit p ON p.n = a.n - 1";
 
-impl Reader {
-    pub(crate) async fn contact(&self, id: Id<kinds::Contact>) -> Result<Option<ContactRow>, StoreError> {
-        let question = Question::new(CONTACT).and("id = ?", id.to_bytes().to_vec());
+impl dyn Source + '_ {
+    pub(in crate::store) async fn contact(
+        &self,
+        id: Id<kinds::Contact>,
+    ) -> Result<Option<ContactRow>, StoreError> {
+        let question = Question::new(CONTACT).and("id = ?", id.to_bytes());
         Ok(self.one(question, rows::contact).await?.map(|contact| contact.row))
     }
 
-    pub(crate) async fn contacts(
+    pub(in crate::store) async fn contacts(
         &self,
         external_id: Option<&str>,
         page: Page,
@@ -39,17 +42,14 @@ impl Reader {
         self.page(question, "n", page, rows::contact).await
     }
 
-    pub(crate) async fn consents(
+    pub(in crate::store) async fn consents(
         &self,
         addresses: &[(Channel, AddressHash)],
     ) -> Result<Vec<ConsentRow>, StoreError> {
         let mut found: Vec<ConsentRow> = Vec::new();
         for &channel in Channel::ALL {
-            let asked: Vec<&[u8]> = addresses
-                .iter()
-                .filter(|(of, _)| *of == channel)
-                .map(|(_, address)| address.0.as_slice())
-                .collect();
+            let asked: Vec<[u8; 16]> =
+                addresses.iter().filter(|(of, _)| *of == channel).map(|(_, address)| address.0).collect();
             for chunk in asked.chunks(ASKED_CHUNK) {
                 let question = Question::new("SELECT channel, address, opted_out, at FROM consent")
                     .and("channel = ?", channel.index() as i64)
@@ -60,7 +60,7 @@ impl Reader {
         Ok(found)
     }
 
-    pub(crate) async fn version(
+    pub(in crate::store) async fn version(
         &self,
         kind: VersionKind,
         name: &str,
@@ -73,14 +73,14 @@ impl Reader {
                  AND h.newest = v.version AND h.deleted < h.newest"
             ),
         };
-        let question = Question::new(&select)
+        let question = Question::new(select)
             .and("v.kind = ?", version_kind_number(kind))
             .and("v.name = ?", name)
             .and_maybe("v.version = ?", version.map(i64::from));
         Ok(self.one(question, rows::version).await?.map(|version| version.row))
     }
 
-    pub(crate) async fn version_name(
+    pub(in crate::store) async fn version_name(
         &self,
         kind: VersionKind,
         name: &str,
@@ -91,7 +91,7 @@ impl Reader {
         self.one(question, rows::version_name).await
     }
 
-    pub(crate) async fn versions(
+    pub(in crate::store) async fn versions(
         &self,
         kind: VersionKind,
         name: &str,
@@ -101,11 +101,11 @@ impl Reader {
             "{VERSION} JOIN version_name h ON h.kind = v.kind AND h.name = v.name AND v.version > h.deleted"
         );
         let question =
-            Question::new(&select).and("v.kind = ?", version_kind_number(kind)).and("v.name = ?", name);
+            Question::new(select).and("v.kind = ?", version_kind_number(kind)).and("v.name = ?", name);
         self.page(question, "v.n", page, rows::version).await
     }
 
-    pub(crate) async fn newest_versions(
+    pub(in crate::store) async fn newest_versions(
         &self,
         kind: VersionKind,
         page: Page,
@@ -118,37 +118,37 @@ impl Reader {
         self.page(question, "h.n", page, rows::version).await
     }
 
-    pub(crate) async fn provider(&self, name: &str) -> Result<Option<ProviderRow>, StoreError> {
+    pub(in crate::store) async fn provider(&self, name: &str) -> Result<Option<ProviderRow>, StoreError> {
         let question = Question::new(PROVIDER).and("name = ?", name);
         Ok(self.one(question, rows::provider).await?.map(|provider| provider.row))
     }
 
-    pub(crate) async fn provider_by_id(
+    pub(in crate::store) async fn provider_by_id(
         &self,
         id: Id<kinds::Provider>,
     ) -> Result<Option<ProviderRow>, StoreError> {
-        let question = Question::new(PROVIDER).and("id = ?", id.to_bytes().to_vec());
+        let question = Question::new(PROVIDER).and("id = ?", id.to_bytes());
         Ok(self.one(question, rows::provider).await?.map(|provider| provider.row))
     }
 
-    pub(crate) async fn providers(&self, page: Page) -> Result<Listed<ProviderRow>, StoreError> {
+    pub(in crate::store) async fn providers(&self, page: Page) -> Result<Listed<ProviderRow>, StoreError> {
         self.page(Question::new(PROVIDER), "n", page, rows::provider).await
     }
 
-    pub(crate) async fn provider_states(&self) -> Result<Vec<ProviderStateRow>, StoreError> {
-        self.all(Question::new("SELECT provider, doc FROM provider_state"), rows::provider_state).await
+    pub(in crate::store) async fn provider_states(&self) -> Result<Vec<ProviderStateRow>, StoreError> {
+        self.all(Question::new(self.health_select()), rows::provider_state).await
     }
 
-    pub(crate) async fn quotas(&self) -> Result<Vec<QuotaRow>, StoreError> {
+    pub(in crate::store) async fn quotas(&self) -> Result<Vec<QuotaRow>, StoreError> {
         self.all(Question::new("SELECT name, day, month FROM quota"), rows::quota).await
     }
 
-    pub(crate) async fn usage(&self, since: Instant) -> Result<Vec<UsageRow>, StoreError> {
-        let question = Question::new("SELECT name, win, start, max(used, 0), told FROM usage");
-        self.all(question.and("start >= ?", since.ms()), rows::usage).await
+    pub(in crate::store) async fn usage(&self, since: Instant) -> Result<Vec<UsageRow>, StoreError> {
+        let question = Question::new(self.usage_select()).and("start >= ?", since.ms());
+        self.all(question, rows::usage).await
     }
 
-    pub(crate) async fn clock(&self) -> Result<ClockRow, StoreError> {
+    pub(in crate::store) async fn clock(&self) -> Result<ClockRow, StoreError> {
         let question = Question::new("SELECT advanced_by_ms, target_ms FROM clock");
         let clock = self
             .one(question, |row| Ok(ClockRow { advanced_by_ms: get(row, 0)?, target_ms: get(row, 1)? }))
@@ -156,7 +156,7 @@ impl Reader {
         Ok(clock.unwrap_or_default())
     }
 
-    pub(crate) async fn early_receipts(
+    pub(in crate::store) async fn early_receipts(
         &self,
         provider: &str,
         id: &str,
@@ -168,11 +168,11 @@ impl Reader {
         self.all(question, rows::early_receipt).await
     }
 
-    pub(crate) async fn audit(&self, page: Page) -> Result<Listed<AuditRow>, StoreError> {
+    pub(in crate::store) async fn audit(&self, page: Page) -> Result<Listed<AuditRow>, StoreError> {
         self.page(self.audit_question(), "a.n", page, rows::audit_row).await
     }
 
-    pub(crate) async fn audit_after(
+    pub(in crate::store) async fn audit_after(
         &self,
         after: Position,
         limit: u32,
@@ -183,12 +183,12 @@ impl Reader {
     }
 
     fn audit_question(&self) -> Question {
-        Question::new(if self.has_pruned { AUDIT } else { WHOLE_AUDIT })
+        Question::new(if self.has_pruned() { AUDIT } else { WHOLE_AUDIT })
     }
 
-    pub(crate) async fn pruned(&self) -> Result<PrunedAudit, StoreError> {
+    pub(in crate::store) async fn pruned(&self) -> Result<PrunedAudit, StoreError> {
         let mut pruned = PrunedAudit::default();
-        if self.has_pruned {
+        if self.has_pruned() {
             let question = Question::new("SELECT chain, before, entries, hash FROM pruned");
             for (chain, row) in self.all(question, rows::pruned).await? {
                 *(if chain == 0 { &mut pruned.audit } else { &mut pruned.journals }) = Some(row);
@@ -197,11 +197,14 @@ impl Reader {
         Ok(pruned)
     }
 
-    pub(crate) async fn subjects(&self, ids: &[SubjectId]) -> Result<Vec<(SubjectId, Vec<u8>)>, StoreError> {
+    pub(in crate::store) async fn subjects(
+        &self,
+        ids: &[SubjectId],
+    ) -> Result<Vec<(SubjectId, Vec<u8>)>, StoreError> {
         let mut found = Vec::new();
         for chunk in ids.chunks(ASKED_CHUNK) {
             let question = Question::new("SELECT id, sealed_key FROM subject")
-                .and_among("id IN ({})", chunk.iter().map(|id| id.0.as_slice()));
+                .and_among("id IN ({})", chunk.iter().map(|id| id.0));
             found.extend(self.all(question, rows::subject).await?);
         }
         Ok(found)

@@ -1,18 +1,56 @@
-//! What a tenant sets up: written seldom, a statement a row.
+//! What a tenant sets up: written seldom, a statement a row, the same in every database.
 
-use sha2::{Digest as _, Sha256};
-use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{Sqlite, query};
+use futures_util::future::BoxFuture;
 
-use super::encode::{Heads, delivery_state_number};
-use super::error::{Fault, fault};
-use crate::store::rows::{
-    ContactRow, DeliveryState, EndpointRow, NewAudit, ProviderRow, VersionKind, VersionRow,
+use super::forms::{chained, delivery_state_number, version_kind_number};
+use super::group::Heads;
+use super::read::Value;
+use super::rows::{ContactRow, DeliveryState, EndpointRow, NewAudit, ProviderRow, VersionRow};
+use super::{
+    Change, ConsentChange, ContactChange, EndpointChange, Position, ProviderChange, Put, StoreError,
+    VersionChange,
 };
-use crate::store::{
-    Change, ConsentChange, ContactChange, EndpointChange, Position, ProviderChange, Put, VersionChange,
-};
+
+/// An open transaction in which rows are written one by one.
+pub(super) trait Puts: Send {
+    /// What can go wrong.
+    type Fault: Send + From<Conflict> + From<StoreError>;
+
+    /// Runs a statement; how many rows it touched. A broken constraint is a conflict about `what`.
+    fn put<'a>(
+        &'a mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+        what: &'static str,
+    ) -> BoxFuture<'a, Result<u64, Self::Fault>>;
+
+    /// Takes the key of a subject (`$1`) away for good.
+    fn erase(&self) -> &'static str;
+
+    /// Sets the clock: `$1` how far it is ahead, `$2` how far it shall be.
+    fn set_clock(&self) -> &'static str;
+}
+
+/// A row that was not as expected.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Conflict(pub(super) &'static str);
+
+/// A statement with its values.
+struct Bound {
+    sql: &'static str,
+    values: Vec<Value>,
+}
+
+const fn query(sql: &'static str) -> Bound {
+    Bound { sql, values: Vec::new() }
+}
+
+impl Bound {
+    fn bind(mut self, value: impl Into<Value>) -> Bound {
+        self.values.push(value.into());
+        self
+    }
+}
 
 /// Whether [`write`] has anything to do for a change.
 pub(super) fn is_rare(change: &Change) -> bool {
@@ -29,7 +67,7 @@ pub(super) fn is_rare(change: &Change) -> bool {
 }
 
 /// Writes the rarely written rows of one change.
-pub(super) async fn write(conn: &mut SqliteConnection, change: &Change, heads: Heads) -> Result<(), Fault> {
+pub(super) async fn write<P: Puts>(conn: &mut P, change: &Change, heads: Heads) -> Result<(), P::Fault> {
     let mut n = heads.rare;
     let mut next = || {
         n += 1;
@@ -72,33 +110,29 @@ pub(super) async fn write(conn: &mut SqliteConnection, change: &Change, heads: H
         any(conn, query(sql).bind(provider).bind(id)).await?;
     }
     for subject in &change.erased {
-        // In place and of the same length, so that the old bytes are overwritten where they stand.
-        let sql = "UPDATE subject SET id = randomblob(16), sealed_key = zeroblob(length(sealed_key)) \
-                   WHERE id = $1";
-        any(conn, query(sql).bind(subject.0.as_slice())).await?;
+        let sql = conn.erase();
+        any(conn, query(sql).bind(subject.0)).await?;
     }
     if let Some(clock) = change.clock {
-        let sql = "INSERT INTO clock(one, advanced_by_ms, target_ms) VALUES (1, $1, $2) \
-                   ON CONFLICT (one) DO UPDATE \
-                   SET advanced_by_ms = excluded.advanced_by_ms, target_ms = excluded.target_ms";
+        let sql = conn.set_clock();
         one(conn, query(sql).bind(clock.advanced_by_ms).bind(clock.target_ms), "the clock").await?;
     }
     Ok(())
 }
 
 /// Adds an entry to the audit, and gives the hash of the entry.
-pub(super) async fn audit(
-    conn: &mut SqliteConnection,
+pub(super) async fn audit<P: Puts>(
+    conn: &mut P,
     entry: &NewAudit,
     n: Position,
     prev_hash: [u8; 32],
-) -> Result<[u8; 32], Fault> {
+) -> Result<[u8; 32], P::Fault> {
     let hash = chained(prev_hash, &entry.canonical);
     let sql = "INSERT INTO audit(n, id, at, who, what, object, request, canonical, hash) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let row = query(sql)
         .bind(n)
-        .bind(entry.id.to_bytes().to_vec())
+        .bind(entry.id.to_bytes())
         .bind(entry.at.ms())
         .bind(&entry.who)
         .bind(&entry.what)
@@ -110,20 +144,7 @@ pub(super) async fn audit(
     Ok(hash)
 }
 
-/// SHA-256 of the lower-case hex of the hash before, a newline, and the entry.
-pub(super) fn chained(prev_hash: [u8; 32], canonical: &[u8]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for byte in prev_hash {
-        hasher.update([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-    }
-    hasher.update(b"\n");
-    hasher.update(canonical);
-    hasher.finalize().into()
-}
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
-async fn contact_row(conn: &mut SqliteConnection, change: &ContactChange, n: Position) -> Result<(), Fault> {
+async fn contact_row<P: Puts>(conn: &mut P, change: &ContactChange, n: Position) -> Result<(), P::Fault> {
     match change {
         ContactChange::Put(Put { row, expected: None }) => {
             let ContactRow { id, external_id, created_at, updated_at, doc, sealed, .. } = row;
@@ -131,7 +152,7 @@ async fn contact_row(conn: &mut SqliteConnection, change: &ContactChange, n: Pos
                        VALUES ($1, $2, $3, 1, $4, $5, $6, $7)";
             let row = query(sql)
                 .bind(n)
-                .bind(id.to_bytes().to_vec())
+                .bind(id.to_bytes())
                 .bind(external_id)
                 .bind(created_at.ms())
                 .bind(updated_at.ms())
@@ -143,7 +164,7 @@ async fn contact_row(conn: &mut SqliteConnection, change: &ContactChange, n: Pos
             let sql = "UPDATE contact SET external_id = $3, version = version + 1, updated_at = $4, doc = $5, \
                        sealed = $6 WHERE id = $1 AND version = $2";
             let row = query(sql)
-                .bind(row.id.to_bytes().to_vec())
+                .bind(row.id.to_bytes())
                 .bind(i64::from(*version))
                 .bind(&row.external_id)
                 .bind(row.updated_at.ms())
@@ -153,13 +174,13 @@ async fn contact_row(conn: &mut SqliteConnection, change: &ContactChange, n: Pos
         }
         ContactChange::Delete(id, version) => {
             let sql = "DELETE FROM contact WHERE id = $1 AND version = $2";
-            let row = query(sql).bind(id.to_bytes().to_vec()).bind(i64::from(*version));
+            let row = query(sql).bind(id.to_bytes()).bind(i64::from(*version));
             one(conn, row, "a contact").await
         }
     }
 }
 
-async fn consent_row(conn: &mut SqliteConnection, change: &ConsentChange) -> Result<(), Fault> {
+async fn consent_row<P: Puts>(conn: &mut P, change: &ConsentChange) -> Result<(), P::Fault> {
     match change {
         ConsentChange::Put(row) => {
             let sql = "INSERT INTO consent(channel, address, opted_out, at) VALUES ($1, $2, $3, $4) \
@@ -167,19 +188,19 @@ async fn consent_row(conn: &mut SqliteConnection, change: &ConsentChange) -> Res
                        SET opted_out = excluded.opted_out, at = excluded.at";
             let row = query(sql)
                 .bind(row.channel.index() as i64)
-                .bind(row.address.0.as_slice())
-                .bind(i64::from(row.opted_out))
+                .bind(row.address.0)
+                .bind(row.opted_out)
                 .bind(row.at.ms());
             one(conn, row, "a consent").await
         }
         ConsentChange::Delete(channel, address) => {
             let sql = "DELETE FROM consent WHERE channel = $1 AND address = $2";
-            any(conn, query(sql).bind(channel.index() as i64).bind(address.0.as_slice())).await
+            any(conn, query(sql).bind(channel.index() as i64).bind(address.0)).await
         }
     }
 }
 
-async fn version_row(conn: &mut SqliteConnection, change: &VersionChange, n: Position) -> Result<(), Fault> {
+async fn version_row<P: Puts>(conn: &mut P, change: &VersionChange, n: Position) -> Result<(), P::Fault> {
     match change {
         VersionChange::Publish(kind, VersionRow { name, version, id, created_at, doc }) => {
             let kind = version_kind_number(*kind);
@@ -203,7 +224,7 @@ async fn version_row(conn: &mut SqliteConnection, change: &VersionChange, n: Pos
                 .bind(kind)
                 .bind(name)
                 .bind(i64::from(*version))
-                .bind(id.to_be_bytes().to_vec())
+                .bind(id.to_be_bytes())
                 .bind(created_at.ms())
                 .bind(doc);
             one(conn, row, "a version").await
@@ -217,11 +238,7 @@ async fn version_row(conn: &mut SqliteConnection, change: &VersionChange, n: Pos
     }
 }
 
-async fn provider_row(
-    conn: &mut SqliteConnection,
-    change: &ProviderChange,
-    n: Position,
-) -> Result<(), Fault> {
+async fn provider_row<P: Puts>(conn: &mut P, change: &ProviderChange, n: Position) -> Result<(), P::Fault> {
     match change {
         ProviderChange::Put(Put { row, expected: None }) => {
             let ProviderRow { id, name, created_at, doc, credentials, .. } = row;
@@ -229,7 +246,7 @@ async fn provider_row(
                        VALUES ($1, $2, $3, 1, $4, $5, $6)";
             let row = query(sql)
                 .bind(n)
-                .bind(id.to_bytes().to_vec())
+                .bind(id.to_bytes())
                 .bind(name)
                 .bind(created_at.ms())
                 .bind(doc)
@@ -240,7 +257,7 @@ async fn provider_row(
             let sql = "UPDATE provider SET name = $3, version = version + 1, doc = $4, credentials = $5 \
                        WHERE id = $1 AND version = $2";
             let row = query(sql)
-                .bind(row.id.to_bytes().to_vec())
+                .bind(row.id.to_bytes())
                 .bind(i64::from(*version))
                 .bind(&row.name)
                 .bind(&row.doc)
@@ -249,18 +266,18 @@ async fn provider_row(
         }
         ProviderChange::Delete(id, version) => {
             let sql = "DELETE FROM provider WHERE id = $1 AND version = $2";
-            let row = query(sql).bind(id.to_bytes().to_vec()).bind(i64::from(*version));
+            let row = query(sql).bind(id.to_bytes()).bind(i64::from(*version));
             one(conn, row, "a provider").await
         }
     }
 }
 
-async fn endpoint_row(
-    conn: &mut SqliteConnection,
+async fn endpoint_row<P: Puts>(
+    conn: &mut P,
     change: &EndpointChange,
     n: Position,
     newest_event: Position,
-) -> Result<(), Fault> {
+) -> Result<(), P::Fault> {
     match change {
         EndpointChange::Put(Put { row, expected: None }) => {
             let EndpointRow { id, created_at, enabled, position, doc, secrets, .. } = row;
@@ -268,9 +285,9 @@ async fn endpoint_row(
                        VALUES ($1, $2, 1, $3, $4, $5, $6, $7)";
             let row = query(sql)
                 .bind(n)
-                .bind(id.to_bytes().to_vec())
+                .bind(id.to_bytes())
                 .bind(created_at.ms())
-                .bind(i64::from(*enabled))
+                .bind(*enabled)
                 .bind((*position).min(newest_event))
                 .bind(doc)
                 .bind(secrets);
@@ -280,51 +297,39 @@ async fn endpoint_row(
             let sql = "UPDATE endpoint SET version = version + 1, enabled = $3, doc = $4, secrets = $5 \
                        WHERE id = $1 AND version = $2";
             let row = query(sql)
-                .bind(row.id.to_bytes().to_vec())
+                .bind(row.id.to_bytes())
                 .bind(i64::from(*version))
-                .bind(i64::from(row.enabled))
+                .bind(row.enabled)
                 .bind(&row.doc)
                 .bind(&row.secrets);
             one(conn, row, "an endpoint").await
         }
         EndpointChange::Advance(id, position) => {
-            let sql = "UPDATE endpoint SET position = max(position, $2) WHERE id = $1";
-            one(conn, query(sql).bind(id.to_bytes().to_vec()).bind(*position), "an endpoint").await
+            let sql = "UPDATE endpoint SET position = CASE WHEN position < $2 THEN $2 ELSE position END WHERE id = $1";
+            one(conn, query(sql).bind(id.to_bytes()).bind(*position), "an endpoint").await
         }
         EndpointChange::SettlePending(id, state) => {
             let sql = "UPDATE delivery SET state = $2, version = version + 1, \
                        next_try_at = CASE $2 WHEN 0 THEN next_try_at END WHERE endpoint = $1 AND state = 0";
-            any(conn, query(sql).bind(id.to_bytes().to_vec()).bind(delivery_state_number(*state))).await
+            any(conn, query(sql).bind(id.to_bytes()).bind(delivery_state_number(*state))).await
         }
         EndpointChange::Delete(id, version) => {
             let sql = "DELETE FROM endpoint WHERE id = $1 AND version = $2";
-            let row = query(sql).bind(id.to_bytes().to_vec()).bind(i64::from(*version));
+            let row = query(sql).bind(id.to_bytes()).bind(i64::from(*version));
             one(conn, row, "an endpoint").await?;
             let sql = "DELETE FROM delivery WHERE endpoint = $1 AND state = $2";
             let pending = delivery_state_number(DeliveryState::Pending);
-            any(conn, query(sql).bind(id.to_bytes().to_vec()).bind(pending)).await
+            any(conn, query(sql).bind(id.to_bytes()).bind(pending)).await
         }
     }
 }
 
-/// How a kind stands in its row.
-pub(super) const fn version_kind_number(kind: VersionKind) -> i64 {
-    match kind {
-        VersionKind::Template => 0,
-        VersionKind::Policy => 1,
-    }
-}
-
-type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
-
 /// Runs a statement that has to touch one row.
-async fn one(conn: &mut SqliteConnection, row: Bound<'_>, what: &'static str) -> Result<(), Fault> {
-    let done = row.execute(conn).await.map_err(|error| fault(&error, what))?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Fault::Conflict(what)) }
+async fn one<P: Puts>(conn: &mut P, row: Bound, what: &'static str) -> Result<(), P::Fault> {
+    if conn.put(row.sql, row.values, what).await? == 1 { Ok(()) } else { Err(Conflict(what).into()) }
 }
 
 /// Runs a statement that touches what there is.
-async fn any(conn: &mut SqliteConnection, row: Bound<'_>) -> Result<(), Fault> {
-    row.execute(conn).await.map_err(|error| fault(&error, "a row"))?;
-    Ok(())
+async fn any<P: Puts>(conn: &mut P, row: Bound) -> Result<(), P::Fault> {
+    conn.put(row.sql, row.values, "a row").await.map(drop)
 }

@@ -1,0 +1,530 @@
+//! Changes as rows of one statement.
+//!
+//! Done while the batch before is being committed. Positions are counted from the first of the batch,
+//! which is known only in the transaction; where a row names a message of the same batch, the number
+//! is below zero.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::column::Of::{Bytes, Int, Key, Text};
+use super::statement::{Counted, Part, Tables};
+use crate::store::forms::{channel_bits, delivery_state_number, kept_form, window_number};
+use crate::store::group::{Gathers, Heads};
+use crate::store::rows::{DeliveryRow, EventRow, IdempotencyKey, JournalRow, Kept, MessageRow, SubjectId};
+use crate::store::{Change, MessageStep, Position, Put};
+
+/// How many positions a transaction takes at once.
+pub(super) const BLOCK: i64 = 4_096;
+/// The window under which places held are counted.
+const HELD_WINDOW: u8 = 2;
+
+/// The parts, by their place in [`PARTS`].
+pub(super) mod part {
+    pub(in crate::store::postgres) const IDEMPOTENCY: usize = 0;
+    pub(super) const MESSAGE: usize = 1;
+    pub(super) const CONTENT: usize = 2;
+    pub(super) const LIVE: usize = 3;
+    pub(super) const LIVE_UPDATE: usize = 4;
+    pub(super) const LIVE_END: usize = 5;
+    pub(super) const ENDED: usize = 6;
+    pub(super) const ENDED_UPDATE: usize = 7;
+    pub(super) const JOURNAL: usize = 8;
+    pub(super) const EVENT: usize = 9;
+    pub(super) const ATTEMPT: usize = 10;
+    pub(super) const OUTCOME: usize = 11;
+    pub(super) const SUBJECT: usize = 12;
+    pub(super) const DELIVERY: usize = 13;
+    pub(super) const DELIVERY_UPDATE: usize = 14;
+    pub(super) const USAGE: usize = 15;
+    pub(super) const HEALTH: usize = 16;
+    pub(super) const HEALTH_UPDATE: usize = 17;
+    pub(super) const SIGNAL: usize = 18;
+    pub(super) const SIGNAL_DONE: usize = 19;
+    pub(super) const CLAIM: usize = 20;
+    pub(super) const GENERATION: usize = 21;
+}
+
+const fn plain(columns: &'static [super::column::Of], sql: &'static str) -> Part {
+    Part { columns, sql, counted: None }
+}
+
+/// The message that `c2` names: one of the batch where it is below zero.
+macro_rules! named {
+    ($column:literal) => {
+        concat!("CASE WHEN ", $column, " < 0 THEN $2 - 1 - ", $column, " ELSE ", $column, " END")
+    };
+}
+
+static PARTS: [Part; 22] = [
+    Part {
+        columns: &[Key, Bytes, Int, Int, Bytes, Int],
+        sql: "{p} AS (INSERT INTO idempotency (scope, key, request, status, form, answer, at) \
+              SELECT $1, c1, c2, c3, c4, c5, c6 FROM {u} ON CONFLICT (scope, key) DO NOTHING RETURNING 1)",
+        counted: Counted::written(
+            "an idempotency key",
+            "EXISTS (SELECT FROM idempotency k WHERE k.scope = $1 AND k.key = c1)",
+        ),
+    },
+    plain(
+        &[Int, Key, Int, Int, Key, Text, Int, Text, Int, Int, Int],
+        "{p} AS (INSERT INTO message (scope, n, id, created_at, expires_at, contact, template, template_version, \
+         policy, policy_version, priority, channels) \
+         SELECT $1, $2 + c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 FROM {u})",
+    ),
+    plain(
+        &[Int, Bytes, Bytes],
+        "{p} AS (INSERT INTO content (scope, n, doc, first_body) SELECT $1, $2 + c1, c2, c3 FROM {u})",
+    ),
+    plain(
+        &[Int, Int, Int, Bytes],
+        "{p} AS (INSERT INTO live (scope, n, owner, status, due_at, version, state) \
+         SELECT $1, $2 + c1, $3, c2, c3, 1, c4 FROM {u})",
+    ),
+    Part {
+        columns: &[Int, Int, Int, Int, Bytes],
+        sql: "{p} AS (UPDATE live SET owner = $3, status = c3, due_at = c4, version = c2 + 1, state = c5 \
+              FROM {u} WHERE live.scope = $1 AND live.n = c1 AND live.version = c2 RETURNING 1)",
+        counted: Counted::written(
+            "a message",
+            "NOT EXISTS (SELECT FROM live l WHERE l.scope = $1 AND l.n = c1 AND l.version = c2)",
+        ),
+    },
+    Part {
+        columns: &[Int, Int, Int, Int, Bytes],
+        sql: "{p}_gone AS (DELETE FROM live USING {u} \
+              WHERE live.scope = $1 AND live.n = c1 AND live.version = c2 RETURNING live.n), \
+              {p} AS (INSERT INTO ended (scope, n, owner, status, at, version, state) \
+              SELECT $1, c1, $3, c3, c4, c2 + 1, c5 FROM {u} JOIN {p}_gone ON {p}_gone.n = c1 RETURNING 1)",
+        counted: Counted::written(
+            "a message",
+            "NOT EXISTS (SELECT FROM live l WHERE l.scope = $1 AND l.n = c1 AND l.version = c2)",
+        ),
+    },
+    plain(
+        &[Int, Int, Int, Bytes],
+        "{p} AS (INSERT INTO ended (scope, n, owner, status, at, version, state) \
+         SELECT $1, $2 + c1, $3, c2, c3, 1, c4 FROM {u})",
+    ),
+    Part {
+        columns: &[Int, Int, Int, Int, Bytes],
+        sql: "{p} AS (UPDATE ended SET owner = $3, status = c3, at = c4, version = c2 + 1, state = c5 \
+              FROM {u} WHERE ended.scope = $1 AND ended.n = c1 AND ended.version = c2 RETURNING 1)",
+        counted: Counted::written(
+            "a message",
+            "NOT EXISTS (SELECT FROM ended e WHERE e.scope = $1 AND e.n = c1 AND e.version = c2)",
+        ),
+    },
+    plain(
+        &[Int, Int, Int, Int, Int, Bytes, Bytes],
+        concat!(
+            "{p} AS (INSERT INTO journal (scope, n, message, seq, count, at, body, hash) SELECT $1, $2 + c1, ",
+            named!("c2"),
+            ", c3, c4, c5, c6, c7 FROM {u})"
+        ),
+    ),
+    plain(
+        &[Int, Key, Text, Int, Int, Int, Bytes],
+        concat!(
+            "{p} AS (INSERT INTO event (scope, n, id, kind, at, message, sequence, data) \
+             SELECT $1, $2 + c1, c2, c3, c4, ",
+            named!("c5"),
+            ", c6, c7 FROM {u})"
+        ),
+    ),
+    plain(
+        &[Int, Key, Int, Text, Int, Int, Key, Bytes],
+        concat!(
+            "{p} AS (INSERT INTO attempt (scope, n, id, message, provider, channel, at, address, doc) \
+             SELECT $1, $2 + c1, c2, ",
+            named!("c3"),
+            ", c4, c5, c6, c7, c8 FROM {u})"
+        ),
+    ),
+    plain(
+        &[Int, Int, Key, Int, Text, Text, Int, Bytes],
+        concat!(
+            "{p} AS (INSERT INTO outcome (scope, n, message, attempt, outcome, provider, provider_message_id, at, \
+             detail) SELECT $1, $2 + c1, ",
+            named!("c2"),
+            ", c3, c4, c5, c6, c7, c8 FROM {u})"
+        ),
+    ),
+    Part {
+        columns: &[Key, Bytes],
+        sql: "{p} AS (INSERT INTO subject (scope, id, sealed_key) SELECT $1, c1, c2 FROM {u} \
+              ON CONFLICT (scope, id) DO NOTHING RETURNING 1)",
+        counted: Some(Counted {
+            count: "(SELECT count(*) FROM {p}) + (SELECT count(*) FROM {u} JOIN subject s \
+                    ON s.scope = $1 AND s.id = c1 AND s.sealed_key = c2)",
+            what: "a subject",
+            otherwise: "EXISTS (SELECT FROM subject s WHERE s.scope = $1 AND s.id = c1 AND s.sealed_key <> c2)",
+        }),
+    },
+    plain(
+        &[Int, Key, Int, Key, Int, Key, Int, Int, Bytes],
+        "{p} AS (INSERT INTO delivery (scope, n, id, event, event_id, event_at, endpoint, state, next_try_at, tries, \
+         version) SELECT $1, $2 + c1, c2, c3, c4, c5, c6, c7, c8, c9, 1 FROM {u})",
+    ),
+    Part {
+        columns: &[Key, Int, Int, Int, Bytes],
+        sql: "{p} AS (UPDATE delivery SET state = c3, next_try_at = c4, tries = c5, version = c2 + 1 \
+              FROM {u} WHERE delivery.scope = $1 AND delivery.id = c1 AND delivery.version = c2 RETURNING 1)",
+        counted: Counted::written(
+            "a delivery",
+            "NOT EXISTS (SELECT FROM delivery d WHERE d.scope = $1 AND d.id = c1 AND d.version = c2)",
+        ),
+    },
+    plain(
+        &[Int, Text, Int, Int, Int, Int],
+        "{p} AS (INSERT INTO usage (scope, n, name, win, start, add, told) \
+         SELECT $1, $2 + c1, c2, c3, c4, c5, c6 FROM {u})",
+    ),
+    Part {
+        columns: &[Text, Bytes],
+        sql: "{p} AS (INSERT INTO provider_state (scope, provider, version, doc) SELECT $1, c1, 1, c2 FROM {u} \
+              ON CONFLICT (scope, provider) DO NOTHING RETURNING 1)",
+        counted: Counted::written(
+            "a provider's health",
+            "EXISTS (SELECT FROM provider_state h WHERE h.scope = $1 AND h.provider = c1)",
+        ),
+    },
+    Part {
+        columns: &[Text, Bytes, Int],
+        sql: "{p} AS (UPDATE provider_state SET doc = c2, version = c3 + 1 FROM {u} WHERE provider_state.scope = $1 \
+              AND provider_state.provider = c1 AND provider_state.version = c3 RETURNING 1)",
+        counted: Counted::written(
+            "a provider's health",
+            "NOT EXISTS (SELECT FROM provider_state h WHERE h.scope = $1 AND h.provider = c1 AND h.version = c3)",
+        ),
+    },
+    plain(
+        &[Int, Int, Int, Bytes],
+        "{p} AS (INSERT INTO signal (scope, n, message, at, doc) SELECT $1, $2 + c1, c2, c3, c4 FROM {u})",
+    ),
+    Part {
+        columns: &[Int],
+        sql: "{p} AS (DELETE FROM signal USING {u} WHERE signal.scope = $1 AND signal.n = c1 RETURNING 1)",
+        counted: Counted::written(
+            "a signal",
+            "NOT EXISTS (SELECT FROM signal g WHERE g.scope = $1 AND g.n = c1)",
+        ),
+    },
+    Part {
+        columns: &[Text],
+        sql: "{p} AS (SELECT 1 FROM {u} JOIN claim ON claim.scope = $1 AND claim.name = c1 AND claim.node = $3)",
+        counted: Counted::written(
+            "a claim",
+            "NOT EXISTS (SELECT FROM claim k WHERE k.scope = $1 AND k.name = c1 AND k.node = $3)",
+        ),
+    },
+    plain(
+        &[Int, Int, Int],
+        "{p} AS (UPDATE generation SET settings = settings + c1, people = people + c2, health = health + c3, \
+         changed = $2 / 4096 FROM {u} WHERE generation.scope = $1)",
+    ),
+];
+
+/// What a batch raises of its scope's generation.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Raises {
+    pub(super) settings: bool,
+    pub(super) people: bool,
+    pub(super) health: bool,
+}
+
+impl Raises {
+    /// What a change raises.
+    pub(super) fn of(change: &Change) -> Raises {
+        Raises {
+            settings: !(change.versions.is_empty()
+                && change.providers.is_empty()
+                && change.quotas.is_empty()
+                && change.clock.is_none()),
+            people: !(change.contacts.is_empty() && change.consents.is_empty() && change.erased.is_empty()),
+            health: !change.provider_states.is_empty(),
+        }
+    }
+
+    /// Whether facts are changed on which others decide.
+    pub(super) const fn facts(self) -> bool {
+        self.settings || self.people
+    }
+}
+
+/// The rows of a batch.
+pub(super) struct Statements {
+    pub(super) tables: Tables,
+    jobs: u32,
+    usage: BTreeMap<(String, u8, i64), (i64, u8)>,
+    subjects: BTreeMap<SubjectId, ()>,
+    raises: Raises,
+    /// The keys that jobs bring.
+    pub(super) keys: HashMap<u32, IdempotencyKey>,
+}
+
+impl Default for Statements {
+    fn default() -> Statements {
+        Statements {
+            tables: Tables::new(&PARTS),
+            jobs: 0,
+            usage: BTreeMap::new(),
+            subjects: BTreeMap::new(),
+            raises: Raises::default(),
+            keys: HashMap::new(),
+        }
+    }
+}
+
+impl Gathers for Statements {
+    const IS_SHARED: bool = true;
+    const ROWS_MAX: usize = BLOCK as usize;
+
+    fn add(&mut self, change: &Change, mut heads: Heads) -> Heads {
+        let job = self.jobs;
+        self.jobs += 1;
+        if let Some(kept) = &change.keep {
+            self.keys.insert(job, kept.key);
+            self.keep(kept, job);
+        }
+        for message in &change.messages {
+            let named = match &message.step {
+                MessageStep::Begin(row, live) => {
+                    self.begin(row, heads.message, job);
+                    self.tables
+                        .row(part::LIVE, job)
+                        .int(heads.message)
+                        .int(live.status.index() as i64)
+                        .maybe_int(live.due_at.map(|at| at.ms()))
+                        .bytes(&live.state);
+                    -1 - heads.message
+                }
+                MessageStep::BeginEnded(row, ended) => {
+                    self.begin(row, heads.message, job);
+                    self.tables
+                        .row(part::ENDED, job)
+                        .int(heads.message)
+                        .int(ended.status.index() as i64)
+                        .int(ended.at.ms())
+                        .bytes(&ended.state);
+                    -1 - heads.message
+                }
+                MessageStep::Go { n, expected, live } => {
+                    self.tables
+                        .row(part::LIVE_UPDATE, job)
+                        .int(*n)
+                        .int(*expected)
+                        .int(live.status.index() as i64)
+                        .maybe_int(live.due_at.map(|at| at.ms()))
+                        .bytes(&live.state);
+                    *n
+                }
+                MessageStep::End { n, expected, ended } | MessageStep::Amend { n, expected, ended } => {
+                    let ends = matches!(message.step, MessageStep::End { .. });
+                    self.tables
+                        .row(if ends { part::LIVE_END } else { part::ENDED_UPDATE }, job)
+                        .int(*n)
+                        .int(*expected)
+                        .int(ended.status.index() as i64)
+                        .int(ended.at.ms())
+                        .bytes(&ended.state);
+                    *n
+                }
+                MessageStep::Stay { n } => *n,
+            };
+            if matches!(message.step, MessageStep::Begin(..) | MessageStep::BeginEnded(..)) {
+                heads.message += 1;
+            }
+            for row in &message.journal {
+                self.transition(heads.journal, Some(named), row, job);
+                heads.journal += 1;
+            }
+            for row in &message.events {
+                self.tell(heads.event, Some(named), row, job);
+                heads.event += 1;
+            }
+            for row in &message.attempts {
+                self.tables
+                    .row(part::ATTEMPT, job)
+                    .int(heads.attempt)
+                    .bytes(&row.id.to_bytes())
+                    .int(named)
+                    .text(&row.provider)
+                    .int(row.channel.index() as i64)
+                    .int(row.at.ms())
+                    .maybe_bytes(row.address.as_ref().map(|address| address.0.as_slice()))
+                    .bytes(&row.doc);
+                heads.attempt += 1;
+            }
+            for row in &message.outcomes {
+                self.tables
+                    .row(part::OUTCOME, job)
+                    .int(heads.outcome)
+                    .int(named)
+                    .bytes(&row.attempt.to_bytes())
+                    .int(row.outcome.index() as i64)
+                    .text(&row.provider)
+                    .maybe_text(row.provider_message_id.as_deref())
+                    .int(row.at.ms())
+                    .maybe_bytes(row.detail.as_deref());
+                heads.outcome += 1;
+            }
+        }
+        for row in &change.journal {
+            self.transition(heads.journal, None, row, job);
+            heads.journal += 1;
+        }
+        for row in &change.events {
+            self.tell(heads.event, None, row, job);
+            heads.event += 1;
+        }
+        for put in &change.deliveries {
+            self.deliver(heads.delivery, put, job);
+            heads.delivery += 1;
+        }
+        for (id, sealed) in &change.subjects {
+            // Another change of the batch may bring the same key, and then it is the same bytes.
+            if self.subjects.insert(*id, ()).is_none() {
+                self.tables.row(part::SUBJECT, job).bytes(&id.0).bytes(sealed);
+            }
+        }
+        for row in &change.signals {
+            self.tables
+                .row(part::SIGNAL, job)
+                .int(heads.signal)
+                .int(row.message)
+                .int(row.at.ms())
+                .bytes(&row.doc);
+            heads.signal += 1;
+        }
+        for n in &change.signals_done {
+            self.tables.row(part::SIGNAL_DONE, job).int(*n);
+        }
+        for name in &change.claims {
+            self.tables.row(part::CLAIM, job).text(name);
+        }
+        self.count(change, job);
+        heads
+    }
+}
+
+impl Statements {
+    /// Counters and generation, which a batch has one row of.
+    fn count(&mut self, change: &Change, job: u32) {
+        for row in &change.provider_states {
+            match row.version {
+                0 => self.tables.row(part::HEALTH, job).text(&row.provider).bytes(&row.doc),
+                version => {
+                    self.tables.row(part::HEALTH_UPDATE, job).text(&row.provider).bytes(&row.doc).int(version)
+                }
+            };
+        }
+        for delta in &change.usage {
+            let window = window_number(delta.window);
+            let sum = self.usage.entry((delta.name.clone(), window, delta.start.ms())).or_default();
+            sum.0 += delta.add;
+            sum.1 = sum.1.max(delta.told_percent);
+            if delta.held != 0 {
+                self.usage.entry((delta.name.clone(), HELD_WINDOW, 0)).or_default().0 += delta.held;
+            }
+        }
+        let raises = Raises::of(change);
+        self.raises.settings |= raises.settings;
+        self.raises.people |= raises.people;
+        self.raises.health |= raises.health;
+    }
+
+    /// Adds what is gathered of the whole batch. To be called once.
+    pub(super) fn finish(&mut self) {
+        for (n, ((name, window, start), (add, told))) in
+            std::mem::take(&mut self.usage).into_iter().enumerate()
+        {
+            let row = self.tables.row(part::USAGE, 0);
+            row.int(n as i64).text(&name).int(window).int(start).int(add).int(told);
+        }
+        let Raises { settings, people, health } = self.raises;
+        if settings || people || health {
+            self.tables.row(part::GENERATION, 0).int(settings).int(people).int(health);
+        }
+    }
+
+    fn keep(&mut self, kept: &Kept, job: u32) {
+        let (form, answer) = kept_form(&kept.answer);
+        self.tables
+            .row(part::IDEMPOTENCY, job)
+            .bytes(&kept.key.0)
+            .bytes(&kept.request)
+            .int(kept.status)
+            .int(form)
+            .maybe_bytes(answer.as_deref())
+            .int(kept.at.ms());
+    }
+
+    fn begin(&mut self, row: &MessageRow, n: Position, job: u32) {
+        self.tables
+            .row(part::MESSAGE, job)
+            .int(n)
+            .bytes(&row.id.to_bytes())
+            .int(row.created_at.ms())
+            .maybe_int(row.expires_at.map(|at| at.ms()))
+            .maybe_bytes(row.contact.map(|id| id.to_bytes()).as_ref().map(<[u8; 16]>::as_slice))
+            .maybe_text(row.template.as_ref().map(|names| names.name.as_str()))
+            .maybe_int(row.template.as_ref().map(|names| i64::from(names.version)))
+            .maybe_text(row.policy.as_ref().map(|names| names.name.as_str()))
+            .maybe_int(row.policy.as_ref().map(|names| i64::from(names.version)))
+            .int(row.priority.index() as i64)
+            .int(channel_bits(&row.channels));
+        self.tables.row(part::CONTENT, job).int(n).bytes(&row.doc).bytes(&row.first_body);
+    }
+
+    fn transition(&mut self, n: Position, message: Option<Position>, row: &JournalRow, job: u32) {
+        self.tables
+            .row(part::JOURNAL, job)
+            .int(n)
+            .maybe_int(message)
+            .int(row.seq as i64)
+            .int(row.count)
+            .int(row.at.ms())
+            .bytes(&row.body)
+            .bytes(&row.hash);
+    }
+
+    fn tell(&mut self, n: Position, message: Option<Position>, row: &EventRow, job: u32) {
+        self.tables
+            .row(part::EVENT, job)
+            .int(n)
+            .bytes(&row.id.to_bytes())
+            .text(&row.kind)
+            .int(row.at.ms())
+            .maybe_int(message)
+            .maybe_int(row.sequence.map(|sequence| sequence as i64))
+            .bytes(&row.data);
+    }
+
+    fn deliver(&mut self, n: Position, put: &Put<DeliveryRow>, job: u32) {
+        let row = &put.row;
+        let state = delivery_state_number(row.state);
+        let next_try_at = row.next_try_at.map(|at| at.ms());
+        match put.expected {
+            None => self
+                .tables
+                .row(part::DELIVERY, job)
+                .int(n)
+                .bytes(&row.id.to_bytes())
+                .int(row.event)
+                .bytes(&row.event_id.to_bytes())
+                .int(row.event_at.ms())
+                .bytes(&row.endpoint.to_bytes())
+                .int(state)
+                .maybe_int(next_try_at)
+                .bytes(&row.tries),
+            Some(version) => self
+                .tables
+                .row(part::DELIVERY_UPDATE, job)
+                .bytes(&row.id.to_bytes())
+                .int(version)
+                .int(state)
+                .maybe_int(next_try_at)
+                .bytes(&row.tries),
+        };
+    }
+}
