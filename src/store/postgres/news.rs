@@ -108,8 +108,11 @@ fn messages(node: NodeId, events: &BTreeMap<ScopeId, Position>, rings: bool) -> 
     all
 }
 
-/// A message as it was heard.
-fn heard(text: &str) -> Option<(NodeId, bool, Vec<(ScopeId, Position)>)> {
+/// The newest event of a scope.
+type Newest = (ScopeId, Position);
+
+/// A message as it was heard: from whom, whether it rings, and new events.
+fn heard(text: &str) -> Option<(NodeId, bool, Vec<Newest>)> {
     let mut parts = text.splitn(3, ';');
     let node = NodeId(parts.next()?.parse().ok()?);
     let rings = parts.next()? == "1";
