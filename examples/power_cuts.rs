@@ -34,6 +34,9 @@ struct Args {
     /// How many messages are sent in the run that is remembered
     #[arg(long, default_value_t = 400)]
     messages: u32,
+    /// A run in which the sync of a checkpoint fails, and cuts at its end alone
+    #[arg(long)]
+    failed_sync: bool,
     /// With `synchronous=NORMAL`, which loses
     #[arg(long)]
     normal: bool,
@@ -48,16 +51,24 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let syncing = if args.normal { Syncing::Normal } else { Syncing::Full };
     harness::runtime().block_on(async {
-        let recording = Recording::make(syncing, args.messages).await;
+        let recording = if args.failed_sync {
+            Recording::with_a_failed_checkpoint().await
+        } else {
+            Recording::make(syncing, args.messages).await
+        };
         println!("{recording}; {} cuts, seed {}", args.cuts, args.seed);
         let start = std::time::Instant::now();
-        let table = recording
-            .cuts(Plan { cuts: args.cuts, seed: args.seed, asked_each: 4 }, |cut| {
-                if cut % 500 == 0 {
-                    eprintln!("{cut} cuts, {:.0} s", start.elapsed().as_secs_f64());
-                }
-            })
-            .await;
+        let plan = Plan { cuts: args.cuts, seed: args.seed, asked_each: 4 };
+        let told = |cut: u64| {
+            if cut.is_multiple_of(500) {
+                eprintln!("{cut} cuts, {:.0} s", start.elapsed().as_secs_f64());
+            }
+        };
+        let table = if args.failed_sync {
+            recording.cuts_at_the_end(args.cuts).await
+        } else {
+            recording.cuts(plan, told).await
+        };
         print!("{table}");
         let sum = table.sum();
         println!("{} cuts in {:.0} s", sum.cuts, start.elapsed().as_secs_f64());

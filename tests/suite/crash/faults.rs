@@ -56,7 +56,7 @@ fn a_disk_that_fills_refuses_sends_and_goes_on_by_itself_once_it_has_room() {
                 }
             }
         }
-        let counted = count(&place, &tenant, &gateway, child).await;
+        let counted = count(&place, &tenant, &gateway, vec![child]).await;
         assert!(counted.is_nothing(), "{counted}");
     });
 }
@@ -80,7 +80,7 @@ fn a_program_that_dies_on_a_full_disk_has_lost_nothing() {
             place.disk().has_room_again();
             child = place.serve(None).await.unwrap();
         }
-        let counted = count(&place, &tenant, &gateway, child).await;
+        let counted = count(&place, &tenant, &gateway, vec![child]).await;
         assert!(counted.is_nothing(), "{counted}");
     });
 }
@@ -112,7 +112,7 @@ async fn fails_once(of: Of, settings: &[(&'static str, &str)]) {
     kill(&mut child).await;
     let child = place.serve(None).await.unwrap();
     assert!(is_ready(&place).await);
-    let counted = count(&place, &tenant, &gateway, child).await;
+    let counted = count(&place, &tenant, &gateway, vec![child]).await;
     assert!(counted.is_nothing(), "{counted}");
 }
 
@@ -144,7 +144,7 @@ fn a_sync_of_the_registry_that_fails_is_final() {
         assert_eq!((make("second").await, make("third").await), (201, 201));
         assert_eq!(place.list(&tenant.key, "/keys").await.len(), 4);
         tenant.sends(&place, 6).await;
-        let counted = count(&place, &tenant, &gateway, child).await;
+        let counted = count(&place, &tenant, &gateway, vec![child]).await;
         assert!(counted.is_nothing(), "{counted}");
     });
 }

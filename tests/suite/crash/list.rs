@@ -45,7 +45,7 @@ async fn cut_off_lists() {
         [("change.before-commit:1", false, 0), ("change.before-commit:2", true, MESSAGES)]
     {
         let mut child = place.serve(Some(crash_at)).await.unwrap();
-        let answer = exchange(place.address, request.as_bytes()).await;
+        let answer = exchange(place.address, request.clone().into_bytes()).await;
         assert_eq!(answer.is_ok_and(|answer| answer.status == 200), answered, "{crash_at}");
         if answered {
             assert!(terminate(&mut child).await, "a clean stop");

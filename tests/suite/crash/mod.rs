@@ -8,7 +8,10 @@
 mod faults;
 pub(crate) mod harness;
 mod list;
+mod nodes;
 mod power;
+mod proxy;
+mod random;
 
 use serde_json::json;
 
@@ -82,7 +85,7 @@ async fn killed_again_and_again() {
     assert!(at_places >= PLACES.len() / 2, "only {at_places} of them at the places meant");
 
     let child = place.serve(None).await.unwrap();
-    let counted = count(&place, &tenant, &gateway, child).await;
+    let counted = count(&place, &tenant, &gateway, vec![child]).await;
     assert!(counted.is_nothing(), "{counted}");
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -20,6 +21,9 @@ use super::server::{Place, exchange};
 
 /// Of the gateway and of the program that calls it.
 pub(crate) const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/// For how long a receipt waits to be heard by one node before another is told.
+const HEARD_WITHIN: Duration = Duration::from_secs(5);
 
 /// What came in.
 #[derive(Default)]
@@ -39,6 +43,8 @@ pub(crate) struct Gateway {
     pub(crate) seen: Arc<Mutex<Seen>>,
     /// Told at each call.
     pub(crate) called: Arc<Notify>,
+    /// How many calls there were.
+    pub(crate) calls: watch::Sender<u64>,
     /// Told at each event.
     pub(crate) told: Arc<Notify>,
     _server: tokio_util::task::AbortOnDropHandle<()>,
@@ -48,8 +54,10 @@ pub(crate) struct Gateway {
 struct App {
     seen: Arc<Mutex<Seen>>,
     called: Arc<Notify>,
+    calls: watch::Sender<u64>,
     told: Arc<Notify>,
-    spine: SocketAddr,
+    /// Where the nodes of the program are.
+    spine: Arc<[SocketAddr]>,
     /// Moves when the program can be asked again.
     again: watch::Receiver<u64>,
     /// Whose files hold the intents that are to be there at each call.
@@ -70,19 +78,28 @@ impl Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
+        let calls = watch::Sender::new(0);
         let (called, told) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let app = App {
             seen: Arc::clone(&seen),
             called: Arc::clone(&called),
+            calls: calls.clone(),
             told: Arc::clone(&told),
-            spine: place.address,
+            spine: place.addresses().collect(),
             again: place.again.subscribe(),
             intents,
         };
         let router =
             axum::Router::new().route("/send", post(send)).route("/hook", post(hook)).with_state(app);
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Gateway { address, seen, called, told, _server: tokio_util::task::AbortOnDropHandle::new(server) }
+        Gateway {
+            address,
+            seen,
+            called,
+            calls,
+            told,
+            _server: tokio_util::task::AbortOnDropHandle::new(server),
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -124,6 +141,7 @@ async fn send(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
         app.seen.lock().unwrap().faults.push(format!("{key} was called before its intent was written"));
     }
     app.called.notify_one();
+    app.calls.send_modify(|calls| *calls += 1);
     let kind = key.bytes().map(u32::from).sum::<u32>() % 16;
     if kind == 0 {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -133,7 +151,12 @@ async fn send(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Respon
         // Like a real one, it tells once that what it took has arrived, until somebody hears it.
         let receipt = json!({"type": "receipt", "attempt_id": key, "id": format!("g-{key}"),
             "status": "delivered"});
-        tokio::spawn(tell(app.spine, app.again.clone(), text("callback_url"), receipt.to_string()));
+        tokio::spawn(tell(
+            Arc::clone(&app.spine),
+            app.again.clone(),
+            text("callback_url"),
+            receipt.to_string(),
+        ));
     }
     if kind == 1 && calls == 1 {
         std::future::pending::<()>().await;
@@ -160,14 +183,17 @@ async fn is_durable(folder: &Path, attempt: &str) -> bool {
 
 /// Tells the program what happened, until it has heard it: where it has not, again as soon as it can
 /// be asked again.
-async fn tell(spine: SocketAddr, mut again: watch::Receiver<u64>, callback: String, body: String) {
+async fn tell(spine: Arc<[SocketAddr]>, mut again: watch::Receiver<u64>, callback: String, body: String) {
     let path = callback.split_once("/v1").map(|(_, path)| path.to_owned()).unwrap();
     loop {
         again.borrow_and_update();
-        if let Ok(answer) = exchange(spine, callback_request(&path, &body).as_bytes()).await
-            && answer.status == 200
-        {
-            return;
+        for node in &*spine {
+            let asked = exchange(*node, callback_request(&path, &body).into_bytes());
+            if let Ok(Ok(answer)) = tokio::time::timeout(HEARD_WITHIN, asked).await
+                && answer.status == 200
+            {
+                return;
+            }
         }
         if again.changed().await.is_err() {
             return;

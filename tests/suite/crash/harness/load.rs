@@ -51,12 +51,26 @@ impl Tenant {
         place.command(&["tenant", "create", "acme"]).await;
         let key = place.command(&["key", "create", "--tenant", "acme", "--env", "live"]).await;
         let child = place.serve(None).await.unwrap();
+        (Tenant::with(place, gateway, key).await, child)
+    }
+
+    /// Made where the program runs already, with a key.
+    async fn with(place: &Place, gateway: &Gateway, key: String) -> Tenant {
         let provider = json!({"name": "gateway", "kind": "http", "channels": ["sms", "email"],
             "settings": {"url": gateway.url("/send")}, "credentials": {"secret": SECRET}});
         place.must(&key, "POST /providers", Some("p"), Some(&provider), 201).await;
         let endpoint = json!({"url": gateway.url("/hook"), "events": ["*"]});
         place.must(&key, "POST /webhook_endpoints", Some("w"), Some(&endpoint), 201).await;
-        (Tenant { key, book: Mutex::default(), sent: AtomicU32::new(0) }, child)
+        Tenant { key, book: Mutex::default(), sent: AtomicU32::new(0) }
+    }
+
+    /// The ids of the messages that were accepted.
+    pub(crate) fn accepted(&self) -> Vec<String> {
+        let id = |answered: &Answered| {
+            let body: Value = serde_json::from_slice(&answered.body).unwrap();
+            body["id"].as_str().unwrap().to_owned()
+        };
+        self.book().answers.values().map(id).collect()
     }
 
     pub(crate) fn book(&self) -> std::sync::MutexGuard<'_, Book> {

@@ -2,11 +2,14 @@
 //! load, and what is counted at the end. The examples `crashes` and `power_cuts` are made of the same.
 
 pub(crate) mod counted;
+pub(crate) mod crashes;
 pub(crate) mod cuts;
+pub(crate) mod database;
 pub(crate) mod disk;
 pub(crate) mod gateway;
 pub(crate) mod load;
 pub(crate) mod log;
+pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod shim;
 

@@ -4,6 +4,9 @@ use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 use spine::store::StoreError;
@@ -24,16 +27,38 @@ fn binary() -> PathBuf {
 const SETTINGS: &str = "breaker:\n  failures_max: 100000\n  window_results_min: 100000\n\
                         providers:\n  call_timeout: 2s\n";
 
-/// Where a program runs, over all its lives.
+/// The operator's key where the rows are in a database.
+const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// For how long a node is taken to be alive after it was last heard, in seconds.
+pub(crate) const LEASE_S: u32 = 3;
+/// For how long an answer is waited for before another node is asked.
+const ANSWER_WITHIN: Duration = Duration::from_secs(6);
+
+/// Where a program runs, over all its lives; on a database in several nodes at once.
 pub(crate) struct Place {
     pub(crate) folder: tempfile::TempDir,
+    /// Where the first node listens.
     pub(crate) address: SocketAddr,
+    /// Where the others do.
+    others: Vec<SocketAddr>,
+    /// The database, where the rows are in one.
+    database_url: Option<String>,
+    /// Who is asked next.
+    next: AtomicUsize,
+    /// One that is not to be asked, since it stands still.
+    avoided: Mutex<Option<usize>>,
     /// Moves when the program can be asked again.
     pub(crate) again: watch::Sender<u64>,
     /// The disk below the data folder, where it is one of the tests' own.
     pub(crate) disk: Option<Disk>,
     /// What only a test sets.
     pub(crate) settings: Vec<(&'static str, String)>,
+}
+
+/// A port that was free a moment ago: every life of a program listens there.
+fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// An answer: its status and its body.
@@ -53,9 +78,51 @@ impl Place {
     pub(crate) fn new() -> Place {
         let folder = tempfile::TempDir::new().unwrap();
         std::fs::write(folder.path().join("spine.yaml"), SETTINGS).unwrap();
-        // A port that was free a moment ago: every life of the program listens there.
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        Place { folder, address, again: watch::Sender::new(0), disk: None, settings: Vec::new() }
+        Place {
+            folder,
+            address: free_address(),
+            others: Vec::new(),
+            database_url: None,
+            next: AtomicUsize::new(0),
+            avoided: Mutex::default(),
+            again: watch::Sender::new(0),
+            disk: None,
+            settings: Vec::new(),
+        }
+    }
+
+    /// Several nodes on one database, whose lease is short.
+    pub(crate) fn on_database(url: String, nodes: usize) -> Place {
+        let mut place = Place::new();
+        let settings = format!("{SETTINGS}node:\n  lease: {LEASE_S}s\n");
+        std::fs::write(place.folder.path().join("spine.yaml"), settings).unwrap();
+        place.others = (1..nodes).map(|_| free_address()).collect();
+        place.settings.push(("SPINE_MASTER_KEY", MASTER_KEY.to_owned()));
+        place.database_url = Some(url);
+        place
+    }
+
+    /// Where the nodes listen.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        std::iter::once(self.address).chain(self.others.iter().copied())
+    }
+
+    /// From now on this node is not asked, which stands still.
+    pub(crate) fn avoid(&self, node: Option<usize>) {
+        *self.avoided.lock().unwrap() = node;
+    }
+
+    pub(crate) fn is_on_database(&self) -> bool {
+        self.database_url.is_some()
+    }
+
+    /// A command with where the rows are.
+    fn on_rows(&self, mut command: Command) -> Command {
+        match &self.database_url {
+            Some(url) => command.arg("--database-url").arg(url),
+            None => command.arg("--data").arg(self.data()),
+        };
+        command
     }
 
     /// One on a disk of the tests' own.
@@ -97,19 +164,39 @@ impl Place {
         files
     }
 
-    /// Runs a command to its end and gives what it printed.
+    /// Runs a command that succeeds and gives what it printed.
     pub(crate) async fn command(&self, args: &[&str]) -> String {
-        let out = self.program().args(args).arg("--data").arg(self.data()).output().await.unwrap();
+        let out = self.run(args).await;
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Runs a command and gives what it printed, on both ways, however it ended.
+    pub(crate) async fn output(&self, args: &[&str]) -> String {
+        let out = self.run(args).await;
+        let told = if out.stdout.is_empty() { out.stderr } else { out.stdout };
+        String::from_utf8(told).unwrap()
+    }
+
+    async fn run(&self, args: &[&str]) -> std::process::Output {
+        let mut command = self.program();
+        command.args(args);
+        self.on_rows(command).output().await.unwrap()
     }
 
     /// Starts the server, to be killed at the place that `crash_at` names. `Err` where it died before
     /// it listened.
     pub(crate) async fn serve(&self, crash_at: Option<&str>) -> Result<Child, String> {
+        self.serve_node(0, crash_at).await
+    }
+
+    /// The same for one of several nodes.
+    pub(crate) async fn serve_node(&self, node: usize, crash_at: Option<&str>) -> Result<Child, String> {
+        let address = self.addresses().nth(node).unwrap();
         let mut command = self.program();
-        command.arg("serve").arg("--data").arg(self.data()).arg("--listen").arg(self.address.to_string());
+        command.arg("serve").arg("--listen").arg(address.to_string());
         command.arg("--config").arg(self.folder.path().join("spine.yaml"));
+        let mut command = self.on_rows(command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         if let Some(place) = crash_at {
             command.env("SPINE_CRASH_AT", place);
@@ -144,7 +231,23 @@ impl Place {
         idempotency_key: Option<&str>,
         body: Option<&Value>,
     ) -> std::io::Result<Answer> {
-        ask_at(self.address, key, request, idempotency_key, body).await
+        let avoided = *self.avoided.lock().unwrap();
+        let nodes = self.addresses().enumerate().filter(|(node, _)| Some(*node) != avoided);
+        let mut nodes: Vec<SocketAddr> = nodes.map(|(_, address)| address).collect();
+        let first = self.next.fetch_add(1, Ordering::Relaxed) % nodes.len();
+        nodes.rotate_left(first);
+        // As one does who asks by way of several addresses: what one does not answer, another is asked.
+        let mut last = Err(Error::other("there is no node"));
+        for address in nodes {
+            let asked = ask_at(address, key, request, idempotency_key, body);
+            last = tokio::time::timeout(ANSWER_WITHIN, asked)
+                .await
+                .unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "no answer within the time")));
+            if last.as_ref().is_ok_and(|answer| answer.status != 503) {
+                break;
+            }
+        }
+        last
     }
 
     /// A request to a server that runs and answers as wanted.
@@ -166,7 +269,8 @@ impl Place {
     pub(crate) async fn list(&self, key: &str, path: &str) -> Vec<Value> {
         let (mut all, mut after) = (Vec::new(), String::new());
         loop {
-            let page = self.must(key, &format!("GET {path}?limit=100{after}"), None, None, 200).await;
+            let and = if path.contains('?') { '&' } else { '?' };
+            let page = self.must(key, &format!("GET {path}{and}limit=100{after}"), None, None, 200).await;
             let rows = page["data"].as_array().unwrap().clone();
             all.extend(rows);
             match page["next_cursor"].as_str().or_else(|| page["after"].as_str()) {
@@ -201,19 +305,19 @@ pub(crate) async fn ask_at(
     if !body.is_empty() {
         head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
     }
-    exchange(address, format!("{head}\r\n{body}").as_bytes()).await
+    exchange(address, format!("{head}\r\n{body}").into_bytes()).await
 }
 
 /// What is open to all.
 pub(crate) async fn ask_root(address: SocketAddr, path: &str) -> std::io::Result<Answer> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    exchange(address, request.as_bytes()).await
+    exchange(address, request.into_bytes()).await
 }
 
 /// Sends bytes to a server that closes the connection after its answer.
-pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> std::io::Result<Answer> {
+pub(crate) async fn exchange(address: SocketAddr, request: Vec<u8>) -> std::io::Result<Answer> {
     let mut socket = TcpStream::connect(address).await?;
-    socket.write_all(request).await?;
+    socket.write_all(&request).await?;
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).await?;
     let cut = || Error::new(ErrorKind::UnexpectedEof, "no whole answer");
@@ -234,10 +338,15 @@ pub(crate) async fn kill(child: &mut Child) {
     let _ = child.wait().await;
 }
 
+/// Stops a process where it stands, or lets it go on.
+pub(crate) async fn signal(child: &Child, name: &str) {
+    let id = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args([name, &id]).status().await.unwrap().success());
+}
+
 /// Asks a server to stop, and waits until it has.
 pub(crate) async fn terminate(child: &mut Child) -> bool {
-    let id = child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    signal(child, "-TERM").await;
     child.wait().await.unwrap().success()
 }
 
