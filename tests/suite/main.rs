@@ -24,6 +24,7 @@ mod machine;
 mod meaning;
 mod memory;
 mod names;
+mod nodes;
 mod postgres;
 mod process;
 mod providers;

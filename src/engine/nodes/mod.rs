@@ -80,9 +80,15 @@ impl Membership {
         Instant::from_ms(self.renewed_at_ms.load(Ordering::Acquire))
     }
 
-    /// Takes note of an error that says that this node's lease has ended.
+    /// Takes note of an error that says that this node's lease has ended, or that nobody knows what of a
+    /// change was written: others then go on with what stands in the store.
     pub(super) fn note(&self, clocks: &Clocks, error: &StoreError) {
-        if matches!(error, StoreError::Fenced) {
+        let is_over = match error {
+            StoreError::Fenced => true,
+            StoreError::Failed { .. } => self.is_shared,
+            _ => false,
+        };
+        if is_over {
             clocks.end_lease();
             if !self.fenced.send_replace(true) {
                 tracing::error!(node = %self.me, %error, "this node takes no more work");

@@ -34,6 +34,12 @@ impl Engine {
                 && let Some(engine) = engine.upgrade()
             {
                 engine.drop_all().await;
+                // Where it still has the lease, others need not wait for its end.
+                if !engine.context.left.swap(true, Ordering::AcqRel)
+                    && let Err(error) = engine.context.nodes.leave().await
+                {
+                    tracing::debug!(%error, "the lease ends by itself");
+                }
             }
         });
         Ok(())

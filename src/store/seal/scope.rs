@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::ops::Deref;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::cipher::{self, Secret};
@@ -125,7 +125,7 @@ impl Scope {
     /// # Errors
     /// As reading does.
     pub async fn subject_keys(&self, ids: &[SubjectId]) -> Result<Vec<SubjectKey>, StoreError> {
-        self.find_subjects(ids).await?;
+        self.find_subjects(ids, false).await?;
         let mut cache = self.cache();
         ids.iter()
             .map(|&id| {
@@ -156,17 +156,26 @@ impl Scope {
     /// # Errors
     /// As reading does.
     pub async fn known_subject_key(&self, id: SubjectId) -> Result<Option<SubjectKey>, StoreError> {
-        self.find_subjects(&[id]).await?;
-        Ok(self.cache().get(id).map(SubjectKey))
+        let is_stored = |held: &Arc<Held>| held.stored.load(Ordering::Acquire);
+        if let Some(held) = self.cache().get(id).filter(is_stored) {
+            return Ok(Some(SubjectKey(held)));
+        }
+        // One that was made here and is not stored may not be the one that will be.
+        self.find_subjects(&[id], true).await?;
+        Ok(self.cache().get(id).filter(is_stored).map(SubjectKey))
     }
 
     /// Brings the keys that are stored and not in memory into memory.
-    async fn find_subjects(&self, ids: &[SubjectId]) -> Result<(), StoreError> {
+    /// Of those that were made here and are not stored as well, if asked.
+    async fn find_subjects(&self, ids: &[SubjectId], made_too: bool) -> Result<(), StoreError> {
         loop {
             let (forgotten, missing) = {
                 let mut cache = self.cache();
                 let mut seen = HashSet::new();
-                let missing = ids.iter().copied().filter(|id| seen.insert(*id) && cache.get(*id).is_none());
+                let missing = ids.iter().copied().filter(|id| {
+                    let is_known = |held: Arc<Held>| !made_too || held.stored.load(Ordering::Acquire);
+                    seen.insert(*id) && !cache.get(*id).is_some_and(is_known)
+                });
                 let missing: Vec<SubjectId> = missing.collect();
                 (cache.forgotten, missing)
             };

@@ -1,0 +1,76 @@
+//! The test clock, moved at any node.
+
+use serde_json::{Value, json};
+
+use super::cluster::Cluster;
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn advanced(cluster: &Cluster, node: usize) -> i64 {
+    cluster.ask(node, "GET /test_clock", &Value::Null).body["advanced_by_ms"].as_i64().unwrap()
+}
+
+#[test]
+fn a_clock_that_is_moved_at_one_node_has_moved_at_the_others_with_all_that_was_due() {
+    let cluster = Cluster::of(2);
+    let ids: Vec<String> =
+        (0..6).map(|n| cluster.send(n % 2, "test", &json!({"strategy": "wait 1h then sms"}))).collect();
+    let moved = cluster.ask(1, "POST /test_clock/advance", &json!({"by": "2h"}));
+    assert_eq!(moved.status, 200, "{moved:?}");
+    for id in &ids {
+        assert_eq!(cluster.status(0, "test", id), "delivered");
+    }
+    assert_eq!(advanced(&cluster, 0), 2 * HOUR_MS);
+    let later = cluster.send(0, "test", &json!({"strategy": "wait 1h then sms"}));
+    let created = cluster.message(1, "test", &later)["created_at"].clone();
+    assert_eq!(created, "2026-01-05T14:00:00.000Z");
+    // And on, at the node that has just sent.
+    assert_eq!(cluster.ask(0, "POST /test_clock/advance", &json!({"by": "2h"})).status, 200);
+    assert_eq!(cluster.status(1, "test", &later), "delivered");
+    assert_eq!(advanced(&cluster, 1), 4 * HOUR_MS);
+}
+
+#[test]
+fn an_advance_whose_node_dies_another_finishes_before_it_takes_anything_in() {
+    let mut cluster = Cluster::of(2);
+    let id = cluster.send(0, "test", &json!({"strategy": "wait 1h then sms"}));
+    // The record of the advance is written, and nothing after it.
+    cluster.hold_changes(0, 1);
+    let advance = "POST /test_clock/advance under k";
+    let advancing = cluster.runtime.spawn(cluster.asking(0, advance, &json!({"by": "2h"})));
+    cluster.until_held(0);
+    let body =
+        json!({"to": {"sms": "+4915112345678"}, "content": {"sms": {"body": "hi"}}, "strategy": "sms"});
+    let waiting = cluster.runtime.spawn(cluster.asking(1, "POST /messages", &body));
+    assert_eq!(cluster.status(1, "test", &id), "queued");
+    cluster.kill(0);
+    advancing.abort();
+    cluster.later(14);
+    let sent = cluster.runtime.block_on(waiting).unwrap();
+    assert_eq!(sent.status, 202, "{sent:?}");
+    assert_eq!(sent.body["created_at"].as_str().unwrap()[..13], "2026-01-05T14"[..13]);
+    assert_eq!(cluster.status(1, "test", &id), "delivered");
+    let again = cluster.ask(1, advance, &json!({"by": "2h"}));
+    assert_eq!((again.status, again.headers["idempotent-replayed"].as_str()), (200, "true"));
+    assert_eq!(advanced(&cluster, 1), 2 * HOUR_MS);
+}
+
+#[test]
+fn a_node_that_is_asked_while_another_moves_the_clock_waits_for_it() {
+    let cluster = Cluster::of(2);
+    let id = cluster.send(0, "test", &json!({"strategy": "wait 1h then sms"}));
+    cluster.hold_changes(1, 1);
+    let advance = cluster.asking(1, "POST /test_clock/advance", &json!({"by": "2h"}));
+    let advancing = cluster.runtime.spawn(advance);
+    cluster.until_held(1);
+    let cancel = cluster.asking(0, &format!("POST /messages/{id}/cancel"), &json!({}));
+    let canceling = cluster.runtime.spawn(cancel);
+    let moving = cluster.asking(0, "POST /test_clock/advance", &json!({"by": "1h"}));
+    let moving = cluster.runtime.spawn(moving);
+    cluster.let_go_on(1);
+    assert_eq!(cluster.runtime.block_on(advancing).unwrap().status, 200);
+    let late = cluster.runtime.block_on(canceling).unwrap();
+    assert_eq!((late.status, late.body["code"].as_str()), (409, Some("message_ended")), "{late:?}");
+    assert_eq!(cluster.runtime.block_on(moving).unwrap().status, 200);
+    assert_eq!(advanced(&cluster, 1), 3 * HOUR_MS);
+}

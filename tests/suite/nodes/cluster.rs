@@ -1,0 +1,514 @@
+//! Several nodes on one store in memory, each with its own runtime, REST surface and clock, all clocks
+//! in the test's hand. A node is killed by dropping its runtime, and paused by leaving its clock behind.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use spine::api::conventions::keys::ApiKey;
+use spine::api::conventions::limit::{Rate, Steady};
+use spine::api::endpoint::Permission;
+use spine::api::{Api, BASE_PATH, Parts};
+use spine::engine::front::Front;
+use spine::engine::ids::RisingIds;
+use spine::engine::{Beside, Clocks, Engine, RealTime, Settings, Setup, plain_data, read_event};
+use spine::model::shapes::Event;
+use spine::model::{Clock, Currency, Environment, Ids, Instant, ScopeId, Span};
+use spine::providers::outbound::{self, Outbound};
+use spine::store::memory::{Fate, MemoryStore, Options, Schedule, Step, Work};
+use spine::store::rows::StoredEvent;
+use spine::store::seal::{MasterKey, Randomness, Scope, SystemRandom};
+use spine::store::{Applied, Change, KeyRow, NodeId, Peers, RegistryChange, Store, StoreError, TenantRow};
+use spine::webhooks::{EventForm, Outside, Webhooks};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+/// How long a node is taken to be alive.
+pub(crate) const LEASE_S: i64 = 10;
+/// A limit for a fault; nothing takes nearly as long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+const NOW_MS: i64 = 1_767_614_400_000;
+const MASTER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A clock that stands still until the test moves it.
+struct Still {
+    now_ms: AtomicI64,
+    moved: watch::Sender<()>,
+}
+
+impl Still {
+    fn at(now_ms: i64) -> Still {
+        Still { now_ms: AtomicI64::new(now_ms), moved: watch::Sender::new(()) }
+    }
+
+    fn set(&self, now_ms: i64) {
+        self.now_ms.store(now_ms, Ordering::Release);
+        self.moved.send_replace(());
+    }
+}
+
+impl RealTime for Still {
+    fn now(&self) -> Instant {
+        Instant::from_ms(self.now_ms.load(Ordering::Acquire))
+    }
+    fn sleep_until(&self, at: Instant) -> BoxFuture<'_, ()> {
+        let mut moved = self.moved.subscribe();
+        Box::pin(async move { while self.now() < at && moved.changed().await.is_ok() {} })
+    }
+}
+
+/// The store works at once, by its own clock, and tells of each change.
+struct StoreTime {
+    now_ms: AtomicI64,
+    written: watch::Sender<u64>,
+    held: std::sync::Mutex<BTreeMap<NodeId, Held>>,
+}
+
+/// What of a node's asking waits for the test.
+struct Held {
+    /// Its changes alone; all else is done.
+    changes_alone: bool,
+    /// So many pass before.
+    passing: usize,
+    works: Vec<Work>,
+}
+
+impl Schedule for StoreTime {
+    fn now(&self) -> Instant {
+        Instant::from_ms(self.now_ms.load(Ordering::Acquire))
+    }
+    fn run(&self, node: NodeId, step: Step, work: Work) {
+        let mut all = self.held.lock().unwrap();
+        let holds = |held: &&mut Held| match step {
+            Step::Commit => true,
+            Step::Answer { .. } | Step::News => false,
+            Step::Read | Step::Duty => !held.changes_alone,
+        };
+        match all.get_mut(&node).filter(holds) {
+            Some(held) if held.passing > 0 => held.passing -= 1,
+            Some(held) => {
+                held.works.push(work);
+                drop(all);
+                self.written.send_modify(|times| *times = times.wrapping_add(1));
+                return;
+            }
+            None => {}
+        }
+        drop(all);
+        work(Fate::Done);
+        self.written.send_modify(|times| *times = times.wrapping_add(1));
+    }
+    fn written(&self, _: NodeId, _: ScopeId, _: &Change, _: &Applied) {
+        self.written.send_modify(|times| *times = times.wrapping_add(1));
+    }
+}
+
+struct Nobody;
+
+impl Beside for Nobody {
+    fn opened(&self, _: &Arc<Scope>) {}
+    fn rests(&self, _: ScopeId) -> Option<Option<Instant>> {
+        Some(None)
+    }
+    fn close(&self, _: ScopeId) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+struct EngineEvents;
+
+impl EventForm for EngineEvents {
+    fn read<'a>(
+        &'a self,
+        scope: &'a Scope,
+        event: &'a StoredEvent,
+    ) -> BoxFuture<'a, Result<Event, StoreError>> {
+        Box::pin(read_event(scope, event))
+    }
+    fn plain(&self, data: &Value) -> Vec<u8> {
+        plain_data(data)
+    }
+}
+
+/// A running node.
+pub(crate) struct Node {
+    runtime: Option<Runtime>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) id: NodeId,
+    address: std::net::SocketAddr,
+    clock: Arc<Still>,
+    is_paused: std::sync::atomic::AtomicBool,
+}
+
+impl Node {
+    /// Waits for something at this node.
+    pub(crate) fn wait<T>(&self, what: impl Future<Output = T>) -> T {
+        let runtime = self.runtime.as_ref().expect("a node that runs");
+        runtime.block_on(async { tokio::time::timeout(PATIENCE, what).await.expect("an end") })
+    }
+}
+
+/// An answer of the REST surface.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Value,
+}
+
+/// The nodes and what they share.
+pub(crate) struct Cluster {
+    pub(crate) runtime: Runtime,
+    time: Arc<StoreTime>,
+    pub(crate) memory: MemoryStore,
+    pub(crate) nodes: Vec<Node>,
+    keys: BTreeMap<&'static str, ApiKey>,
+    pub(crate) scopes: BTreeMap<&'static str, ScopeId>,
+    asked: AtomicU32,
+    client: reqwest::Client,
+}
+
+impl Cluster {
+    /// With so many nodes.
+    pub(crate) fn of(count: usize) -> Cluster {
+        let runtime = runtime();
+        let time = Arc::new(StoreTime {
+            now_ms: AtomicI64::new(NOW_MS),
+            written: watch::Sender::new(0),
+            held: std::sync::Mutex::default(),
+        });
+        let memory = MemoryStore::new(Options {
+            schedule: Arc::clone(&time) as Arc<dyn Schedule>,
+            random: Arc::new(SystemRandom::new()),
+            master_key: MasterKey::from_base64(MASTER).unwrap(),
+            is_shared: true,
+            sabotage: None,
+        });
+        if std::env::var_os("SPINE_TRACE").is_some() {
+            let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).try_init();
+        }
+        // Another test of this process may have said so already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::new();
+        let mut cluster = Cluster {
+            runtime,
+            time,
+            memory,
+            nodes: Vec::new(),
+            keys: BTreeMap::new(),
+            scopes: BTreeMap::new(),
+            asked: AtomicU32::new(0),
+            client,
+        };
+        cluster.join("one");
+        cluster.make_tenant();
+        for n in 1..count {
+            cluster.join(["one", "two", "three", "four"][n]);
+        }
+        cluster
+    }
+
+    /// A node starts.
+    pub(crate) fn join(&mut self, name: &str) -> usize {
+        let handle = self.memory.node(name, Span::from_s(LEASE_S));
+        let (id, store) = (handle.id(), handle as Arc<dyn Store>);
+        let clock = Arc::new(Still::at(self.time.now_ms.load(Ordering::Acquire)));
+        let runtime = runtime();
+        let (engine, address) = runtime.block_on(start(Arc::clone(&store), Arc::clone(&clock)));
+        self.nodes.push(Node {
+            runtime: Some(runtime),
+            engine,
+            store,
+            id,
+            address,
+            clock,
+            is_paused: false.into(),
+        });
+        self.nodes.len() - 1
+    }
+
+    fn make_tenant(&mut self) {
+        let node = &self.nodes[0];
+        let registry = node.store.registry();
+        let row = TenantRow {
+            id: spine::model::Id::from_u128(1),
+            name: "acme".into(),
+            timezone: "UTC".into(),
+            currency: Currency::EUR,
+            created_at: Instant::from_ms(NOW_MS),
+        };
+        let scopes = node.wait(registry.make_tenant(row)).unwrap();
+        let mut change = RegistryChange::default();
+        for (n, (name, environment)) in
+            [("test", Environment::Test), ("live", Environment::Live)].into_iter().enumerate()
+        {
+            let scope = scopes.iter().find(|scope| scope.environment == environment).unwrap().id;
+            let key = ApiKey::from_random(environment, &[u8::try_from(n + 1).unwrap(); 25]);
+            change.keys.push(KeyRow {
+                id: spine::model::Id::from_u128(u128::try_from(n + 10).unwrap()),
+                scope,
+                environment,
+                name: name.into(),
+                hash: key.hash(),
+                hint: key.hint(),
+                permissions: Permission::ALL.iter().fold(0, |bits, p| bits | p.bit()),
+                created_at: Instant::from_ms(NOW_MS),
+                last_used_at: None,
+                expires_at: None,
+                revoked_at: None,
+            });
+            self.keys.insert(name, key);
+            self.scopes.insert(name, scope);
+        }
+        node.wait(registry.commit(change)).unwrap();
+    }
+
+    /// Asks a node: `POST /messages` as `test`, under an idempotency key of its own.
+    pub(crate) fn ask(&self, node: usize, request: &str, body: &Value) -> Answer {
+        self.runtime.block_on(self.asking(node, request, body))
+    }
+
+    /// The same, to be waited for. A request may end with ` as live` and ` under <key>`.
+    pub(crate) fn asking(
+        &self,
+        node: usize,
+        request: &str,
+        body: &Value,
+    ) -> impl Future<Output = Answer> + Send + 'static {
+        let (request, own) = match request.split_once(" under ") {
+            Some((request, key)) => (request, key.to_owned()),
+            None => (request, format!("own-{}", self.asked.fetch_add(1, Ordering::Relaxed))),
+        };
+        let (request, who) = request.split_once(" as ").unwrap_or((request, "test"));
+        let (method, path) = request.split_once(' ').unwrap();
+        let url = format!("http://{}{BASE_PATH}{path}", self.nodes[node].address);
+        let mut call = self.client.request(method.parse().unwrap(), url);
+        if who != "nobody" {
+            call = call.bearer_auth(self.keys[who].reveal());
+        }
+        if method != "GET" {
+            call = call.header("idempotency-key", own);
+        }
+        if !body.is_null() {
+            call = call.json(body);
+        }
+        answer(call)
+    }
+
+    /// A provider's callback to a node.
+    pub(crate) fn called_back(
+        &self,
+        node: usize,
+        provider: &str,
+        headers: reqwest::header::HeaderMap,
+        body: String,
+    ) -> impl Future<Output = Answer> + Send + 'static {
+        let url = format!("http://{}{BASE_PATH}/callbacks/{provider}", self.nodes[node].address);
+        answer(self.client.post(url).headers(headers).body(body))
+    }
+
+    /// Sends a message at a node; its id.
+    pub(crate) fn send(&self, node: usize, who: &str, body: &Value) -> String {
+        let mut sent = json!({"to": {"sms": "+4915112345678", "email": "a@example.org"},
+            "content": {"sms": {"body": "hi"}, "email": {"subject": "s", "body": "hi"}}});
+        sent.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        let answer = self.ask(node, &format!("POST /messages as {who}"), &sent);
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A message, as a node shows it.
+    pub(crate) fn message(&self, node: usize, who: &str, id: &str) -> Value {
+        let answer = self.ask(node, &format!("GET /messages/{id} as {who}"), &Value::Null);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    pub(crate) fn status(&self, node: usize, who: &str, id: &str) -> String {
+        self.message(node, who, id)["status"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until something holds, which is looked at whenever the store has worked.
+    pub(crate) fn until<T>(&self, what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
+        let mut written = self.time.written.subscribe();
+        let begun = std::time::Instant::now();
+        loop {
+            written.borrow_and_update();
+            if let Some(found) = holds() {
+                return found;
+            }
+            // What was asked above works the store too, so this ends at once or soon.
+            let moved = self
+                .runtime
+                .block_on(async { tokio::time::timeout(PATIENCE, written.changed()).await.is_ok() });
+            assert!(moved && begun.elapsed() < PATIENCE, "not to be waited for: {what}");
+        }
+    }
+
+    /// Waits until a message has a status, as a node shows it.
+    pub(crate) fn until_status(&self, node: usize, who: &str, id: &str, status: &str) {
+        self.until(&format!("{status}, but {}", self.message(node, who, id)), || {
+            (self.status(node, who, id) == status).then_some(())
+        });
+    }
+
+    /// Waits until nothing is under way at a node.
+    pub(crate) fn idle(&self, node: usize) {
+        self.nodes[node].wait(self.nodes[node].engine.idle());
+    }
+
+    /// Lets time pass for the store and all nodes that are not paused, a little at a time, so that each
+    /// has renewed its lease before the next moment.
+    pub(crate) fn later(&self, seconds: i64) {
+        for _ in 0..seconds {
+            let now = self.time.now_ms.fetch_add(1_000, Ordering::AcqRel) + 1_000;
+            let up: Vec<&Node> = self.nodes.iter().filter(|node| node.goes_on()).collect();
+            for node in up {
+                node.clock.set(now);
+                // The store knows until when it holds the lease.
+                let half = Instant::from_ms(now + LEASE_S * 1_000 / 2 - 1);
+                self.until("a lease that is renewed", || {
+                    (self.memory.alive(half).contains(&node.id) || node.is_over()).then_some(())
+                });
+            }
+        }
+    }
+
+    /// Lets a moment pass, too short for any lease.
+    pub(crate) fn moment(&self) {
+        let now = self.time.now_ms.fetch_add(200, Ordering::AcqRel) + 200;
+        for node in self.nodes.iter().filter(|node| node.goes_on()) {
+            node.clock.set(now);
+        }
+    }
+
+    /// Real time, in milliseconds since 1970.
+    pub(crate) fn now(&self) -> Instant {
+        self.time.now()
+    }
+
+    /// Stops a node: its clock stands, and nothing that it asks comes to the store.
+    pub(crate) fn pause(&self, node: usize) {
+        self.hold(node, Held { changes_alone: false, passing: 0, works: Vec::new() });
+        self.nodes[node].is_paused.store(true, Ordering::Release);
+    }
+
+    /// The paused node comes back, its clock where the others' is.
+    pub(crate) fn come_back(&self, node: usize) {
+        self.nodes[node].is_paused.store(false, Ordering::Release);
+        self.nodes[node].clock.set(self.time.now_ms.load(Ordering::Acquire));
+        self.let_go_on(node);
+    }
+
+    /// Ends a node on the spot.
+    pub(crate) fn kill(&mut self, node: usize) {
+        if let Some(runtime) = self.nodes[node].runtime.take() {
+            runtime.shutdown_timeout(PATIENCE);
+        }
+    }
+
+    fn hold(&self, node: usize, held: Held) {
+        self.time.held.lock().unwrap().insert(self.nodes[node].id, held);
+    }
+
+    /// After so many more of them a node's changes wait.
+    pub(crate) fn hold_changes(&self, node: usize, passing: usize) {
+        self.hold(node, Held { changes_alone: true, passing, works: Vec::new() });
+    }
+
+    /// Waits until something of a node's waits.
+    pub(crate) fn until_held(&self, node: usize) {
+        self.until("a change that waits", || {
+            let held = self.time.held.lock().unwrap();
+            held.get(&self.nodes[node].id).is_some_and(|held| !held.works.is_empty()).then_some(())
+        });
+    }
+
+    /// Lets what waits of a node's go on.
+    pub(crate) fn let_go_on(&self, node: usize) {
+        let held = self.time.held.lock().unwrap().remove(&self.nodes[node].id);
+        for work in held.into_iter().flat_map(|held| held.works) {
+            work(Fate::Done);
+        }
+        self.time.written.send_modify(|times| *times = times.wrapping_add(1));
+    }
+}
+
+impl Node {
+    fn goes_on(&self) -> bool {
+        self.runtime.is_some() && !self.is_paused.load(Ordering::Acquire) && !self.is_over()
+    }
+
+    /// Whether it takes no more work.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.engine.is_ready()
+    }
+}
+
+async fn answer(call: reqwest::RequestBuilder) -> Answer {
+    let answer = tokio::time::timeout(PATIENCE, call.send()).await.expect("an answer").unwrap();
+    let status = answer.status().as_u16();
+    let headers = answer.headers().iter();
+    let headers = headers.map(|(k, v)| (k.to_string(), v.to_str().unwrap().to_owned())).collect();
+    let bytes = answer.bytes().await.unwrap();
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Answer { status, headers, body }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// An engine and its REST surface.
+async fn start(store: Arc<dyn Store>, clock: Arc<Still>) -> (Arc<Engine>, std::net::SocketAddr) {
+    let random: Arc<dyn Randomness> = Arc::new(SystemRandom::new());
+    let clocks = Arc::new(Clocks::new(Arc::clone(&clock) as Arc<dyn RealTime>));
+    let shared = Arc::clone(&clocks) as Arc<dyn Clock>;
+    let rising = Arc::new(RisingIds::above(0, Arc::clone(&shared), Arc::clone(&random)));
+    let ids = Arc::clone(&rising) as Arc<dyn Ids>;
+    let outbound = outbound::Settings { allow_private_addresses: true, ..outbound::Settings::default() };
+    let outbound = Outbound::new(outbound).unwrap();
+    let peers = Arc::new(Peers::new(store.nodes().as_ref()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let outside = Outside {
+        clock: Arc::clone(&shared),
+        ids: Arc::clone(&ids),
+        events: Arc::new(EngineEvents),
+        outbound: outbound.clone(),
+        peers: Arc::clone(&peers),
+    };
+    let webhooks = Arc::new(Webhooks::new(outside, spine::webhooks::Settings::default()));
+    let engine = Engine::start(Setup {
+        store: Arc::clone(&store),
+        clocks,
+        ids: rising,
+        outbound,
+        settings: Settings {
+            public_url: format!("http://{address}"),
+            lease: Span::from_s(LEASE_S),
+            ..Settings::default()
+        },
+        beside: Arc::new(Nobody),
+        peers,
+    })
+    .await
+    .unwrap();
+    let api = Api::new(Parts {
+        store,
+        front: Arc::clone(&engine) as Arc<dyn Front>,
+        webhooks,
+        clock: shared,
+        steady: Steady::new(|| Duration::ZERO),
+        ids,
+        random,
+        settings: spine::api::Settings { rate: Rate::DEFAULT, ..spine::api::Settings::default() },
+    })
+    .unwrap();
+    tokio::spawn(async move { axum::serve(listener, api.router()).await.unwrap() });
+    (engine, address)
+}

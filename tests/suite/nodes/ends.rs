@@ -1,0 +1,115 @@
+//! Nodes that die, pause, stop and come back.
+
+use serde_json::Value;
+
+use super::{Live, accepted, attempt_of, outcomes};
+
+#[test]
+fn what_a_dead_node_left_another_finishes_with_its_call_in_doubt() {
+    let mut live = Live::of(2);
+    let under_way = live.send(0, "sms");
+    let waiting = live.send(0, "wait 30s then sms");
+    let first = attempt_of(&live.call());
+    live.cluster.kill(0);
+    live.cluster.later(9);
+    assert!(live.gateway.waiting().is_none(), "while the lease holds nobody else calls");
+    live.cluster.later(5);
+    let again = live.call();
+    assert_eq!(attempt_of(&again), first, "the same attempt, under the same key");
+    accepted(again, "g1");
+    live.until_status(1, &under_way, "sent");
+    assert_eq!(live.status(1, &waiting), "queued");
+    live.cluster.later(31);
+    accepted(live.call(), "g2");
+    live.until_status(1, &waiting, "sent");
+}
+
+#[test]
+fn a_node_that_was_paused_for_too_long_writes_nothing_and_ends() {
+    let mut live = Live::of(2);
+    let id = live.send(0, "sms");
+    let first = live.call();
+    live.cluster.pause(0);
+    live.cluster.later(14);
+    accepted(live.call(), "g1");
+    live.until_status(1, &id, "sent");
+    let before = live.message(1, &id);
+    // It hears the answer to its own call, and what it makes of it is refused.
+    first.answer(400, &[], "{}");
+    live.cluster.come_back(0);
+    let node = &live.cluster.nodes[0];
+    node.wait(node.engine.fenced());
+    live.cluster.until("a node that is not ready", || node.is_over().then_some(()));
+    let refused = live.cluster.ask(0, &format!("GET /messages/{id} as live"), &Value::Null);
+    assert_eq!((refused.status, refused.body["code"].as_str()), (503, Some("shutting_down")), "{refused:?}");
+    assert_eq!(live.message(1, &id), before);
+    assert_eq!(outcomes(&before), ["accepted"]);
+}
+
+#[test]
+fn a_node_that_stops_hands_over_at_once() {
+    let mut live = Live::of(2);
+    let waiting = live.send(0, "wait 30s then sms");
+    let under_way = live.send(0, "sms");
+    let call = live.call();
+    let node = &live.cluster.nodes[0];
+    let stopping = {
+        let engine = std::sync::Arc::clone(&node.engine);
+        live.cluster.runtime.spawn(async move { engine.stop().await })
+    };
+    live.cluster.until("a stop", || node.is_over().then_some(()));
+    assert!(!stopping.is_finished(), "a stop waits for what is under way");
+    accepted(call, "g1");
+    live.cluster.runtime.block_on(stopping).unwrap();
+    let message = live.message(1, &under_way);
+    assert_eq!(message["status"], "sent", "a stop waits for what is under way: {message}");
+    live.cluster.moment();
+    let scope = live.cluster.scopes["live"];
+    let rows = live.cluster.nodes[1].store.clone();
+    live.cluster.until("a new owner", || {
+        live.cluster.nodes[1].wait(async { rows.scope(scope).await.unwrap().next_due().await.unwrap() })
+    });
+    live.cluster.later(31);
+    accepted(live.call(), "g2");
+    live.until_status(1, &waiting, "sent");
+}
+
+#[test]
+fn a_node_that_comes_back_under_its_old_name_is_another_node() {
+    let mut live = Live::of(1);
+    let id = live.send(0, "sms");
+    let first = attempt_of(&live.call());
+    live.cluster.kill(0);
+    let again = live.cluster.join("one");
+    assert_ne!(live.cluster.nodes[0].id, live.cluster.nodes[again].id);
+    live.cluster.later(2);
+    assert!(live.gateway.waiting().is_none(), "it has nothing in hand of what is not its own");
+    live.cluster.later(12);
+    let call = live.call();
+    assert_eq!(attempt_of(&call), first);
+    accepted(call, "g1");
+    live.until_status(again, &id, "sent");
+}
+
+#[test]
+fn several_nodes_adopt_at_once_and_nothing_is_lost_or_called_twice() {
+    let mut live = Live::of(4);
+    let ids: Vec<String> = (0..40).map(|n| live.send(n % 2, "sms")).collect();
+    let mut attempts: Vec<String> = ids.iter().map(|_| attempt_of(&live.call())).collect();
+    live.cluster.kill(0);
+    live.cluster.kill(1);
+    live.cluster.later(14);
+    let mut again = Vec::new();
+    for n in 0..ids.len() {
+        let call = live.call();
+        again.push(attempt_of(&call));
+        accepted(call, &format!("g{n}"));
+    }
+    attempts.sort();
+    again.sort();
+    assert_eq!(attempts, again, "each once, under its own key");
+    for id in &ids {
+        live.until_status(2, id, "sent");
+    }
+    assert!(live.gateway.waiting().is_none());
+}
