@@ -8,7 +8,7 @@ use super::{Live, accepted, attempt_of, outcomes};
 fn what_a_dead_node_left_another_finishes_with_its_call_in_doubt() {
     let mut live = Live::of(2);
     let under_way = live.send(0, "sms");
-    let waiting = live.send(0, "wait 30s then sms");
+    let waiting = live.send(0, "wait 20s then sms");
     let first = attempt_of(&live.call());
     live.cluster.kill(0);
     live.cluster.later(9);
@@ -19,7 +19,7 @@ fn what_a_dead_node_left_another_finishes_with_its_call_in_doubt() {
     accepted(again, "g1");
     live.until_status(1, &under_way, "sent");
     assert_eq!(live.status(1, &waiting), "queued");
-    live.cluster.later(31);
+    live.cluster.later(21);
     accepted(live.call(), "g2");
     live.until_status(1, &waiting, "sent");
 }
@@ -39,7 +39,7 @@ fn a_node_that_was_paused_for_too_long_writes_nothing_and_ends() {
     live.cluster.come_back(0);
     let node = &live.cluster.nodes[0];
     node.wait(node.engine.fenced());
-    live.cluster.until("a node that is not ready", || node.is_over().then_some(()));
+    node.until_over();
     let refused = live.cluster.ask(0, &format!("GET /messages/{id} as live"), &Value::Null);
     assert_eq!((refused.status, refused.body["code"].as_str()), (503, Some("shutting_down")), "{refused:?}");
     assert_eq!(live.message(1, &id), before);
@@ -49,7 +49,7 @@ fn a_node_that_was_paused_for_too_long_writes_nothing_and_ends() {
 #[test]
 fn a_node_that_stops_hands_over_at_once() {
     let mut live = Live::of(2);
-    let waiting = live.send(0, "wait 30s then sms");
+    let waiting = live.send(0, "wait 20s then sms");
     let under_way = live.send(0, "sms");
     let call = live.call();
     let node = &live.cluster.nodes[0];
@@ -57,7 +57,7 @@ fn a_node_that_stops_hands_over_at_once() {
         let engine = std::sync::Arc::clone(&node.engine);
         live.cluster.runtime.spawn(async move { engine.stop().await })
     };
-    live.cluster.until("a stop", || node.is_over().then_some(()));
+    node.until_over();
     assert!(!stopping.is_finished(), "a stop waits for what is under way");
     accepted(call, "g1");
     live.cluster.runtime.block_on(stopping).unwrap();
@@ -69,7 +69,7 @@ fn a_node_that_stops_hands_over_at_once() {
     live.cluster.until("a new owner", || {
         live.cluster.nodes[1].wait(async { rows.scope(scope).await.unwrap().next_due().await.unwrap() })
     });
-    live.cluster.later(31);
+    live.cluster.later(21);
     accepted(live.call(), "g2");
     live.until_status(1, &waiting, "sent");
 }

@@ -51,19 +51,6 @@ fn who_opted_out_at_one_node_is_not_written_to_by_another() {
 }
 
 #[test]
-fn a_quota_that_one_node_lifts_is_lifted_for_the_next_send_at_another() {
-    let cluster = Cluster::of(2);
-    let limit = |node: usize, day: u64| cluster.ask(node, "PUT /quotas/messages", &json!({"day": day}));
-    assert_eq!(limit(0, 1).status, 200);
-    let body =
-        json!({"to": {"sms": "+4915112345678"}, "content": {"sms": {"body": "hi"}}, "strategy": "sms"});
-    assert_eq!(sent(&cluster, 1, &body).status, 202);
-    assert_eq!(sent(&cluster, 1, &body).status, 429);
-    assert_eq!(limit(0, 2).status, 200);
-    assert_eq!(sent(&cluster, 1, &body).status, 202);
-}
-
-#[test]
 fn an_erasure_cancels_what_is_on_its_way_at_every_node() {
     let mut live = Live::of(2);
     let made =
