@@ -207,6 +207,8 @@ impl Engine {
             let scopes = registry.scopes().await?;
             let closed = scopes.iter().map(|row| row.id).filter(|id| !self.desks().contains_key(id));
             if let Some(id) = self.passes.neglected(closed, now) {
+                // One that cannot be opened is not the one that is tried each time.
+                self.passes.note(id, now);
                 let scope = self.context.store.scope(id).await?;
                 if let Ok(desk) = self.desk(&scope).await {
                     self.passes.begin(&desk);

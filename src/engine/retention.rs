@@ -72,6 +72,11 @@ impl Passes {
         scopes.find(is_neglected)
     }
 
+    /// Notes that a scope is tried now, as one whose pass did not come to its end.
+    pub(super) fn note(&self, id: ScopeId, now: Instant) {
+        self.all().insert(id, Pass::Ended(now, false));
+    }
+
     /// Begins a pass over a scope, unless one is under way or has ended just now.
     pub(super) fn begin(self: &Arc<Self>, desk: &Arc<Desk>) {
         let id = desk.scope.id();

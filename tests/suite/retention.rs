@@ -11,9 +11,9 @@ use spine::store::{Page, PageStart};
 use crate::held::{Running, until};
 
 /// A limit for a fault; nothing takes nearly as long.
-const PATIENCE: Duration = Duration::from_secs(100);
+const PATIENCE: Duration = Duration::from_secs(300);
 const DAY: i64 = 86_400;
-const MESSAGES: u32 = 250;
+const MESSAGES: u32 = 120;
 
 /// What is there of a scope: messages and events.
 async fn counts(running: &Running) -> (usize, usize) {

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use super::bound::Bound;
 use super::connect::Connector;
-use super::install;
 use super::registry::PgRegistry;
 use super::source::Reader;
 use super::store::{Options, master_key};
+use super::{health, install, prune};
 use crate::model::{Instant, ScopeId};
 use crate::store::read::{Source, reads};
 use crate::store::seal::{Randomness, Scope, ScopeKeys};
 use crate::store::{
     Answer, Change, Committed, Finding, Installation, NodeId, Position, Registry, Removed, ScopeHealth,
-    ScopeRows, Severity, StoreError,
+    ScopeRows, StoreError,
 };
 
 /// A store that is only read. A scope's rows refuse every change.
@@ -21,6 +21,7 @@ pub struct Beside {
     readers: sqlx::postgres::PgPool,
     prepares: bool,
     bound: Arc<Bound>,
+    connector: Connector,
     registry: Arc<PgRegistry>,
     random: Arc<dyn Randomness>,
 }
@@ -37,7 +38,7 @@ pub async fn open_beside(options: Options) -> Result<Beside, StoreError> {
     let registry = PgRegistry::open(connector.pool(2), options.prepares, master, options.random).await?;
     let readers = connector.pool(2);
     let bound = Arc::new(Bound::new(readers.clone()));
-    Ok(Beside { readers, prepares: options.prepares, bound, registry: Arc::new(registry), random })
+    Ok(Beside { readers, prepares: options.prepares, bound, connector, registry: Arc::new(registry), random })
 }
 
 impl Beside {
@@ -65,32 +66,31 @@ impl Installation for Beside {
         Box::pin(self.opened(id))
     }
 
-    fn prune_audit(&self, _id: ScopeId, _before: Instant) -> Answer<'_, Removed> {
-        Box::pin(async {
-            Err(StoreError::Database(
-                "on PostgreSQL the audit is only added to, by whoever logs in; its beginning is not removed"
-                    .into(),
-            ))
+    fn prune_audit(&self, id: ScopeId, before: Instant) -> Answer<'_, Removed> {
+        Box::pin(async move {
+            let mut conn = self.connector.connect().await?;
+            let (taken, known) = install::steps(&mut conn, self.connector.known).await?;
+            if taken < known {
+                return Err(StoreError::Database(
+                    "the schema is of an older version, in which nothing of the audit can be removed; run \
+                     `spine migrate` first"
+                        .into(),
+                ));
+            }
+            prune::prune(&self.readers, id, before).await
         })
     }
 
-    /// That the schema and its roles are as they must be was looked at when this was opened.
     fn findings(&self, _now: Instant, _deep: bool) -> Answer<'_, Vec<Finding>> {
-        Box::pin(async {
-            Ok(vec![Finding {
-                severity: Severity::Note,
-                name: "rows-not-looked-at",
-                place: "the database".into(),
-                message: "roles, row-level security and schema are as they must be; rows were not looked at"
-                    .into(),
-                help: "watch the server by its own means, and check the audit with `spine audit verify`"
-                    .into(),
-            }])
+        Box::pin(async move {
+            let mut conn = self.connector.connect().await?;
+            let steps = install::steps(&mut conn, self.connector.known).await?;
+            health::database(&mut conn, steps).await
         })
     }
 
-    fn health(&self, _id: ScopeId, _now: Instant, _grace_ms: i64) -> Answer<'_, Option<ScopeHealth>> {
-        Box::pin(async { Ok(None) })
+    fn health(&self, id: ScopeId, now: Instant, grace_ms: i64) -> Answer<'_, Option<ScopeHealth>> {
+        Box::pin(async move { health::scope(&self.readers, id, now, grace_ms).await })
     }
 }
 

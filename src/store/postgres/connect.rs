@@ -14,6 +14,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Either, PgConnection, Postgres};
 
 use super::error::{Fault, fault};
+use super::install::{MIGRATIONS, Step};
 use crate::model::ScopeId;
 use crate::store::StoreError;
 
@@ -39,6 +40,8 @@ pub(super) enum As {
     Registry,
     /// A request in a scope: reads.
     Api(ScopeId),
+    /// The operator in a scope, as the role to which the schema belongs.
+    Owner(ScopeId),
 }
 
 impl As {
@@ -46,6 +49,7 @@ impl As {
     pub(super) fn begin(self) -> String {
         let (mode, role) = match self {
             As::Engine(_) | As::Registry => ("READ WRITE", "spine_engine"),
+            As::Owner(_) => ("READ WRITE", "spine_owner"),
             As::Api(_) => ("READ ONLY", "spine_api"),
         };
         let mut sql = format!(
@@ -54,7 +58,9 @@ impl As {
         );
         // Writing into a string does not fail.
         let _ = match self {
-            As::Engine(scope) | As::Api(scope) => write!(sql, "SET LOCAL spine.scope='{}';", scope.0),
+            As::Engine(scope) | As::Api(scope) | As::Owner(scope) => {
+                write!(sql, "SET LOCAL spine.scope='{}';", scope.0)
+            }
             As::Registry => write!(sql, "SET LOCAL spine.registry='on';"),
         };
         if !matches!(self, As::Api(_)) {
@@ -71,6 +77,8 @@ pub(super) struct Connector {
     options: PgConnectOptions,
     /// Whether statements are prepared for longer than a transaction.
     pub(super) prepares: bool,
+    /// The migrations that the program knows.
+    pub(super) known: &'static [Step],
 }
 
 impl Connector {
@@ -91,7 +99,13 @@ impl Connector {
             .disable_statement_logging()
             .application_name("spine")
             .statement_cache_capacity(if prepares { STATEMENTS_MAX } else { 0 });
-        Ok(Connector { options, prepares })
+        Ok(Connector { options, prepares, known: MIGRATIONS })
+    }
+
+    /// As a program that knows these migrations would make them.
+    #[cfg(test)]
+    pub(super) fn knowing(self, known: &'static [Step]) -> Connector {
+        Connector { known, ..self }
     }
 
     /// A pool of connections.

@@ -66,8 +66,22 @@ pub(super) const TABLES: [&str; 37] = [
     "version_name",
 ];
 
-/// The texts of the migrations; the first has number 1.
-const MIGRATIONS: &[(&str, &str)] = &[("begin", include_str!("../../../migrations/postgres/0001_begin.sql"))];
+/// One migration.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) sql: &'static str,
+    /// The number of the migration that a program must know to work on the schema from now on.
+    pub(super) needs: i64,
+}
+
+/// The migrations; the first has number 1.
+pub(super) const MIGRATIONS: &[Step] = &[
+    Step { name: "begin", sql: include_str!("../../../migrations/postgres/0001_begin.sql"), needs: 1 },
+    Step { name: "operator", sql: include_str!("../../../migrations/postgres/0002_operator.sql"), needs: 1 },
+];
+/// The oldest schema on which this program can read.
+const READS_FROM: usize = 1;
 
 /// Who this session is, and what it finds.
 #[derive(Debug)]
@@ -89,16 +103,28 @@ struct Installation {
     schema_owner: Option<String>,
     /// Names of what lies in the schema.
     objects: Vec<String>,
-    /// Steps that were taken, with the checksums of their texts, and whether each was finished.
-    taken: Vec<(i64, Vec<u8>, bool)>,
+    /// Steps that were taken.
+    taken: Vec<Taken>,
+    /// The migrations that this program knows.
+    known: &'static [Step],
+}
+
+/// A step that was taken.
+#[derive(Debug)]
+struct Taken {
+    version: i64,
+    checksum: Vec<u8>,
+    finished: bool,
+    /// What a program must know since.
+    needs: i64,
 }
 
 fn refused(what: impl Into<String>) -> StoreError {
     StoreError::Database(what.into())
 }
 
-fn migrator() -> Migrator {
-    let migrations = MIGRATIONS.iter().zip(1_i64..).map(|((name, sql), version)| {
+fn migrator(known: &'static [Step]) -> Migrator {
+    let migrations = known.iter().zip(1_i64..).map(|(Step { name, sql, .. }, version)| {
         Migration::new(version, Cow::Borrowed(*name), MigrationType::Simple, sql.into_sql_str(), false)
     });
     let mut migrator = Migrator::with_migrations(migrations.collect());
@@ -118,7 +144,7 @@ fn listed(names: Option<String>) -> Vec<String> {
 
 impl Installation {
     /// Looks, and changes nothing.
-    async fn look(conn: &mut PgConnection) -> Result<Installation, StoreError> {
+    async fn look(conn: &mut PgConnection, known: &'static [Step]) -> Result<Installation, StoreError> {
         let sql = "SELECT current_setting('server_version_num')::int8, pg_is_in_recovery(), current_user::text, \
                r.rolsuper, r.rolbypassrls, r.rolcreaterole, has_database_privilege(current_database(), 'CREATE'), \
                current_database()::text, \
@@ -155,6 +181,7 @@ impl Installation {
             schema_owner: row.get(12),
             objects: listed(row.get(13)),
             taken: Vec::new(),
+            known,
         };
         if found.has("migration") && found.lacks_no_role() {
             found.taken = taken(conn).await?;
@@ -171,8 +198,9 @@ impl Installation {
         ROLES.iter().all(|role| self.member_of.iter().any(|name| name == role))
     }
 
+    /// Whether it has every step that this program knows; a newer program may have taken more.
     fn is_newest(&self) -> bool {
-        self.taken.len() == MIGRATIONS.len()
+        self.taken.len() >= self.known.len()
     }
 
     /// Refuses a server, or a session, on which nothing of ours is safe.
@@ -234,18 +262,20 @@ impl Installation {
         if !self.lacks_no_role() {
             return Ok(());
         }
-        let newest = MIGRATIONS.len() as i64;
-        if let Some((version, ..)) = self.taken.iter().rev().find(|(version, ..)| *version > newest) {
+        let newest = self.known.len() as i64;
+        let needs = self.taken.iter().map(|step| step.needs).max().unwrap_or_default();
+        if needs > newest {
+            let version = self.taken.iter().map(|step| step.version).max().unwrap_or_default();
             return Err(refused(format!(
-                "the database was brought to step {version} by a newer spine, and this one knows steps up to \
-                 {newest}; run that version or a later one"
+                "the database was brought to step {version} by a newer spine, which asks of every program to \
+                 know step {needs}, and this one knows steps up to {newest}; run that version or a later one"
             )));
         }
         if self.taken.is_empty() {
             return Err(foreign("its book of migrations is empty"));
         }
-        for (expected, (version, checksum, finished)) in (1..).zip(&self.taken) {
-            let known = migrator();
+        for (expected, Taken { version, checksum, finished, .. }) in (1..).zip(&self.taken) {
+            let known = migrator(self.known);
             let text = known.iter().find(|migration| migration.version == *version);
             if *version != expected || !finished {
                 return Err(refused(format!(
@@ -317,17 +347,27 @@ fn make_role(role: &str) -> String {
     )
 }
 
-async fn taken(conn: &mut PgConnection) -> Result<Vec<(i64, Vec<u8>, bool)>, StoreError> {
+async fn taken(conn: &mut PgConnection) -> Result<Vec<Taken>, StoreError> {
     let mut tx = conn.begin().await.map_err(|error| told(&error))?;
     sqlx::raw_sql("SET LOCAL ROLE spine_engine").execute(&mut *tx).await.map_err(|error| told(&error))?;
-    let rows = sqlx::query("SELECT version, checksum, success FROM spine.migration ORDER BY version")
-        .persistent(false)
-        .fetch_all(&mut *tx)
-        .await
-        // A book that is not ours, or not readable yet, has no entries.
-        .unwrap_or_default();
+    let rows = sqlx::query(
+        // The first step says nothing of what it needs.
+        "SELECT version, checksum, success, coalesce((to_jsonb(m) ->> 'needs')::int8, 1) \
+         FROM spine.migration m ORDER BY version",
+    )
+    .persistent(false)
+    .fetch_all(&mut *tx)
+    .await
+    // A book that is not ours, or not readable yet, has no entries.
+    .unwrap_or_default();
     tx.rollback().await.map_err(|error| told(&error))?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
+    let taken = rows.iter().map(|row| Taken {
+        version: row.get(0),
+        checksum: row.get(1),
+        finished: row.get(2),
+        needs: row.get(3),
+    });
+    Ok(taken.collect())
 }
 
 /// Brings roles and schema to what this program needs, or says why that cannot be.
@@ -336,13 +376,13 @@ pub(super) async fn prepare(connector: &Connector) -> Result<(), StoreError> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let found = Installation::look(&mut conn).await?;
+        let found = Installation::look(&mut conn, connector.known).await?;
         found.check_session()?;
         found.check_schema()?;
         if found.lacks_no_role() && found.is_newest() {
             break;
         }
-        match install(&mut conn).await {
+        match install(&mut conn, connector.known).await {
             Ok(()) => {}
             Err(error @ StoreError::Database(_)) => return Err(error),
             // Another node did the same at once, or roles were granted in another database.
@@ -358,13 +398,11 @@ pub(super) async fn prepare(connector: &Connector) -> Result<(), StoreError> {
 /// Refuses, as [`prepare`] does, and makes nothing.
 pub(super) async fn require(connector: &Connector) -> Result<(), StoreError> {
     let mut conn = connector.connect().await?;
-    let found = Installation::look(&mut conn).await?;
+    let found = Installation::look(&mut conn, connector.known).await?;
     found.check_session()?;
     found.check_schema()?;
-    if !(found.lacks_no_role() && found.is_newest()) {
-        return Err(refused(
-            "the schema is not of this version; run `spine migrate`, or start the server once",
-        ));
+    if !found.lacks_no_role() || found.taken.len() < READS_FROM {
+        return Err(refused("there is no schema yet; run `spine migrate`, or start the server once"));
     }
     verify(&mut conn).await?;
     let _ = conn.close().await;
@@ -372,20 +410,23 @@ pub(super) async fn require(connector: &Connector) -> Result<(), StoreError> {
 }
 
 /// All of it in one transaction: what fails leaves nothing behind.
-async fn install(conn: &mut PgConnection) -> Result<(), StoreError> {
+async fn install(conn: &mut PgConnection, known: &'static [Step]) -> Result<(), StoreError> {
     let mut tx = conn.begin().await.map_err(|error| told(&error))?;
     run(&mut tx, format!("SET LOCAL lock_timeout='60s';SELECT pg_advisory_xact_lock({INSTALL_LOCK})"))
         .await?;
     // Somebody may have been first.
-    let found = Installation::look(&mut tx).await?;
+    let found = Installation::look(&mut tx, known).await?;
     found.check_schema()?;
     let missing = found.missing()?;
     if !missing.is_empty() {
         run(&mut tx, missing).await?;
     }
     run(&mut tx, "SET LOCAL ROLE spine_owner;SET LOCAL search_path=spine,pg_temp".into()).await?;
-    match migrator().run_direct(None, &mut *tx, false).await {
-        Ok(()) => tx.commit().await.map_err(|error| told(&error)),
+    match migrator(known).run_direct(None, &mut *tx, false).await {
+        Ok(()) => {
+            write_needs(&mut tx, known).await?;
+            tx.commit().await.map_err(|error| told(&error))
+        }
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(told(&error)),
         Err(error) => Err(refused(format!("the schema cannot be brought up to date: {error}"))),
     }
@@ -393,6 +434,33 @@ async fn install(conn: &mut PgConnection) -> Result<(), StoreError> {
 
 async fn run(conn: &mut PgConnection, sql: String) -> Result<(), StoreError> {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await.map(drop).map_err(|error| told(&error))
+}
+
+/// Writes down what each step asks of a program, where the book has room for it.
+async fn write_needs(conn: &mut PgConnection, known: &[Step]) -> Result<(), StoreError> {
+    let sql = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'spine.migration'::regclass AND attname = 'needs'";
+    let row = sqlx::query(sql).persistent(false).fetch_one(&mut *conn).await.map_err(|error| told(&error))?;
+    if row.get::<i64, _>(0) == 0 {
+        return Ok(());
+    }
+    for (step, version) in known.iter().zip(1_i64..) {
+        sqlx::query("UPDATE migration SET needs = $1 WHERE version = $2 AND needs <> $1")
+            .persistent(false)
+            .bind(step.needs)
+            .bind(version)
+            .execute(&mut *conn)
+            .await
+            .map_err(|error| told(&error))?;
+    }
+    Ok(())
+}
+
+/// The number of the newest step that was taken, and of the newest that this program knows.
+pub(super) async fn steps(
+    conn: &mut PgConnection,
+    known: &'static [Step],
+) -> Result<(usize, usize), StoreError> {
+    Ok((taken(conn).await?.len(), known.len()))
 }
 
 /// Looks at what keeps tenants apart and the audit whole, whoever may have changed it.
@@ -444,13 +512,13 @@ async fn verify(conn: &mut PgConnection) -> Result<(), StoreError> {
 pub async fn plan(url: &str) -> Result<Vec<SchemaStep>, StoreError> {
     let connector = Connector::of(url, false)?;
     let mut conn = connector.connect().await?;
-    let found = Installation::look(&mut conn).await?;
+    let found = Installation::look(&mut conn, connector.known).await?;
     found.check_session()?;
     found.check_schema()?;
     let steps = (1..=MIGRATIONS.len() as i64).map(|version| SchemaStep {
         part: found.database.clone(),
         version,
-        applied: found.taken.iter().any(|(taken, ..)| *taken == version),
+        applied: found.taken.iter().any(|taken| taken.version == version),
     });
     Ok(steps.collect())
 }

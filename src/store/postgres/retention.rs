@@ -1,140 +1,101 @@
-//! Dropping what is old, a part at a time, each in a transaction of its own.
+//! Dropping what is old, a part at a time, each in one statement and one transaction.
+//!
+//! One statement sees the rows as of one moment, so that what is decided and what is dropped are the
+//! same. A message that somebody changes meanwhile has another version afterwards, and stays.
 
 use std::sync::PoisonError;
 
-use sqlx::Row as _;
-
-use super::column::Key;
-use super::error::{Fault, fault};
+use super::error::Fault;
 use super::scope::PgScope;
+use crate::store::read::decode::get;
 use crate::store::{Dropped, Old, Position, StoreError};
 
 /// How far each kind of dropping has come.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Drops {
-    messages_after: Position,
-    events_after: Position,
+    messages: Position,
+    events: Position,
 }
 
-/// Something still to be done with the event `v`: an endpoint has yet to pass it, it is to be tried
-/// again, or somebody may want to replay it.
-const UNDONE: &str = "(v.n > $1 OR EXISTS (SELECT 1 FROM delivery d WHERE d.event = v.n AND (d.state = 0 OR \
-     (d.state = 2 AND EXISTS (SELECT 1 FROM endpoint p WHERE p.id = d.endpoint)))))";
+/// Something still to be done with the event `v`.
+const UNDONE: &str = "(v.n > (SELECT n FROM passed) OR EXISTS (SELECT FROM delivery d WHERE d.event = v.n \
+     AND (d.state = 0 OR (d.state = 2 AND EXISTS (SELECT FROM endpoint p WHERE p.id = d.endpoint)))))";
 /// Up to which event every endpoint that gets events has passed them.
-const PASSED: &str = "coalesce((SELECT min(position) FROM endpoint WHERE enabled), 9223372036854775807)";
-
-/// What is deleted of messages, in an order in which each finds its rows; `$1` holds their positions.
-const OF_MESSAGES: [&str; 7] = [
-    "DELETE FROM delivery WHERE event IN (SELECT v.n FROM event v WHERE v.message = ANY($1))",
-    "DELETE FROM event WHERE message = ANY($1)",
-    "DELETE FROM outcome WHERE message = ANY($1)",
-    "DELETE FROM attempt WHERE message = ANY($1)",
-    "DELETE FROM content WHERE n = ANY($1)",
-    "DELETE FROM ended WHERE n = ANY($1)",
-    "DELETE FROM message WHERE n = ANY($1)",
-];
-/// The same of events.
-const OF_EVENTS: [&str; 2] =
-    ["DELETE FROM delivery WHERE event = ANY($1)", "DELETE FROM event WHERE n = ANY($1)"];
-
-/// The smallest id that is minted at an instant.
-fn first_id(ms: i64) -> Key {
-    Key((u128::from(ms.unsigned_abs()) << 80).to_be_bytes())
-}
+const PASSED: &str = "passed AS MATERIALIZED (SELECT coalesce(min(position), 9223372036854775807) AS n \
+     FROM endpoint WHERE enabled)";
+/// What was dropped, what was looked at, and the last of that with whether it is old.
+const ANSWER: &str = "SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM looked), \
+     (SELECT n FROM looked ORDER BY n DESC LIMIT 1), coalesce((SELECT old FROM looked ORDER BY n DESC LIMIT 1), false)";
 
 impl PgScope {
-    /// Drops some of what is old.
     pub(super) async fn dropped(&self, what: Old, limit: u32) -> Result<Dropped, StoreError> {
         match self.drop_part(what, limit).await {
-            // Another node is at the same, or a commit was in the way: later.
-            Err(Fault::Again(_)) => Ok(Dropped { dropped: 0, more: true }),
+            // Somebody else is at these rows: the next pass comes to them.
+            Err(Fault::Again(_)) => Ok(Dropped::default()),
             done => done.map_err(Fault::told),
         }
     }
 
     async fn drop_part(&self, what: Old, limit: u32) -> Result<Dropped, Fault> {
-        let failed = |error: sqlx::Error| fault(&error, "a row");
-        let drops = *self.drops.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut held = self.begin("").await?;
-        let passed: i64 =
-            held.all(format!("SELECT {PASSED}")).await?.first().map_or(Position::MAX, |row| {
-                crate::store::read::decode::get(row, 0).unwrap_or(Position::MIN)
-            });
-        let (rows, deletes): (_, &[&'static str]) = match what {
-            Old::Answers { before } => {
-                let sql = "DELETE FROM idempotency WHERE key IN \
-                           (SELECT key FROM idempotency WHERE at < $1 LIMIT $2)";
-                let done = sqlx::query(sql)
-                    .persistent(false)
-                    .bind(before.ms())
-                    .bind(i64::from(limit))
-                    .execute(held.conn()?)
-                    .await
-                    .map_err(failed)?;
-                let dropped = done.rows_affected();
-                held.commit().await?;
-                return Ok(Dropped { dropped, more: dropped >= u64::from(limit) });
-            }
+        let after = *self.drops.lock().unwrap_or_else(PoisonError::into_inner);
+        let sql = match what {
             Old::Messages { ended_before, minted_before } => {
-                // A scope's clock is never behind real time, so what ended before an instant of that
-                // clock was minted before it: nothing younger is looked at.
-                let sql = format!(
-                    "SELECT e.n, e.at < $2 AND m.id < $3, \
-                       NOT EXISTS (SELECT 1 FROM event v WHERE v.message = e.n AND {UNDONE}) \
-                     FROM ended e JOIN message m ON m.n = e.n WHERE e.n > $4 AND e.n <= \
-                       (SELECT n FROM message WHERE id < least($3, $5) ORDER BY id DESC LIMIT 1) \
-                     ORDER BY e.n LIMIT $6"
-                );
-                let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-                    .persistent(false)
-                    .bind(passed)
-                    .bind(ended_before.ms())
-                    .bind(first_id(minted_before.ms()))
-                    .bind(drops.messages_after)
-                    .bind(first_id(ended_before.ms()))
-                    .bind(i64::from(limit))
-                    .fetch_all(held.conn()?)
-                    .await
-                    .map_err(failed)?;
-                (rows, &OF_MESSAGES)
+                let (ended, minted) = (ended_before.ms(), minted_before.ms());
+                // A scope's clock is never behind real time: what ended before an instant of that clock
+                // was minted before it.
+                let (bound, last) = (first_id(minted), first_id(minted.min(ended)));
+                format!(
+                    "WITH {PASSED}, last AS MATERIALIZED (SELECT n FROM message WHERE id < '{last}' ORDER BY id DESC LIMIT 1), \
+                     looked AS MATERIALIZED (SELECT e.n, e.version, e.at < {ended} AND m.id < '{bound}' AS old, \
+                       NOT EXISTS (SELECT FROM event v WHERE v.message = e.n AND {UNDONE}) AS done \
+                       FROM ended e JOIN message m ON m.n = e.n \
+                       WHERE e.n > {} AND e.n <= (SELECT n FROM last) ORDER BY e.n LIMIT {limit}), \
+                     gone AS (DELETE FROM ended USING looked l WHERE ended.n = l.n AND ended.version = l.version \
+                       AND l.old AND l.done RETURNING ended.n), \
+                     events AS (DELETE FROM event USING gone WHERE event.message = gone.n RETURNING event.n), \
+                     deliveries AS (DELETE FROM delivery USING events WHERE delivery.event = events.n), \
+                     outcomes AS (DELETE FROM outcome USING gone WHERE outcome.message = gone.n), \
+                     attempts AS (DELETE FROM attempt USING gone WHERE attempt.message = gone.n), \
+                     contents AS (DELETE FROM content USING gone WHERE content.n = gone.n), \
+                     messages AS (DELETE FROM message USING gone WHERE message.n = gone.n) {ANSWER}",
+                    after.messages
+                )
             }
-            Old::Events { before } => {
-                let sql = format!(
-                    "SELECT v.n, v.at < $2, NOT {UNDONE} FROM event v \
-                     WHERE v.n > $3 AND v.n <= $1 ORDER BY v.n LIMIT $4"
-                );
-                let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-                    .persistent(false)
-                    .bind(passed)
-                    .bind(before.ms())
-                    .bind(drops.events_after)
-                    .bind(i64::from(limit))
-                    .fetch_all(held.conn()?)
-                    .await
-                    .map_err(failed)?;
-                (rows, &OF_EVENTS)
-            }
+            Old::Events { before } => format!(
+                "WITH {PASSED}, looked AS MATERIALIZED (SELECT v.n, v.at < {} AS old, NOT {UNDONE} AS done \
+                   FROM event v WHERE v.n > {} AND v.n <= (SELECT n FROM passed) ORDER BY v.n LIMIT {limit}), \
+                 gone AS (DELETE FROM event USING looked l WHERE event.n = l.n AND l.old AND l.done RETURNING event.n), \
+                 deliveries AS (DELETE FROM delivery USING gone WHERE delivery.event = gone.n) {ANSWER}",
+                before.ms(),
+                after.events
+            ),
+            Old::Answers { before } => format!(
+                "WITH looked AS MATERIALIZED (SELECT key, 0::int8 AS n, true AS old FROM idempotency WHERE at < {} \
+                   LIMIT {limit}), \
+                 gone AS (DELETE FROM idempotency USING looked l WHERE idempotency.key = l.key RETURNING 1) {ANSWER}",
+                before.ms()
+            ),
         };
-        let looked: Vec<(Position, bool, bool)> =
-            rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
-        let going: Vec<Position> =
-            looked.iter().filter(|(_, old, done)| *old && *done).map(|row| row.0).collect();
-        if !going.is_empty() {
-            for sql in deletes {
-                let done = sqlx::query(*sql).persistent(false).bind(&going).execute(held.conn()?).await;
-                done.map_err(failed)?;
-            }
-        }
+        let mut held = self.begin("").await?;
+        let rows = held.all(sql).await?;
         held.commit().await?;
-        let last = looked.last().filter(|_| looked.len() >= limit as usize);
+        let Some(row) = rows.first() else { return Ok(Dropped::default()) };
+        let (dropped, looked): (i64, i64) = (get(row, 0)?, get(row, 1)?);
+        let (last, old): (Option<Position>, bool) = (get(row, 2)?, get(row, 3)?);
         // Events come in the order of their times: behind one that is not old there is none that is.
-        let last = last.filter(|(_, old, _)| *old || matches!(what, Old::Messages { .. }));
-        let after = last.map_or(0, |(n, ..)| *n);
+        let goes_on = looked >= i64::from(limit) && (old || matches!(what, Old::Messages { .. }));
+        let reached = if goes_on { last.unwrap_or_default() } else { 0 };
         let mut drops = self.drops.lock().unwrap_or_else(PoisonError::into_inner);
         match what {
-            Old::Messages { .. } => drops.messages_after = after,
-            _ => drops.events_after = after,
+            Old::Messages { .. } => drops.messages = reached,
+            Old::Events { .. } => drops.events = reached,
+            Old::Answers { .. } => {}
         }
-        Ok(Dropped { dropped: going.len() as u64, more: last.is_some() })
+        Ok(Dropped { dropped: dropped.unsigned_abs(), more: goes_on })
     }
+}
+
+/// The smallest id that is minted at an instant, as a uuid.
+fn first_id(ms: i64) -> String {
+    format!("{:012x}00000000000000000000", ms.unsigned_abs())
 }

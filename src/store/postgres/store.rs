@@ -100,8 +100,13 @@ pub(super) fn master_key(options: &Options) -> Result<MasterKey, StoreError> {
 /// [`StoreError::Database`], [`StoreError::MasterKey`], [`StoreError::Unavailable`],
 /// [`StoreError::Io`]: each says what to do.
 pub async fn open(options: Options) -> Result<PostgresStore, StoreError> {
-    let master = master_key(&options)?;
     let connector = Connector::of(&options.url, options.prepares)?;
+    open_by(connector, options).await
+}
+
+/// Opens it by these connections, and with the migrations that go with them.
+pub(super) async fn open_by(connector: Connector, options: Options) -> Result<PostgresStore, StoreError> {
+    let master = master_key(&options)?;
     install::prepare(&connector).await?;
     let (writers_max, readers_max) = options.connections_max;
     let (writers, readers) = (connector.pool(writers_max.max(2)), connector.pool(readers_max.max(2)));

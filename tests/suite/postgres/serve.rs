@@ -60,7 +60,29 @@ async fn a_first_start_makes_the_schema_a_tenant_and_a_key_and_messages_are_sent
     assert!(verified.status.success(), "{}{}", stdout(&verified), stderr(&verified));
     let verified: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
     assert_eq!((&verified["ok"], &verified["messages"]), (&true.into(), &1.into()));
+
+    // The operator removes the beginning of the audit and looks the installation over, beside it. Of a
+    // server of the tests, which does not sync, that is told.
+    let looked = || -> Vec<String> {
+        let looked = on(&database, &["doctor", "--deep", "--format", "json"]);
+        let told: serde_json::Value = serde_json::from_slice(&looked.stdout).expect(&stderr(&looked));
+        assert_eq!(told["messages_checked"], 1, "{told}");
+        let names = told["findings"].as_array().unwrap().iter();
+        let names = names.map(|finding| finding["name"].as_str().unwrap().to_owned());
+        names.filter(|name| name != "setting").collect()
+    };
+    assert_eq!(looked(), [""; 0]);
+    let contact = json!({"name": "Ada", "addresses": {"sms": "+4915112345678"}});
+    caller.post("ada", "/contacts", &contact).await;
+    let pruned = on(&database, &["audit", "prune", "--before", "2100-01-01T00:00:00Z", "--format", "json"]);
+    assert!(pruned.status.success(), "{}", stderr(&pruned));
+    let pruned: serde_json::Value = serde_json::from_slice(&pruned.stdout).unwrap();
+    let entries = pruned["scopes"].as_array().unwrap().iter().map(|scope| scope["entries"].as_u64().unwrap());
+    assert_eq!(entries.sum::<u64>(), 1, "{pruned}");
+    caller.post("eve", "/contacts", &contact).await;
+    assert!(on(&database, &["audit", "verify"]).status.success());
     server.stop().await;
+    assert_eq!(looked(), ["no-node"]);
 
     // A second start finds what the first left, and makes nothing again.
     let server = serve(&database).await;

@@ -34,7 +34,7 @@ const CASES: &[Case] = &[
         1,
         &["two-states"],
     ),
-    case(SCOPE, &["DELETE FROM ended"], 1, &["audit-broken", "no-state"]),
+    case(SCOPE, &["DELETE FROM ended"], 1, &["no-state", "unreadable"]),
     case(SCOPE, &["DELETE FROM outcome"], 0, &["unfinished-call"]),
     case(SCOPE, &["UPDATE live SET due_at = NULL"], 1, &["stuck"]),
     case(

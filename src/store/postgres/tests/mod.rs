@@ -2,8 +2,8 @@
 
 mod bad_days;
 #[path = "../../../../tests/suite/postgres/cluster.rs"]
-#[expect(dead_code, reason = "what is not used here, the suite uses")]
 mod cluster;
+mod operator;
 mod proxy;
 mod refusals;
 

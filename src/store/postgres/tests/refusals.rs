@@ -22,7 +22,7 @@ async fn a_schema_that_is_not_right_is_refused_and_left_alone() {
     // What an administrator did before, and what is said.
     let cases: &[(&str, &[&str])] = &[
         (
-            "INSERT INTO spine.migration VALUES (99, 'later', now(), true, '\\x00', 1)",
+            "INSERT INTO spine.migration VALUES (99, 'later', now(), true, '\\x00', 1, 99)",
             &["step 99", "newer spine", "run that version or a later one"],
         ),
         ("UPDATE spine.migration SET success = false", &["half-migrated", "backup"]),
