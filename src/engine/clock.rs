@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::model::{Clock, Instant, ScopeId, Span};
 
@@ -53,8 +53,11 @@ struct ScopeClock {
 pub struct Clocks {
     real: Arc<dyn RealTime>,
     scopes: Mutex<BTreeMap<ScopeId, ScopeClock>>,
-    moved: watch::Sender<u64>,
-    lease: watch::Sender<Lease>,
+    /// Those who wait are woken in the order in which they began to, which a watch does not promise:
+    /// what happens at one instant happens in one order.
+    moved: Notify,
+    lease: Mutex<Lease>,
+    renewed: Notify,
 }
 
 /// For how long what this process does may leave it.
@@ -82,8 +85,9 @@ impl Clocks {
         Clocks {
             real,
             scopes: Mutex::default(),
-            moved: watch::Sender::new(0),
-            lease: watch::Sender::new(Lease::None),
+            moved: Notify::new(),
+            lease: Mutex::new(Lease::None),
+            renewed: Notify::new(),
         }
     }
 
@@ -93,13 +97,13 @@ impl Clocks {
         let clock = clock.entry(scope).or_default();
         clock.ahead_ms = ahead_ms;
         clock.held_at = None;
-        self.moved.send_modify(|times| *times = times.wrapping_add(1));
+        self.moved.notify_waiters();
     }
 
     /// Holds a scope's clock at an instant, for an advance that is under way.
     pub(super) fn hold(&self, scope: ScopeId, at: Instant) {
         self.scopes().entry(scope).or_default().held_at = Some(at);
-        self.moved.send_modify(|times| *times = times.wrapping_add(1));
+        self.moved.notify_waiters();
     }
 
     /// Ends once real time has come to `at`.
@@ -117,32 +121,41 @@ impl Clocks {
 
     /// The lease was renewed, as of the instant at which that was asked for.
     pub(super) fn hold_lease(&self, asked_at: Instant, lease: Span) {
-        self.lease.send_if_modified(|held| {
-            let goes_on = *held != Lease::Over;
-            if goes_on {
-                *held = Lease::Held(asked_at, asked_at.plus(lease));
+        {
+            let mut held = self.lease();
+            if *held == Lease::Over {
+                return;
             }
-            goes_on
-        });
+            *held = Lease::Held(asked_at, asked_at.plus(lease));
+        }
+        self.renewed.notify_waiters();
     }
 
     /// The lease has ended, for good.
     pub(super) fn end_lease(&self) {
-        self.lease.send_replace(Lease::Over);
+        *self.lease() = Lease::Over;
+        self.renewed.notify_waiters();
     }
 
     /// Ends with `true` once something may leave the process, with `false` once nothing ever may.
     pub(super) async fn until_may_act(&self) -> bool {
-        let mut lease = self.lease.subscribe();
         loop {
-            let held = *lease.borrow_and_update();
+            let renewed = self.renewed.notified();
+            tokio::pin!(renewed);
+            renewed.as_mut().enable();
+            let held = *self.lease();
             if self.holds(held) {
                 return true;
             }
-            if held == Lease::Over || lease.changed().await.is_err() {
+            if held == Lease::Over {
                 return false;
             }
+            renewed.await;
         }
+    }
+
+    fn lease(&self) -> MutexGuard<'_, Lease> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn holds(&self, lease: Lease) -> bool {
@@ -174,14 +187,16 @@ impl Clock for Clocks {
     }
 
     fn may_act(&self) -> bool {
-        self.holds(*self.lease.borrow())
+        let held = *self.lease();
+        self.holds(held)
     }
 
     fn until(&self, scope: ScopeId, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
-            let mut moved = self.moved.subscribe();
             loop {
-                moved.borrow_and_update();
+                let moved = self.moved.notified();
+                tokio::pin!(moved);
+                moved.as_mut().enable();
                 let now = self.scope_now(scope);
                 if now >= at {
                     return;
@@ -190,7 +205,7 @@ impl Clock for Clocks {
                 let wake = self.real.now().plus(Span::from_ms(at.ms() - now.ms()));
                 tokio::select! {
                     biased;
-                    changed = moved.changed() => if changed.is_err() { return },
+                    () = moved => {}
                     () = self.real.sleep_until(wake), if !held => {}
                 }
             }

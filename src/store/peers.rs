@@ -2,7 +2,7 @@
 //! something with them.
 
 use std::hash::Hasher as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -15,6 +15,8 @@ pub struct Peers {
     me: NodeId,
     is_shared: bool,
     known: watch::Sender<Known>,
+    /// Told in the order in which they began to listen: receivers of one channel are woken in any.
+    listeners: Mutex<Vec<watch::Sender<Known>>>,
 }
 
 /// What was learnt with the newest lease.
@@ -60,7 +62,7 @@ impl Peers {
     pub fn new(nodes: &dyn Nodes) -> Peers {
         let (me, is_shared) = (nodes.me(), nodes.is_shared());
         let known = Known { alive: Arc::new([me]), takes_part_from: None };
-        Peers { me, is_shared, known: watch::Sender::new(known) }
+        Peers { me, is_shared, known: watch::Sender::new(known), listeners: Mutex::default() }
     }
 
     /// Of the one node of a store that is not shared.
@@ -80,7 +82,7 @@ impl Peers {
         if !self.is_shared {
             return;
         }
-        self.known.send_if_modified(|known| {
+        let moved = self.known.send_if_modified(|known| {
             let is_first = known.takes_part_from.is_none();
             if is_first {
                 // The others renew within one lease, and hear of this node then.
@@ -93,6 +95,18 @@ impl Peers {
             }
             moved || is_first
         });
+        if moved {
+            let known = self.known();
+            let mut listeners = self.listeners();
+            listeners.retain(|listener| !listener.is_closed());
+            for listener in listeners.iter() {
+                listener.send_replace(known.clone());
+            }
+        }
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Vec<watch::Sender<Known>>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// This node's part of what is shared; none while it does not take one yet.
@@ -134,10 +148,20 @@ impl Peers {
         known.alive.iter().max_by_key(|node| weight(duty, **node)).is_none_or(|node| *node == self.me)
     }
 
+    /// What was learnt last.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        self.known.borrow().clone()
+    }
+
     /// Moves when other nodes are alive than before.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Known> {
-        self.known.subscribe()
+        let (sender, receiver) = watch::channel(self.known());
+        let mut listeners = self.listeners();
+        listeners.retain(|listener| !listener.is_closed());
+        listeners.push(sender);
+        receiver
     }
 }
 

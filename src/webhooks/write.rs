@@ -73,6 +73,7 @@ impl Write {
                     let (clock, scope) = (&self.start.outside.clock, self.start.scope.id());
                     let again_at = clock.scope_now(scope).plus(STORE_PAUSE);
                     tokio::select! {
+                        biased;
                         () = clock.until(scope, again_at) => {}
                         () = self.start.stop.cancelled() => {}
                     }

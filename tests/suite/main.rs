@@ -18,6 +18,7 @@ mod engine_live;
 mod engine_whole;
 mod front;
 mod held;
+mod histories;
 mod invariants;
 mod language;
 mod machine;

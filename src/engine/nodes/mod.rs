@@ -63,7 +63,7 @@ impl Membership {
             Ok(lease) => {
                 clocks.hold_lease(asked_at, self.lease);
                 self.renewed_at_ms.store(asked_at.ms(), Ordering::Release);
-                let before = Arc::clone(&self.peers.watch().borrow().alive);
+                let before = self.peers.known().alive;
                 let lost_one = before.iter().any(|node| !lease.alive.contains(node));
                 self.peers.learn(&lease, asked_at, self.lease);
                 Ok(Heard { orphaned: lease.orphaned, lost_one })
@@ -120,6 +120,6 @@ impl Membership {
 
     /// Whether a node was alive when this one last asked.
     pub(super) fn is_alive(&self, node: NodeId) -> bool {
-        self.peers.watch().borrow().alive.contains(&node)
+        self.peers.known().alive.contains(&node)
     }
 }

@@ -67,9 +67,9 @@ impl Shared {
     /// Wakes this node where there are events, and sends word to the others.
     fn tell(self: &Arc<Self>, node: NodeId, scope: ScopeId, news: &News) {
         let others: Vec<NodeId> = {
-            let bells = self.bells();
-            if let (Some(newest), Some(own)) = (news.newest_event, bells.events.get(&(node, scope))) {
-                own.send_if_modified(|known| raise(known, newest));
+            let mut bells = self.bells();
+            if let (Some(newest), Some(own)) = (news.newest_event, bells.events.get_mut(&(node, scope))) {
+                own.raise(newest);
             }
             bells.nodes.keys().copied().filter(|other| *other != node).collect()
         };
@@ -84,14 +84,14 @@ impl Shared {
     pub(super) fn ring(self: &Arc<Self>, node: NodeId, event: Option<(ScopeId, Position)>) {
         let shared = Arc::clone(self);
         let news: Work = Box::new(move |_| {
-            let bells = shared.bells();
+            let mut bells = shared.bells();
             if let Some((scope, newest)) = event
-                && let Some(known) = bells.events.get(&(node, scope))
+                && let Some(bell) = bells.events.get_mut(&(node, scope))
             {
-                known.send_if_modified(|known| raise(known, newest));
+                bell.raise(newest);
             }
-            if let Some(bell) = bells.nodes.get(&node) {
-                bell.send_modify(|times| *times = times.wrapping_add(1));
+            if let Some(bell) = bells.nodes.get_mut(&node) {
+                bell.tell(bell.known.wrapping_add(1));
             }
         });
         self.schedule.run(node, Step::News, news);
@@ -164,13 +164,6 @@ impl Shared {
             _ => {}
         }
     }
-}
-
-/// Whether `known` is behind `newest`; then it is not any more.
-pub(super) fn raise(known: &mut Position, newest: Position) -> bool {
-    let is_newer = newest > *known;
-    *known = newest.max(*known);
-    is_newer
 }
 
 fn news(tables: &Tables, node: NodeId, change: &Change, applied: &Applied) -> News {

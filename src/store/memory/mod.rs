@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{oneshot, watch};
 
 use crate::model::{Id, Instant, ScopeId, Span, kinds};
-use crate::store::rows::{IdempotencyKey, Kept, UsageRow};
+use crate::store::rows::{DeliveryState, EndpointRow, IdempotencyKey, Kept, UsageRow};
 use crate::store::seal::{MasterKey, Randomness};
 use crate::store::{Answer, NodeId, Position, StoreError};
 
@@ -56,6 +56,19 @@ pub struct Options {
 #[derive(Clone)]
 pub struct MemoryStore(Arc<Shared>);
 
+/// What is still to be done in a scope.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Messages that have not ended.
+    pub live: usize,
+    /// Deliveries that are to be tried again.
+    pub deliveries: usize,
+    /// Endpoints for which there are events that they have not taken up.
+    pub endpoints_behind: usize,
+    /// Signals that nobody has carried out.
+    pub signals: usize,
+}
+
 struct Shared {
     schedule: Arc<dyn Schedule>,
     random: Arc<dyn Randomness>,
@@ -69,8 +82,41 @@ struct Shared {
 
 #[derive(Default)]
 struct Bells {
-    nodes: BTreeMap<NodeId, watch::Sender<u64>>,
-    events: BTreeMap<(NodeId, ScopeId), watch::Sender<Position>>,
+    nodes: BTreeMap<NodeId, Bell<u64>>,
+    events: BTreeMap<(NodeId, ScopeId), Bell<Position>>,
+}
+
+/// What is told to those who listen, in the order in which they began to: several receivers of one
+/// channel would be woken in an order by chance.
+#[derive(Default)]
+struct Bell<T> {
+    known: T,
+    listeners: Vec<watch::Sender<T>>,
+}
+
+impl<T: Copy + PartialEq> Bell<T> {
+    fn listen(&mut self) -> watch::Receiver<T> {
+        let (sender, receiver) = watch::channel(self.known);
+        self.listeners.push(sender);
+        receiver
+    }
+
+    fn tell(&mut self, news: T) {
+        self.known = news;
+        self.listeners.retain(|listener| !listener.is_closed());
+        for listener in &self.listeners {
+            listener.send_replace(news);
+        }
+    }
+}
+
+impl Bell<Position> {
+    /// Tells of the newest event, unless it is known.
+    fn raise(&mut self, newest: Position) {
+        if newest > self.known {
+            self.tell(newest);
+        }
+    }
 }
 
 /// What is stored.
@@ -215,10 +261,25 @@ impl MemoryStore {
         rows.scopes.get(&scope).map(|tables| tables.usage_since(Instant::from_ms(0))).unwrap_or_default()
     }
 
-    /// The signals of a scope that nobody has carried out.
+    /// What is still to be done in a scope.
     #[must_use]
-    pub fn signals_waiting(&self, scope: ScopeId) -> usize {
-        self.0.rows().scopes.get(&scope).map_or(0, |tables| tables.signals.len())
+    pub fn unfinished(&self, scope: ScopeId) -> Unfinished {
+        let rows = self.0.rows();
+        let Some(tables) = rows.scopes.get(&scope) else { return Unfinished::default() };
+        let behind = |endpoint: &&EndpointRow| endpoint.enabled && endpoint.position < tables.heads.event;
+        Unfinished {
+            live: tables.live.len(),
+            deliveries: tables.deliveries.values().filter(|row| row.state == DeliveryState::Pending).count(),
+            endpoints_behind: tables.endpoints.values().filter(behind).count(),
+            signals: tables.signals.len(),
+        }
+    }
+
+    /// How many messages stand in other scopes than these.
+    #[must_use]
+    pub fn rows_of_unused(&self, used: &[ScopeId]) -> usize {
+        let rows = self.0.rows();
+        rows.scopes.iter().filter(|(id, _)| !used.contains(id)).map(|(_, tables)| tables.messages.len()).sum()
     }
 
     /// Who has which duty of a scope.

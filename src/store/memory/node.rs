@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::commit::raise;
 use super::registry::MemoryRegistry;
 use super::schedule::Step;
 use super::scope::MemoryScope;
-use super::{Rows, Shared};
+use super::{Bell, Rows, Shared};
 use crate::model::{Instant, ScopeId, Span};
 use crate::store::seal::{Scope, ScopeKeys};
 use crate::store::{
@@ -98,7 +97,7 @@ impl MemoryNode {
             rows.nodes.insert(id, row);
             (id, was_clean, others)
         };
-        shared.bells().nodes.insert(id, watch::Sender::new(0));
+        shared.bells().nodes.insert(id, Bell::default());
         for other in others {
             shared.ring(other, None);
         }
@@ -271,7 +270,7 @@ impl Nodes for MemoryNodes {
     }
 
     fn rung(&self) -> watch::Receiver<u64> {
-        self.shared.bells().nodes.entry(self.id).or_default().subscribe()
+        self.shared.bells().nodes.entry(self.id).or_default().listen()
     }
 
     fn look(&self) -> Answer<'_, Vec<Seen>> {
@@ -279,10 +278,10 @@ impl Nodes for MemoryNodes {
         self.shared.ask(id, Step::Duty, move |shared| {
             let mut newest = Vec::new();
             let seen = shared.rows().look(id, &mut newest);
-            let bells = shared.bells();
+            let mut bells = shared.bells();
             for (scope, newest) in newest {
-                if let Some(known) = bells.events.get(&(id, scope)) {
-                    known.send_if_modified(|known| raise(known, newest));
+                if let Some(bell) = bells.events.get_mut(&(id, scope)) {
+                    bell.raise(newest);
                 }
             }
             Ok(seen)

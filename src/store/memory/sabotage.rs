@@ -32,8 +32,6 @@ pub enum Sabotage {
     RewritesTheAudit,
     /// Each of two nodes gets the same duty.
     SharesClaims,
-    /// What is due is told of before its time.
-    TellsTooEarly,
 }
 
 impl Sabotage {
@@ -53,6 +51,26 @@ impl Sabotage {
         Sabotage::ChangesAnEnd,
         Sabotage::RewritesTheAudit,
         Sabotage::SharesClaims,
-        Sabotage::TellsTooEarly,
     ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Sabotage::DropsTheFence => "drops-the-fence",
+            Sabotage::ForgetsTheLease => "forgets-the-lease",
+            Sabotage::ForgetsKeys => "forgets-keys",
+            Sabotage::ForgetsLimits => "forgets-limits",
+            Sabotage::AnswersTooEarly => "answers-too-early",
+            Sabotage::WritesLater => "writes-later",
+            Sabotage::LosesMessages => "loses-messages",
+            Sabotage::WritesTwice => "writes-twice",
+            Sabotage::SkipsATransition => "skips-a-transition",
+            Sabotage::DropsAnEvent => "drops-an-event",
+            Sabotage::LeaksToAnotherScope => "leaks-to-another-scope",
+            Sabotage::ChangesAnEnd => "changes-an-end",
+            Sabotage::RewritesTheAudit => "rewrites-the-audit",
+            Sabotage::SharesClaims => "shares-claims",
+        }
+    }
 }

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::Shared;
 use super::sabotage::Sabotage;
 use super::schedule::Step;
 use super::tables::{Tables, kind_number};
+use super::{Bell, Shared};
 use crate::model::{Channel, Id, Instant, ScopeId, kinds};
 use crate::store::rows::{
     AddressHash, AuditRow, ClockRow, ConsentRow, ContactRow, DeliveryFilter, DeliveryRow, EarlyReceiptRow,
@@ -26,7 +26,6 @@ pub(super) struct MemoryScope {
     shared: Arc<Shared>,
     node: NodeId,
     id: ScopeId,
-    newest_event: watch::Sender<Position>,
     /// Whether it was asked for anything since the last tidying.
     used: AtomicBool,
     known: Arc<Mutex<Known>>,
@@ -47,10 +46,9 @@ impl MemoryScope {
             let tables = rows.scopes.entry(id).or_default();
             (tables.heads.event, tables.generation.get(&()).copied().unwrap_or_default())
         };
-        let newest_event = watch::Sender::new(newest);
-        shared.bells().events.insert((node, id), newest_event.clone());
+        shared.bells().events.insert((node, id), Bell { known: newest, listeners: Vec::new() });
         let known = Arc::new(Mutex::new(Known { generation, failure: None }));
-        MemoryScope { shared, node, id, newest_event, used: AtomicBool::new(true), known }
+        MemoryScope { shared, node, id, used: AtomicBool::new(true), known }
     }
 
     /// Whether it was used since this was last asked.
@@ -118,7 +116,7 @@ impl ScopeRows for MemoryScope {
     }
 
     fn newest_event(&self) -> watch::Receiver<Position> {
-        self.newest_event.subscribe()
+        self.shared.bells().events.entry((self.node, self.id)).or_default().listen()
     }
 
     fn has_failed(&self) -> bool {

@@ -1,0 +1,226 @@
+//! Faults that others had, as histories by name: each is decided to the last step.
+
+use super::history::{
+    Call, History, Later, Named, POLICIES, Reaction, Receipt, Send, Step, StoreFault, To, What, Whose,
+};
+
+/// A history and what it is about.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) history: History,
+    /// Whether it needs several nodes.
+    pub(crate) needs_nodes: bool,
+}
+
+fn policy(name: &str) -> usize {
+    POLICIES.iter().position(|(known, _)| *known == name).expect("a policy of the world")
+}
+
+fn plain(after_ms: i64) -> Call {
+    Call { reaction: Reaction::Accept, after_ms, receipts: Vec::new() }
+}
+
+fn receipt(what: Later, after_ms: i64, node: usize) -> Receipt {
+    Receipt { what, after_ms, named: Named::Attempt, node, twice: false }
+}
+
+fn send(name: &str, script: Vec<Call>) -> What {
+    What::Send(Box::new(Send {
+        whose: Whose::Live,
+        policy: policy(name),
+        inline: false,
+        to: To::Everywhere,
+        urgent: false,
+        mute: None,
+        send_at_ms: None,
+        expires_in_s: None,
+        script,
+        sandbox: "accepted",
+    }))
+}
+
+fn history(nodes: usize, steps: Vec<(i64, usize, What)>) -> History {
+    let steps = (1_u32..).zip(steps).map(|(no, (at_ms, node, what))| Step { no, at_ms, node, what });
+    History {
+        seed: 7,
+        nodes,
+        is_shared: nodes > 1,
+        delay_ms: 15,
+        ahead_ms: vec![0; nodes],
+        quota: None,
+        rate: None,
+        endpoints: 1,
+        steps: steps.collect(),
+    }
+}
+
+/// All of them.
+pub(crate) fn all() -> Vec<Case> {
+    let case = |name, about, history: History| Case { name, about, needs_nodes: history.nodes > 1, history };
+    vec![
+        case(
+            "a rescuer overwrites what is completed",
+            "a node is paused in the middle of a call; another adopts the message and ends it; the first comes \
+             back with the answer that it got, and must not write it over the end",
+            history(
+                2,
+                vec![
+                    (
+                        0,
+                        0,
+                        send(
+                            "one",
+                            vec![
+                                plain(300),
+                                Call { receipts: vec![receipt(Later::Delivered, 14_000, 1)], ..plain(50) },
+                            ],
+                        ),
+                    ),
+                    (200, 0, What::Pause { for_ms: 25_000 }),
+                ],
+            ),
+        ),
+        case(
+            "a message is adopted while its owner still runs",
+            "the owner is paused past its lease, and goes on with timers and a call of its own while the other \
+             has the message",
+            history(
+                2,
+                vec![
+                    (0, 0, send("fallback", vec![plain(9_000), plain(20)])),
+                    (8_500, 0, What::Pause { for_ms: 11_500 }),
+                    (21_000, 1, What::Cancel { of: 1 }),
+                ],
+            ),
+        ),
+        case(
+            "a node comes back under the old name",
+            "a killed node starts again at once, while its own lease still holds: it is another one, and waits \
+             for what the first one had",
+            history(
+                2,
+                vec![
+                    (0, 0, send("fallback", vec![plain(4_000), plain(20)])),
+                    (1_000, 0, What::Kill { back_after_ms: 0 }),
+                    (2_000, 0, What::Again { of: 1 }),
+                    (2_500, 0, What::Confirm { of: 1, read: false }),
+                ],
+            ),
+        ),
+        case(
+            "recovery runs what is alive",
+            "a second node starts while the first one's call is under way: it is no call of a dead process",
+            history(
+                2,
+                vec![
+                    (0, 1, What::Kill { back_after_ms: 3_000 }),
+                    (
+                        2_000,
+                        0,
+                        send(
+                            "one",
+                            vec![Call {
+                                receipts: vec![receipt(Later::Delivered, 9_000, 1)],
+                                ..plain(8_000)
+                            }],
+                        ),
+                    ),
+                ],
+            ),
+        ),
+        case(
+            "recovery of a lone node",
+            "a node dies with a call under way and comes back: the call is in doubt and made again under its key",
+            history(
+                1,
+                vec![
+                    (0, 0, send("fallback", vec![plain(8_000), plain(20)])),
+                    (3_000, 0, What::Kill { back_after_ms: 500 }),
+                    (9_000, 0, What::Kill { back_after_ms: 500 }),
+                ],
+            ),
+        ),
+        case(
+            "an empty id makes a ghost",
+            "receipts and replies with an empty id, or with one that nobody gave, belong to no message",
+            history(
+                1,
+                vec![(
+                    0,
+                    0,
+                    send(
+                        "one",
+                        vec![Call {
+                            receipts: [Named::Empty, Named::Nobody, Named::Empty]
+                                .into_iter()
+                                .zip([Later::Delivered, Later::Read, Later::Replied])
+                                .map(|(named, what)| Receipt { named, ..receipt(what, 500, 0) })
+                                .collect(),
+                            ..plain(100)
+                        }],
+                    ),
+                )],
+            ),
+        ),
+        case(
+            "a retry whose time lies in the past is never picked up",
+            "a retry, a fallback and a send whose time passes while the node is down are taken up when it is back",
+            history(
+                1,
+                vec![
+                    (0, 0, send("route", vec![Call { reaction: Reaction::Unavailable, ..plain(5) }])),
+                    (10, 0, send("fallback", vec![plain(5)])),
+                    (20, 0, {
+                        let What::Send(mut later) = send("one", vec![plain(5)]) else { unreachable!() };
+                        later.send_at_ms = Some(3_000);
+                        What::Send(later)
+                    }),
+                    (500, 0, What::Kill { back_after_ms: 30_000 }),
+                ],
+            ),
+        ),
+        case(
+            "a retry whose time lies in the past is never picked up by another node",
+            "the same, where the one that is down does not come back before another takes over",
+            history(
+                2,
+                vec![
+                    (0, 0, send("route", vec![Call { reaction: Reaction::Unavailable, ..plain(5) }])),
+                    (10, 0, send("fallback", vec![plain(5)])),
+                    (500, 0, What::Kill { back_after_ms: 40_000 }),
+                ],
+            ),
+        ),
+        case(
+            "a commit was made and its answer was lost",
+            "whoever asked does so again under the same key; whoever was calling is in doubt",
+            history(
+                1,
+                vec![
+                    (0, 0, What::Fault(StoreFault::AnswerLost)),
+                    (1_000, 0, send("fallback", vec![plain(500), plain(5)])),
+                    (6_000, 0, send("one", vec![plain(900)])),
+                    (6_400, 0, What::Fault(StoreFault::AnswerLost)),
+                    (12_000, 0, What::Fault(StoreFault::AnswerLost)),
+                    (12_100, 0, What::Cancel { of: 2 }),
+                ],
+            ),
+        ),
+        case(
+            "the store stops hard in mid-commit",
+            "what was not durable is gone and was not answered; what was durable stands, answered or not",
+            history(
+                1,
+                vec![
+                    (0, 0, What::Slow { for_ms: 20_000 }),
+                    (100, 0, send("fallback", vec![plain(50), plain(5)])),
+                    (250, 0, What::StoreCrash),
+                    (900, 0, What::StoreCrash),
+                    (1_700, 0, What::StoreCrash),
+                    (2_600, 0, What::StoreCrash),
+                ],
+            ),
+        ),
+    ]
+}

@@ -1,0 +1,647 @@
+//! The world: nodes, a store, those who call and who are called, and one clock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reqwest::header::HeaderMap;
+use spine::engine::front::Front as _;
+use spine::model::{Id, Instant, Span, kinds};
+use spine::providers::signature::{self, Secret};
+use spine::store::StoreError;
+use spine::store::memory::{Fate, MemoryStore, Options, Step as StoreStep, Unfinished, Work};
+use spine::store::seal::MasterKey;
+
+use super::callers::{Answer, Answers, Request, ask};
+use super::core::{Core, Entry, RunNo, T0, lock};
+use super::gateway::Gateway;
+use super::history::{History, What, Whose};
+use super::mutants::Mutant;
+use super::random::{Guessable, mixed};
+use super::run::{LEASE, Run, Start};
+use super::scene::{SECRET, Scene};
+use super::weather::{NOBODY, Weather, lost};
+
+/// What the world itself does at an instant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Turn {
+    /// A step of the history, by its place.
+    Step(usize),
+    /// A request is made, by its place.
+    Ask(usize),
+    /// A caller gives up waiting for this try of a request.
+    GiveUp(usize, u32),
+    /// The gateway sends a receipt, by its place.
+    Receipt(usize),
+    /// A run goes on.
+    Resume(RunNo),
+    /// A node of this place is started, if it does not run.
+    Start(usize),
+    /// A run that has not stopped by now is killed.
+    Insist(RunNo),
+    /// Whoever watches over the nodes looks at them.
+    Watch,
+    /// From now on nothing goes wrong.
+    Calm,
+}
+
+/// The names of the nodes.
+pub(crate) const NAMES: [&str; 3] = ["red", "green", "blue"];
+/// How long a node may take no requests before it is started anew, in looks of whoever watches.
+const USELESS_LOOKS: u32 = 15;
+/// How long a caller waits.
+const CALLER_MS: i64 = 6_000;
+/// When nothing goes wrong any more.
+const CALM_MS: i64 = 45_000;
+/// By when everything must have come to its end.
+const END_MS: i64 = 40 * 60_000;
+/// More than any history takes: one that goes round in a circle is ended.
+const ENTRIES_MAX: u64 = 400_000;
+
+/// A request and what became of it.
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    /// The node that is asked next.
+    node: usize,
+    tries: u32,
+    /// The run that was asked last.
+    run: Option<RunNo>,
+    /// All definite answers that came, whichever try they were to.
+    pub(crate) answers: Vec<Answer>,
+    done: bool,
+}
+
+/// The world.
+pub(crate) struct World {
+    pub(crate) history: History,
+    pub(crate) core: Arc<Core>,
+    pub(crate) store: MemoryStore,
+    pub(crate) weather: Arc<Weather>,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) scene: Scene,
+    runs: Vec<Run>,
+    /// The run of each node, while it runs.
+    nodes: Vec<Option<RunNo>>,
+    started: usize,
+    pub(crate) asked: Vec<Asked>,
+    answers: Answers,
+    calm: bool,
+    advanced: bool,
+    /// Runs that were killed, paused, or lost their lease, and from when to when.
+    pub(crate) disturbed: Vec<(RunNo, i64, i64)>,
+    mutant: Option<Mutant>,
+}
+
+impl World {
+    pub(crate) fn new(history: History, mutant: Option<Mutant>, told: bool) -> World {
+        let core = Core::new(history.seed, told);
+        let weather = Weather::new(Arc::clone(&core), history.delay_ms);
+        let store = MemoryStore::new(Options {
+            schedule: Arc::clone(&weather) as _,
+            random: Arc::new(Guessable::new(history.seed ^ 1)),
+            master_key: MasterKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+                .expect("a key"),
+            is_shared: history.is_shared,
+            sabotage: match mutant {
+                Some(Mutant::Store(sabotage)) => Some(sabotage),
+                _ => None,
+            },
+        });
+        let scene = Scene::set_up(&store, &history);
+        let gateway = Gateway::new(Arc::clone(&core), store.clone());
+        let nodes = vec![None; history.nodes];
+        World {
+            core,
+            store,
+            weather,
+            gateway,
+            scene,
+            runs: Vec::new(),
+            nodes,
+            started: 0,
+            asked: Vec::new(),
+            answers: Answers::default(),
+            calm: false,
+            advanced: false,
+            disturbed: Vec::new(),
+            mutant,
+            history,
+        }
+    }
+
+    /// Lets the history happen. What it was still waiting for, where it did not come to its end.
+    pub(crate) fn run(&mut self) -> Result<(), String> {
+        for node in 0..self.nodes.len() {
+            self.start(node);
+        }
+        for (place, step) in self.history.steps.iter().enumerate() {
+            self.core.after(step.at_ms, Entry::Turn(Turn::Step(place)));
+        }
+        self.core.after(CALM_MS, Entry::Turn(Turn::Calm));
+        self.core.after(1_000, Entry::Turn(Turn::Watch));
+        let mut entries = 0;
+        while let Some(entry) = self.core.pop() {
+            entries += 1;
+            if entries > ENTRIES_MAX {
+                return Err("it goes round in a circle".to_owned());
+            }
+            if let Some(end) = self.happen(entry) {
+                return end;
+            }
+            self.take_answers();
+        }
+        Err("nothing is left to happen".to_owned())
+    }
+
+    fn happen(&mut self, entry: Entry) -> Option<Result<(), String>> {
+        match entry {
+            Entry::Wake(run, waker) => {
+                waker.wake();
+                self.drive(run);
+            }
+            Entry::Store { run, fate, work, .. } => {
+                work(fate);
+                self.drive(run);
+            }
+            Entry::Wire(run, arrive) => {
+                arrive();
+                self.drive(run);
+            }
+            Entry::Turn(turn) => return self.turn(turn),
+        }
+        None
+    }
+
+    fn turn(&mut self, turn: Turn) -> Option<Result<(), String>> {
+        match turn {
+            Turn::Step(place) => self.step(place),
+            Turn::Ask(place) => self.ask(place),
+            Turn::GiveUp(place, tries) => {
+                let asked = &self.asked[place];
+                if !asked.done && asked.tries == tries && asked.run.is_some() {
+                    self.core.tell(|| format!("the caller of {} waits no longer", asked.request.no));
+                    self.ask_again(place);
+                }
+            }
+            Turn::Receipt(place) => self.receipt(place),
+            Turn::Resume(run) => {
+                if let Some(found) = self.find(run) {
+                    found.paused = false;
+                    let name = found.name;
+                    self.core.tell(|| format!("{name} goes on"));
+                    self.drive(run);
+                }
+            }
+            Turn::Start(node) => {
+                if self.nodes[node].is_none() {
+                    self.start(node);
+                }
+            }
+            Turn::Insist(run) => {
+                if self.find(run).is_some() {
+                    self.kill(run, 500);
+                }
+            }
+            Turn::Watch => return self.watch(),
+            Turn::Calm => self.be_calm(),
+        }
+        None
+    }
+
+    fn find(&mut self, run: RunNo) -> Option<&mut Run> {
+        self.runs.iter_mut().find(|found| found.no == run)
+    }
+
+    fn drive(&mut self, run: RunNo) {
+        if let Some(run) = self.runs.iter().find(|found| found.no == run) {
+            run.drive();
+        }
+    }
+
+    fn start(&mut self, node: usize) {
+        let (no, name) = (self.started, NAMES[node]);
+        self.started += 1;
+        let handle = self.store.node(name, LEASE);
+        self.weather.name(handle.id(), no);
+        self.core.tell(|| format!("{name} starts as node {}", handle.id()));
+        let run = Run::start(Start {
+            core: Arc::clone(&self.core),
+            gateway: Arc::clone(&self.gateway),
+            node: handle,
+            no,
+            name,
+            seed: mixed(self.history.seed ^ (no as u64 + 2)),
+            ahead_ms: match self.mutant {
+                Some(Mutant::RunsAhead) => 5_000,
+                _ => self.history.ahead_ms.get(node).copied().unwrap_or_default(),
+            },
+        });
+        self.runs.push(run);
+        self.nodes[node] = Some(no);
+        self.drive(no);
+    }
+
+    fn node_of(&self, run: RunNo) -> Option<usize> {
+        self.nodes.iter().position(|found| *found == Some(run))
+    }
+
+    fn kill(&mut self, run: RunNo, back_after_ms: i64) {
+        let Some(place) = self.runs.iter().position(|found| found.no == run) else { return };
+        let dead = self.runs.remove(place);
+        self.core.tell(|| format!("{} dies", dead.name));
+        drop(dead);
+        let now = self.core.elapsed_ms();
+        self.disturbed.push((run, now, i64::MAX));
+        if let Some(node) = self.node_of(run) {
+            self.nodes[node] = None;
+            let back = if self.calm { back_after_ms.min(500) } else { back_after_ms };
+            self.core.after(back, Entry::Turn(Turn::Start(node)));
+        }
+        if !self.history.is_shared {
+            // A store of one node dies with it: what was not durable is gone, or was durable just so.
+            for (_, step, work) in self.core.take_store_work(|of| of == run) {
+                if step == StoreStep::Commit && self.core.random(|random| random.percent(50)) {
+                    work(Fate::Done);
+                }
+            }
+        }
+        self.lose_requests(run);
+    }
+
+    /// Whoever waited for a run that is gone asks another.
+    fn lose_requests(&mut self, run: RunNo) {
+        for place in 0..self.asked.len() {
+            if !self.asked[place].done && self.asked[place].run == Some(run) {
+                self.ask_again(place);
+            }
+        }
+    }
+
+    fn step(&mut self, place: usize) {
+        let step = self.history.steps[place].clone();
+        let node = step.node % self.nodes.len();
+        let run = self.nodes[node];
+        let name = NAMES[node];
+        match step.what.clone() {
+            What::Pause { for_ms } => {
+                let now = self.core.elapsed_ms();
+                if let Some(run) = run
+                    && let Some(found) = self.find(run)
+                    && !found.paused
+                {
+                    found.paused = true;
+                    self.core.tell(|| format!("{name} is paused for {for_ms} ms"));
+                    self.disturbed.push((run, now, now + for_ms));
+                    self.core.after(for_ms, Entry::Turn(Turn::Resume(run)));
+                }
+            }
+            What::Kill { back_after_ms } => {
+                if let Some(run) = run {
+                    self.kill(run, back_after_ms);
+                }
+            }
+            What::Stop { back_after_ms } => {
+                if let Some(run) = run
+                    && let Some(found) = self.find(run)
+                    && !found.stopping
+                {
+                    found.stop();
+                    self.core.tell(|| format!("{name} is told to stop"));
+                    self.core.after(40_000, Entry::Turn(Turn::Insist(run)));
+                    self.core.after(back_after_ms, Entry::Turn(Turn::Start(node)));
+                    self.drive(run);
+                    self.stopped();
+                }
+            }
+            What::Fault(fault) => {
+                if let Some(run) = run {
+                    self.core.tell(|| format!("the next commit of {name} meets {fault:?}"));
+                    self.weather.fault(run, fault);
+                }
+            }
+            What::Slow { for_ms } => {
+                self.core.tell(|| format!("the store is slow for {for_ms} ms"));
+                self.weather.slow_until(self.core.now().plus(Span::from_ms(for_ms)));
+            }
+            What::StoreCrash => self.store_crash(),
+            What::Receiver { endpoint, mood } => {
+                self.core.tell(|| format!("receiver {endpoint} from now on: {mood:?}"));
+                self.gateway.mood(endpoint, mood);
+            }
+            what => {
+                self.request(step.no, what, node);
+            }
+        }
+    }
+
+    fn store_crash(&mut self) {
+        self.core.tell(|| "the store stops hard, and is there again".to_owned());
+        self.store.crash();
+        let broken = || Fate::Refused(StoreError::Unavailable { detail: "the store went away".to_owned() });
+        let pending: Vec<(RunNo, StoreStep, Work)> = self.core.take_store_work(|_| true);
+        for (_, step, work) in pending {
+            match step {
+                StoreStep::Commit | StoreStep::Read | StoreStep::Duty => work(broken()),
+                StoreStep::Answer { commit: true } => {
+                    let known = self.core.random(|random| random.percent(50));
+                    work(if known { Fate::Done } else { Fate::Lost(lost()) });
+                }
+                StoreStep::Answer { commit: false } => work(broken()),
+                StoreStep::News => {}
+            }
+        }
+        let all: Vec<RunNo> = self.runs.iter().map(|run| run.no).collect();
+        for run in all {
+            self.drive(run);
+        }
+    }
+
+    fn request(&mut self, no: u32, what: What, node: usize) {
+        let message = match &what {
+            What::Send(_) => Some(no),
+            What::Again { of } | What::Other { of } | What::Cancel { of } | What::Confirm { of, .. } => {
+                Some(*of)
+            }
+            _ => None,
+        };
+        let send = match message.and_then(|of| self.history.step(of)).map(|step| &step.what) {
+            Some(What::Send(send)) => Some(send.clone()),
+            _ => None,
+        };
+        if message.is_some() && send.is_none() {
+            // What it is about was left out of the history.
+            return;
+        }
+        let whose = match (&send, &what) {
+            (Some(send), _) => send.whose,
+            (None, What::Advance { .. }) => Whose::Test,
+            _ => Whose::Live,
+        };
+        let Some(scope) = self.scene.id(whose) else { return };
+        if let (What::Send(_), Some(send)) = (&what, &send) {
+            self.gateway.script(no, send.script.clone());
+        }
+        let request = Request {
+            no,
+            what,
+            message,
+            send,
+            id: None,
+            scope,
+            contacts: self.scene.contacts.clone(),
+            at: self.core.now(),
+        };
+        self.asked.push(Asked { request, node, tries: 0, run: None, answers: Vec::new(), done: false });
+        self.ask(self.asked.len() - 1);
+    }
+
+    /// The message of a number, as its caller knows it.
+    fn message(&self, no: u32) -> Option<Id<kinds::Message>> {
+        self.asked.iter().filter(|asked| asked.request.message == Some(no)).find_map(|asked| {
+            asked.answers.iter().find_map(|answer| match answer {
+                Answer::Done(id) => *id,
+                _ => None,
+            })
+        })
+    }
+
+    fn ask_again(&mut self, place: usize) {
+        let asked = &mut self.asked[place];
+        asked.run = None;
+        asked.node += 1;
+        let after = 300 + self.core.random(|random| random.between(0, 600));
+        self.core.after(after, Entry::Turn(Turn::Ask(place)));
+    }
+
+    /// A run that takes requests, from this node on.
+    fn taking(&self, node: usize) -> Option<&Run> {
+        let count = self.nodes.len();
+        let runs = (0..count).filter_map(|more| self.nodes[(node + more) % count]);
+        runs.filter_map(|no| self.runs.iter().find(|run| run.no == no))
+            .find(|run| !run.stopping && run.program().is_some())
+    }
+
+    fn ask(&mut self, place: usize) {
+        if self.asked[place].done || self.asked[place].run.is_some() {
+            return;
+        }
+        let id = self.asked[place].request.message.and_then(|no| self.message(no));
+        let needs_id = matches!(self.asked[place].request.what, What::Cancel { .. } | What::Confirm { .. });
+        if needs_id && id.is_none() {
+            // Its caller has to know the message first; or there never will be one.
+            let refused = self.asked.iter().any(|asked| {
+                asked.request.message == self.asked[place].request.message
+                    && asked.done
+                    && asked.request.id.is_none()
+            });
+            if refused {
+                self.asked[place].done = true;
+            } else {
+                self.core.after(700, Entry::Turn(Turn::Ask(place)));
+            }
+            return;
+        }
+        let Some(run) = self.taking(self.asked[place].node) else {
+            self.core.after(500, Entry::Turn(Turn::Ask(place)));
+            return;
+        };
+        let (no, name, program) = (run.no, run.name, run.program());
+        let asked = &mut self.asked[place];
+        asked.request.id = id;
+        asked.tries += 1;
+        asked.run = Some(no);
+        let (request, tries, answers) = (asked.request.clone(), asked.tries, Arc::clone(&self.answers));
+        self.core.tell(|| {
+            let again = if tries > 1 { format!(", for the {tries}. time") } else { String::new() };
+            format!("{name} is asked for {}{again}: {}", request.no, super::story::asked(&request))
+        });
+        let Some(run) = self.find(no) else { return };
+        run.spawn(async move {
+            if let Some(program) = program {
+                let answer = ask(&program, &request, Instant::from_ms(T0)).await;
+                lock(&answers).push((place, tries, answer));
+            }
+        });
+        self.core.after(CALLER_MS, Entry::Turn(Turn::GiveUp(place, tries)));
+        self.drive(no);
+    }
+
+    fn take_answers(&mut self) {
+        loop {
+            let came = std::mem::take(&mut *lock(&self.answers));
+            if came.is_empty() {
+                return;
+            }
+            for (place, tries, answer) in came {
+                let asked = &mut self.asked[place];
+                let no = asked.request.no;
+                self.core.tell(|| format!("answer to {no}: {answer:?}"));
+                let is_last = asked.tries == tries;
+                if matches!(answer, Answer::Again(_)) {
+                    if is_last && !asked.done && asked.run.is_some() {
+                        self.ask_again(place);
+                    }
+                } else {
+                    asked.answers.push(answer);
+                    asked.done = true;
+                    asked.run = None;
+                }
+            }
+        }
+    }
+
+    fn receipt(&mut self, place: usize) {
+        let Some(due) = self.gateway.receipt(place).filter(|due| !due.taken) else { return };
+        let Some(run) = self.taking(due.node) else {
+            self.core.after(500, Entry::Turn(Turn::Receipt(place)));
+            return;
+        };
+        let (no, name, program, gateway) = (run.no, run.name, run.program(), Arc::clone(&self.gateway));
+        self.core.tell(|| format!("{name} is sent {}", due.body));
+        let body = due.body.to_string().into_bytes();
+        let mut headers = HeaderMap::new();
+        let secret = Secret::parse(SECRET).expect("a secret");
+        signature::sign(&mut headers, &[secret], &format!("cb_{place}"), self.core.now(), &body);
+        run.spawn(async move {
+            let Some(program) = program else { return };
+            match program.engine.callback(due.provider, headers, body).await {
+                // What is not understood is not sent again.
+                Ok(()) | Err(spine::engine::front::Refusal::Invalid(_) | spine::engine::front::Refusal::NotFound) => {
+                    gateway.receipt_taken(place);
+                }
+                Err(_) => {}
+            }
+        });
+        // A gateway sends again until it is told 200.
+        self.core.after(5_000, Entry::Turn(Turn::Receipt(place)));
+        self.drive(no);
+    }
+
+    fn stopped(&mut self) {
+        let ended: Vec<RunNo> =
+            self.runs.iter().filter(|run| run.ended().is_some()).map(|run| run.no).collect();
+        for run in ended {
+            let failed = self.find(run).and_then(|run| run.ended()).is_some_and(|ended| ended.is_err());
+            if failed {
+                self.kill(run, 1_000);
+                continue;
+            }
+            let Some(place) = self.runs.iter().position(|found| found.no == run) else { continue };
+            let gone = self.runs.remove(place);
+            self.core.tell(|| format!("{} has stopped", gone.name));
+            drop(gone);
+            if let Some(node) = self.node_of(run) {
+                self.nodes[node] = None;
+                self.core.after(if self.calm { 0 } else { 500 }, Entry::Turn(Turn::Start(node)));
+            }
+            self.lose_requests(run);
+        }
+    }
+
+    /// Looks after the nodes, as whoever runs them would, and whether all is done.
+    fn watch(&mut self) -> Option<Result<(), String>> {
+        self.stopped();
+        for run in &mut self.runs {
+            let ready = run.paused || run.stopping || run.program().is_none_or(|it| it.engine.is_ready());
+            run.useless = if ready { 0 } else { run.useless + 1 };
+        }
+        let useless = self.runs.iter().filter(|run| run.useless > USELESS_LOOKS);
+        let useless: Vec<RunNo> = useless.map(|run| run.no).collect();
+        for run in useless {
+            self.core.tell(|| "it takes no more work, and is started anew".to_owned());
+            self.kill(run, 300);
+        }
+        let elapsed = self.core.elapsed_ms();
+        if self.calm {
+            let open = self.open();
+            if open.is_empty() {
+                return Some(Ok(()));
+            }
+            if elapsed > END_MS {
+                return Some(Err(open.join(", ")));
+            }
+            self.advance();
+        }
+        let pause = if elapsed > CALM_MS + 120_000 { 20_000 } else { 1_000 };
+        self.core.after(pause, Entry::Turn(Turn::Watch));
+        None
+    }
+
+    /// The horizons of a test scope are a day away: its clock is moved there.
+    fn advance(&mut self) {
+        let Some(scope) = self.scene.id(Whose::Test) else { return };
+        let others_done = self.asked.iter().all(|asked| asked.done);
+        if !self.advanced && others_done && self.store.unfinished(scope).live > 0 {
+            self.advanced = true;
+            self.request(900, What::Advance { by_s: 26 * 3_600 }, 0);
+        }
+    }
+
+    /// What is still to come.
+    fn open(&self) -> Vec<String> {
+        let mut open = Vec::new();
+        for asked in self.asked.iter().filter(|asked| !asked.done) {
+            open.push(format!("request {} has no answer", asked.request.no));
+        }
+        if self.gateway.receipts_open() > 0 {
+            open.push(format!("{} receipts were not taken", self.gateway.receipts_open()));
+        }
+        for (whose, scope) in &self.scene.scopes {
+            let Unfinished { live, deliveries, endpoints_behind, signals } =
+                self.store.unfinished(scope.id());
+            for (count, what) in [
+                (live, "messages have not ended"),
+                (deliveries, "deliveries are to be tried again"),
+                (endpoints_behind, "endpoints are behind"),
+                (signals, "signals wait"),
+            ] {
+                if count > 0 {
+                    open.push(format!("{count} {what} ({whose:?})"));
+                }
+            }
+        }
+        open
+    }
+
+    fn be_calm(&mut self) {
+        self.core.tell(|| "from now on nothing goes wrong".to_owned());
+        self.calm = true;
+        self.weather.calm();
+        self.gateway.calm();
+        let paused: Vec<RunNo> = self.runs.iter().filter(|run| run.paused).map(|run| run.no).collect();
+        for run in paused {
+            self.turn(Turn::Resume(run));
+        }
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].is_none() {
+                self.start(node);
+            }
+        }
+    }
+
+    /// Ends all that runs, so that the rows alone are left, and those who look at them are answered at
+    /// once.
+    pub(crate) fn end(&mut self) {
+        self.runs.clear();
+        self.weather.forget();
+    }
+
+    /// Whether a run was disturbed at an instant.
+    pub(crate) fn was_disturbed(&self, run: RunNo, from_ms: i64, to_ms: i64) -> bool {
+        run == NOBODY
+            || self.disturbed.iter().any(|(of, from, to)| *of == run && *from <= to_ms && from_ms <= *to)
+    }
+
+    /// Messages by their number, as callers know them.
+    pub(crate) fn known(&self) -> BTreeMap<u32, Vec<Id<kinds::Message>>> {
+        let mut known: BTreeMap<u32, Vec<Id<kinds::Message>>> = BTreeMap::new();
+        for asked in &self.asked {
+            let Some(message) = asked.request.message else { continue };
+            for answer in &asked.answers {
+                if let Answer::Done(Some(id)) = answer {
+                    known.entry(message).or_default().push(*id);
+                }
+            }
+        }
+        known
+    }
+}
