@@ -13,7 +13,7 @@ use std::time::Instant;
 use clap::Parser;
 use simulation::cases;
 use simulation::coverage::Coverage;
-use simulation::history::{History, SHARED};
+use simulation::history::History;
 use simulation::mutants::Mutant;
 
 /// How many runs a failing history is shrunk by at most.
@@ -29,6 +29,9 @@ struct Arguments {
     /// The seed of the first; each after it has the next.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// On how many nodes at most, which share a store where there may be several.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3))]
+    nodes: u64,
     /// How many at once.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -64,11 +67,11 @@ fn mutants(name: &str, arguments: &Arguments) -> ExitCode {
     }
     let mut missed = 0;
     for (mutant, _) in &chosen {
-        if mutant.needs_nodes() && !SHARED {
+        if mutant.needs_nodes() && arguments.nodes < 2 {
             println!("{:<24} needs several nodes", mutant.name());
             continue;
         }
-        match mutant.found_after(arguments.seed, arguments.histories) {
+        match mutant.found_after(arguments.seed, arguments.nodes, arguments.histories) {
             Some((after, invariant)) => {
                 println!(
                     "{:<24} found after {after:>6} histories: {}",
@@ -76,7 +79,7 @@ fn mutants(name: &str, arguments: &Arguments) -> ExitCode {
                     simulation::invariant(invariant)
                 );
                 if arguments.story {
-                    let history = History::of(arguments.seed.wrapping_add(after - 1));
+                    let history = History::of(arguments.seed.wrapping_add(after - 1), arguments.nodes);
                     println!("{}", simulation::explained(&history, Some(*mutant), SHRINK_TRIES));
                 }
             }
@@ -92,10 +95,6 @@ fn mutants(name: &str, arguments: &Arguments) -> ExitCode {
 /// The histories by name, each under many seeds and twice: the same both times.
 fn by_name(arguments: &Arguments) -> ExitCode {
     for case in cases::all() {
-        if case.needs_nodes && !SHARED {
-            println!("{}: needs several nodes", case.name);
-            continue;
-        }
         for place in 0..arguments.histories {
             let history = History { seed: arguments.seed.wrapping_add(place), ..case.history.clone() };
             let run = || simulation::happen(&history, None, false, &mut Coverage::default());
@@ -121,7 +120,12 @@ fn main() -> ExitCode {
         return by_name(&arguments);
     }
     if arguments.story && arguments.mutant.is_none() {
-        let outcome = simulation::happen(&History::of(arguments.seed), None, true, &mut Coverage::default());
+        let outcome = simulation::happen(
+            &History::of(arguments.seed, arguments.nodes),
+            None,
+            true,
+            &mut Coverage::default(),
+        );
         println!("{}", outcome.story);
         return ExitCode::from(u8::from(!outcome.broken.is_empty()));
     }
@@ -142,7 +146,8 @@ fn main() -> ExitCode {
                         break;
                     }
                     let seed = arguments.seed.wrapping_add(place);
-                    let outcome = simulation::happen(&History::of(seed), None, false, &mut coverage);
+                    let outcome =
+                        simulation::happen(&History::of(seed, arguments.nodes), None, false, &mut coverage);
                     commits += outcome.commits;
                     calls += outcome.calls as u64;
                     if !outcome.broken.is_empty() {
@@ -179,6 +184,6 @@ fn main() -> ExitCode {
         totals.failed.len()
     );
     let Some(first) = totals.failed.first() else { return ExitCode::SUCCESS };
-    println!("{}", simulation::explained(&History::of(*first), None, SHRINK_TRIES));
+    println!("{}", simulation::explained(&History::of(*first, arguments.nodes), None, SHRINK_TRIES));
     ExitCode::from(1)
 }

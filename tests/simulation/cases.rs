@@ -9,8 +9,6 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) history: History,
-    /// Whether it needs several nodes.
-    pub(crate) needs_nodes: bool,
 }
 
 fn policy(name: &str) -> usize {
@@ -57,7 +55,7 @@ fn history(nodes: usize, steps: Vec<(i64, usize, What)>) -> History {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Case> {
-    let case = |name, about, history: History| Case { name, about, needs_nodes: history.nodes > 1, history };
+    let case = |name, about, history: History| Case { name, about, history };
     vec![
         case(
             "a rescuer overwrites what is completed",

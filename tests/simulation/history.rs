@@ -283,14 +283,14 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// The history of a seed.
-    pub(crate) fn of(seed: u64) -> History {
+    /// The history of a seed, on so many nodes at most; with more than one, on a store that they share.
+    pub(crate) fn of(seed: u64, nodes_max: u64) -> History {
         let mut random = Random::new(seed);
-        let nodes = if SHARED { 1 + usize::try_from(random.below(3)).unwrap_or_default() } else { 1 };
+        let nodes = 1 + usize::try_from(random.below(nodes_max)).unwrap_or_default();
         let mut history = History {
             seed,
             nodes,
-            is_shared: SHARED && (nodes > 1 || random.percent(50)),
+            is_shared: nodes_max > 1 && (nodes > 1 || random.percent(50)),
             delay_ms: *random.pick(&[0, 2, 15, 80]),
             ahead_ms: (0..nodes)
                 .map(|_| if random.percent(30) { random.between(-150, 150) } else { 0 })
@@ -356,9 +356,6 @@ impl History {
         self.steps.iter().find(|step| step.no == no)
     }
 }
-
-/// Whether the engine works on a store that several nodes share.
-pub(crate) const SHARED: bool = false;
 
 fn send(random: &mut Random, whose: Whose, nodes: usize) -> Send {
     let policy = random.below(POLICIES.len() as u64) as usize;

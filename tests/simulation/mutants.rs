@@ -57,9 +57,9 @@ impl Mutant {
     }
 
     /// How many histories it takes to find it, from this seed on; none where so many do not.
-    pub(crate) fn found_after(self, seed: u64, histories_max: u64) -> Option<(u64, u8)> {
+    pub(crate) fn found_after(self, seed: u64, nodes_max: u64, histories_max: u64) -> Option<(u64, u8)> {
         (0..histories_max).find_map(|place| {
-            let history = History::of(seed.wrapping_add(place));
+            let history = History::of(seed.wrapping_add(place), nodes_max);
             let outcome = happen(&history, Some(self), false, &mut Coverage::default());
             outcome.broken.first().map(|broken| (place + 1, broken.invariant))
         })

@@ -4,12 +4,14 @@
 mod simulation;
 
 use simulation::coverage::Coverage;
-use simulation::history::{History, SHARED};
+use simulation::history::History;
 use simulation::mutants::Mutant;
 use simulation::{cases, explained, happen, invariant};
 
 /// How many histories by seed.
 const HISTORIES: u64 = 1_000;
+/// On how many nodes the histories by seed are; those by name are on as many as they need.
+const NODES: u64 = 1;
 /// The first seed.
 const SEED: u64 = 1;
 /// How many runs a failing history is made shorter by.
@@ -30,7 +32,7 @@ fn what_must_always_hold_holds_after_every_history() {
             std::thread::spawn(move || {
                 let mut coverage = Coverage::default();
                 let failed = (0..HISTORIES).filter(|place| place % THREADS == part).find(|place| {
-                    let history = History::of(SEED + place);
+                    let history = History::of(SEED + place, NODES);
                     !happen(&history, None, false, &mut coverage).broken.is_empty()
                 });
                 (coverage, failed)
@@ -41,7 +43,7 @@ fn what_must_always_hold_holds_after_every_history() {
     for part in parts {
         let (mut coverage, failed) = part.join().unwrap();
         if let Some(place) = failed {
-            let history = History::of(SEED + place);
+            let history = History::of(SEED + place, NODES);
             println!("seed {} fails:\n{}", history.seed, happen(&history, None, true, &mut coverage).story);
             panic!("{}", explained(&history, None, SHRINK_TRIES));
         }
@@ -53,7 +55,7 @@ fn what_must_always_hold_holds_after_every_history() {
 #[test]
 fn a_seed_is_one_history() {
     for seed in [3, 17, 40, 41, 77, 95, 123, 222, 400, 512] {
-        let run = || happen(&History::of(seed), None, true, &mut Coverage::default());
+        let run = || happen(&History::of(seed, NODES), None, true, &mut Coverage::default());
         let (once, twice) = (run(), run());
         let differs = once.story.lines().zip(twice.story.lines()).find(|(one, other)| one != other);
         assert_eq!(differs, None, "seed {seed}");
@@ -63,7 +65,7 @@ fn a_seed_is_one_history() {
 
 #[test]
 fn faults_that_others_had_do_no_harm() {
-    for case in cases::all().into_iter().filter(|case| SHARED || !case.needs_nodes) {
+    for case in cases::all() {
         // The same steps under many schedules.
         for seed in 0..20 {
             let history = History { seed, ..case.history.clone() };
@@ -81,10 +83,10 @@ const MUTANT_HISTORIES: u64 = 150;
 #[test]
 fn what_is_broken_on_purpose_is_found() {
     for (mutant, invariants) in Mutant::all() {
-        if mutant.needs_nodes() && !SHARED {
+        if mutant.needs_nodes() {
             continue;
         }
-        match mutant.found_after(SEED, MUTANT_HISTORIES) {
+        match mutant.found_after(SEED, NODES, MUTANT_HISTORIES) {
             None => panic!("{} is not found by {MUTANT_HISTORIES} histories", mutant.name()),
             Some((_, broken)) => {
                 assert!(invariants.contains(&broken), "{} breaks {}", mutant.name(), invariant(broken));

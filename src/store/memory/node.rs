@@ -10,6 +10,7 @@ use super::schedule::Step;
 use super::scope::MemoryScope;
 use super::{Bell, Rows, Shared};
 use crate::model::{Instant, ScopeId, Span};
+use crate::store::rows::EndpointRow;
 use crate::store::seal::{Scope, ScopeKeys};
 use crate::store::{
     Answer, Generation, Lease, NodeId, Nodes, Registry, ScopeRows, Seen, Store, StoreError, USAGE_KEPT,
@@ -25,8 +26,10 @@ const EARLY_RECEIPT_MS: i64 = 10 * 60 * 1_000;
 pub(super) struct NodeRow {
     pub(super) name: String,
     pub(super) lease_until: Instant,
-    /// It stopped cleanly.
+    /// It let its lease end.
     pub(super) left: bool,
+    /// It wrote what waited and stopped cleanly.
+    closed: bool,
     /// What it saw of each scope when it looked last: its generation, and how often health was written.
     looked: BTreeMap<ScopeId, (Generation, u64)>,
 }
@@ -81,7 +84,7 @@ impl MemoryNode {
         let now = shared.schedule.now();
         let (id, was_clean, others) = {
             let mut rows = shared.rows();
-            let was_clean = rows.nodes.values().all(|row| row.left);
+            let was_clean = rows.nodes.values().all(|row| row.closed);
             let id = match rows.nodes.last_key_value() {
                 _ if !shared.is_shared => NodeId::ONLY,
                 Some((last, _)) => NodeId(last.0 + 1),
@@ -92,6 +95,7 @@ impl MemoryNode {
                 name: name.to_owned(),
                 lease_until: now.plus(lease),
                 left: false,
+                closed: false,
                 looked: BTreeMap::new(),
             };
             rows.nodes.insert(id, row);
@@ -163,6 +167,10 @@ impl MemoryNode {
                 if tables.attempts_where(|n, _| is_open(n)).any(|attempt| attempt.outcome.is_none()) {
                     return Some(Instant::from_ms(0));
                 }
+                let behind = |it: &EndpointRow| it.enabled && it.position < tables.heads.event;
+                if tables.endpoints.values().any(behind) {
+                    return Some(Instant::from_ms(0));
+                }
                 let ahead_ms = tables.clock.get(&()).map_or(0, |clock| clock.advanced_by_ms);
                 let next_try = tables.pending(None).map(|(at, _)| at).min();
                 let earliest = tables.first_due().into_iter().chain(next_try).min();
@@ -212,7 +220,8 @@ impl Store for MemoryNode {
             let clean = !scopes.values().any(|open| open.rows.has_failed());
             self.let_go(scopes.into_keys().collect()).await?;
             if let Some(row) = self.shared.rows().nodes.get_mut(&self.id) {
-                row.left = clean;
+                row.left = true;
+                row.closed = clean;
             }
             self.shared.bells().nodes.remove(&self.id);
             Ok(())
