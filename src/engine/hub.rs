@@ -1,6 +1,6 @@
 //! The desks of all scopes, from start to stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -52,6 +52,8 @@ pub struct Engine {
     pub(super) context: Arc<Context>,
     beside: Arc<dyn Beside>,
     desks: Mutex<BTreeMap<ScopeId, Arc<Open>>>,
+    /// Scopes that were to be opened and could not be: they are tried again in the next round.
+    unopened: Mutex<BTreeSet<ScopeId>>,
     /// When scopes that were let go have work again, of which the registry does not know: each node of
     /// a shared store has its own.
     wake_at: Mutex<BTreeMap<ScopeId, Instant>>,
@@ -105,6 +107,7 @@ impl Engine {
             context: Arc::new(context),
             beside: setup.beside,
             desks: Mutex::default(),
+            unopened: Mutex::default(),
             wake_at: Mutex::default(),
             opening: RwLock::default(),
             passes: Arc::default(),
@@ -137,7 +140,8 @@ impl Engine {
         for row in self.context.store.registry().scopes().await? {
             let is_open = self.desks().get(&row.id).is_some_and(|open| open.desk.initialized());
             let wake_at = if self.context.nodes.is_shared { self.own_wake_at(row.id) } else { row.wake_at };
-            if is_open || !all && wake_at.is_none_or(|at| at > soon) {
+            let is_left = self.unopened.lock().unwrap_or_else(PoisonError::into_inner).remove(&row.id);
+            if is_open || !all && !is_left && wake_at.is_none_or(|at| at > soon) {
                 continue;
             }
             let opened = match self.context.store.scope(row.id).await {
@@ -146,6 +150,7 @@ impl Engine {
             };
             if let Err(error) = opened {
                 tracing::error!(scope = %row.id, %error, "a scope cannot be opened");
+                self.unopened.lock().unwrap_or_else(PoisonError::into_inner).insert(row.id);
             }
         }
         Ok(())

@@ -3,12 +3,14 @@
 use super::{Question, Source, decode as rows};
 use crate::model::{Id, Instant, kinds};
 use crate::store::rows::{DeliveryFilter, DeliveryRow, EndpointRow, EventFilter, StoredEvent};
-use crate::store::{Listed, Page, Position, StoreError};
+use crate::store::{Listed, Page, PageStart, Position, StoreError};
 
 use crate::store::forms::delivery_state_number;
 
 const EVENT: &str = "SELECT v.n, v.id, v.kind, v.at, v.message, m.id, v.sequence, v.data \
      FROM event v LEFT JOIN message m ON m.n = v.message";
+/// How many endpoints are looked at before a scope is closed: more than a scope may have.
+const ENDPOINTS_LOOKED_AT: u32 = 1_000;
 const ENDPOINT: &str = "SELECT n, id, version, created_at, enabled, position, doc, secrets FROM endpoint";
 const DELIVERY: &str = "SELECT n, id, event, event_id, event_at, endpoint, version, state, next_try_at, tries \
      FROM delivery";
@@ -121,6 +123,13 @@ impl dyn Source + '_ {
     pub(in crate::store) async fn wake_at(&self) -> Result<Option<Instant>, StoreError> {
         // A call without an outcome is cleared up at once.
         if !self.unfinished(None, 1).await?.is_empty() {
+            return Ok(Some(Instant::from_ms(0)));
+        }
+        // And so are events that came after the last look of an endpoint's worker: those of a stop.
+        let newest = |limit| Page { start: PageStart::Newest, limit };
+        let last = self.events(EventFilter::default(), newest(1)).await?.rows.first().map(|event| event.n);
+        let endpoints = self.endpoints(newest(ENDPOINTS_LOOKED_AT)).await?.rows;
+        if endpoints.iter().any(|row| row.row.enabled && last.is_some_and(|last| row.row.position < last)) {
             return Ok(Some(Instant::from_ms(0)));
         }
         let due = self.next_due().await?;
