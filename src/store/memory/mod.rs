@@ -261,6 +261,12 @@ impl MemoryStore {
         rows.scopes.get(&scope).map(|tables| tables.usage_since(Instant::from_ms(0))).unwrap_or_default()
     }
 
+    /// The signals of a scope that nobody has carried out.
+    #[must_use]
+    pub fn signals_waiting(&self, scope: ScopeId) -> usize {
+        self.unfinished(scope).signals
+    }
+
     /// What is still to be done in a scope.
     #[must_use]
     pub fn unfinished(&self, scope: ScopeId) -> Unfinished {
