@@ -65,7 +65,8 @@ async fn a_first_start_makes_the_schema_a_tenant_and_a_key_and_messages_are_sent
     // server of the tests, which does not sync, that is told.
     let looked = || -> Vec<String> {
         let looked = on(&database, &["doctor", "--deep", "--format", "json"]);
-        let told: serde_json::Value = serde_json::from_slice(&looked.stdout).expect(&stderr(&looked));
+        let told: serde_json::Value =
+            serde_json::from_slice(&looked.stdout).unwrap_or_else(|_| panic!("{}", stderr(&looked)));
         assert_eq!(told["messages_checked"], 1, "{told}");
         let names = told["findings"].as_array().unwrap().iter();
         let names = names.map(|finding| finding["name"].as_str().unwrap().to_owned());
