@@ -9,7 +9,7 @@ pub(crate) const POLICIES: &[(&str, &str)] = &[
     ("fallback", "sms then email after 10s"),
     ("read", "whatsapp until read then sms after 8s then voice after 20s"),
     ("any", "any of (push, sms) then email after 12s"),
-    ("all", "all of (email, sms)"),
+    ("all", "all of (email then push after 4s unless replied, sms)"),
     ("route", "sms via a or b retry 2 times every 3s then email via b"),
     ("split", "sms via 70% a, 30% b"),
     ("repeat", "sms until replied repeat 2 times every 6s then email after 25s"),
