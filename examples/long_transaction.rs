@@ -5,7 +5,8 @@
 //! A server of its own is started (or `TEST_DATABASE_URL` named), with fsync; a node serves it, and clients
 //! send as fast as they are answered. A foreign session holds a transaction with an id of its own and a
 //! view of the rows: nothing that dies since can be cleared up. What is shown for each tenth of the time:
-//! messages that ended a second, dead rows of all tables and of `live`, and the size of `live`.
+//! messages that ended a second, commits a second, dead rows of all tables and of `live`, and the size of
+//! `live`. With `--nodes N`, so many nodes share the load, and no transaction is held.
 
 #![expect(
     clippy::unwrap_used,
@@ -48,33 +49,40 @@ const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 fn main() {
     let mut words = std::env::args().skip(1);
-    let mut time = Duration::from_secs(60);
+    let (mut time, mut nodes) = (Duration::from_secs(60), None);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--seconds" => time = Duration::from_secs(words.next().and_then(|n| n.parse().ok()).unwrap()),
-            other => panic!("unknown argument `{other}`; there is --seconds N"),
+            "--nodes" => nodes = Some(words.next().and_then(|n| n.parse().ok()).unwrap()),
+            other => panic!("unknown argument `{other}`; there are --seconds N and --nodes N"),
         }
     }
     let cluster: &'static Cluster =
         Box::leak(Box::new(Cluster::start(&["fsync=on", "max_wal_size=4GB", "shared_buffers=256MB"])));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    for held in [false, true] {
-        println!("\n{}, {} s:", if held { "beside an open transaction" } else { "alone" }, time.as_secs());
+    let runs: &[bool] = if nodes.is_some() { &[false] } else { &[false, true] };
+    let nodes = nodes.unwrap_or(1);
+    for &held in runs {
+        let beside = if held { "beside an open transaction" } else { "alone" };
+        println!("\n{beside}, {nodes} node(s), {} s:", time.as_secs());
         runtime.block_on(async {
             let database = cluster.database().await;
-            run(&database, time, held).await;
+            run(&database, time, held, nodes).await;
         });
     }
 }
 
-async fn run(database: &Database, time: Duration, held: bool) {
+async fn run(database: &Database, time: Duration, held: bool, count: usize) {
     let mut settings = NodeSettings::on_loopback(".");
     settings.database = Some(DatabaseSettings::at(database.url()));
     settings.master_key = Some(MASTER_KEY.to_owned());
     let most = std::num::NonZeroU32::new(1_000_000).unwrap();
     settings.api.rate = Rate { requests_per_second: most, burst: most };
-    let node = Node::start(settings).await.unwrap();
-    let key = key_of_a_tenant(&node).await;
+    let mut nodes = Vec::new();
+    for _ in 0..count {
+        nodes.push(Node::start(settings.clone()).await.unwrap());
+    }
+    let key = key_of_a_tenant(&nodes[0]).await;
     let mut watch = database.admin().await;
     let mut foreign = database.admin().await;
     if held {
@@ -84,30 +92,31 @@ async fn run(database: &Database, time: Duration, held: bool) {
     let clients: Vec<_> = (0..CONNECTIONS)
         .map(|number| {
             let (stop, sent) = (Arc::clone(&stop), Arc::clone(&sent));
-            tokio::spawn(client(node.address(), key.clone(), number, stop, sent))
+            tokio::spawn(client(nodes[number % count].address(), key.clone(), number, stop, sent))
         })
         .collect();
     println!(
-        "{:>6}  {:>10}  {:>10}  {:>12}  {:>10}  {:>9}",
-        "s", "accepted/s", "ended/s", "dead rows", "dead live", "live MiB"
+        "{:>6}  {:>10}  {:>10}  {:>10}  {:>12}  {:>10}  {:>9}",
+        "s", "accepted/s", "ended/s", "commits/s", "dead rows", "dead live", "live MiB"
     );
     let begun = Instant::now();
-    let (mut last, mut sent_last, mut ended_last) = (Instant::now(), 0, 0);
+    let (mut last, mut sent_last, mut before) = (Instant::now(), 0, look_at(&mut watch).await);
     for look in 1..=LOOKS {
         tokio::time::sleep_until((begun + time * look / LOOKS).into()).await;
         let now = look_at(&mut watch).await;
         let (seconds, sent_now) = (last.elapsed().as_secs_f64(), sent.load(Ordering::Relaxed));
         last = Instant::now();
         println!(
-            "{:>6.0}  {:>10.0}  {:>10.0}  {:>12}  {:>10}  {:>9.1}",
+            "{:>6.0}  {:>10.0}  {:>10.0}  {:>10.0}  {:>12}  {:>10}  {:>9.1}",
             begun.elapsed().as_secs_f64(),
             (sent_now - sent_last) as f64 / seconds,
-            (now.ended - ended_last) as f64 / seconds,
+            (now.ended - before.ended) as f64 / seconds,
+            (now.commits - before.commits) as f64 / seconds,
             now.dead,
             now.dead_live,
             now.live_bytes as f64 / f64::from(1 << 20)
         );
-        (sent_last, ended_last) = (sent_now, now.ended);
+        (sent_last, before) = (sent_now, now);
     }
     stop.store(true, Ordering::Relaxed);
     for client in clients {
@@ -117,7 +126,9 @@ async fn run(database: &Database, time: Duration, held: bool) {
         sqlx::raw_sql("ROLLBACK").execute(&mut foreign).await.unwrap();
     }
     foreign.close().await.unwrap();
-    node.stop().await.unwrap();
+    for node in nodes {
+        node.stop().await.unwrap();
+    }
 }
 
 /// A transaction with an id and a view of the rows, which nobody ends.
@@ -132,6 +143,7 @@ async fn hold(conn: &mut PgConnection) {
 
 /// What the database says of itself.
 struct Looked {
+    commits: i64,
     ended: i64,
     dead: i64,
     dead_live: i64,
@@ -145,12 +157,19 @@ async fn look_at(conn: &mut PgConnection) -> Looked {
         "SELECT (SELECT n_tup_ins FROM pg_stat_user_tables WHERE schemaname = 'spine' AND relname = 'ended'), \
                 (SELECT sum(n_dead_tup)::int8 FROM pg_stat_user_tables WHERE schemaname = 'spine'), \
                 (SELECT n_dead_tup FROM pg_stat_user_tables WHERE schemaname = 'spine' AND relname = 'live'), \
-                pg_total_relation_size('spine.live')",
+                pg_total_relation_size('spine.live'), \
+                (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database())",
     )
     .fetch_one(conn)
     .await
     .unwrap();
-    Looked { ended: row.get(0), dead: row.get(1), dead_live: row.get(2), live_bytes: row.get(3) }
+    Looked {
+        ended: row.get(0),
+        dead: row.get(1),
+        dead_live: row.get(2),
+        live_bytes: row.get(3),
+        commits: row.get(4),
+    }
 }
 
 async fn key_of_a_tenant(node: &Node) -> String {
