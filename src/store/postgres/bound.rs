@@ -14,6 +14,7 @@ use super::connect::{As, Held};
 use super::encode::BLOCK;
 use super::error::Fault;
 use super::fresh::Fresh;
+use super::source::TRIES;
 use crate::model::ScopeId;
 use crate::store::{Position, StoreError};
 
@@ -55,8 +56,16 @@ impl Bound {
         self.looks
             .get(|| async {
                 // The last block first, in a statement of its own: see above.
-                let begun = Held::begin(&self.pool, As::Api(ScopeId(0)), LOOK).await;
-                let (held, rows) = begun.map_err(Fault::told)?;
+                let mut tries = 0;
+                let (held, rows) = loop {
+                    tries += 1;
+                    match Held::begin(&self.pool, As::Api(ScopeId(0)), LOOK).await {
+                        Ok(begun) => break begun,
+                        // Each connection that lay idle may have been cut meanwhile.
+                        Err(Fault::Lost(_) | Fault::Again(_)) if tries < TRIES => {}
+                        Err(fault) => return Err(fault.told()),
+                    }
+                };
                 held.ended();
                 let [last, lowest] = rows.as_slice() else {
                     return Err(StoreError::Io { what: "reading", detail: "no position was given".into() });

@@ -18,7 +18,7 @@ use crate::store::{NodeId, Position, StoreError};
 
 /// How often a read is tried: more often than a pool has connections, each of which may have been cut
 /// while it was idle.
-const TRIES: u32 = 12;
+pub(super) const TRIES: u32 = 12;
 
 /// The readers of one scope.
 pub(super) struct Reader {
