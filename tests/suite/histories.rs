@@ -52,6 +52,18 @@ fn what_must_always_hold_holds_after_every_history() {
     assert_eq!(all.missing(OUT_OF_REACH), [""; 0], "what the histories do not reach\n{}", all.shown());
 }
 
+/// Seeds of which the history once failed, and what was wrong.
+#[test]
+fn what_once_failed_holds() {
+    for (seed, about) in
+        [(2_590, "a place in a quota was taken at a start before all who had one had it again")]
+    {
+        let history = History::of(seed, 1);
+        let outcome = happen(&history, None, false, &mut Coverage::default());
+        assert!(outcome.broken.is_empty(), "{about}\n{}", explained(&history, None, SHRINK_TRIES));
+    }
+}
+
 #[test]
 fn a_seed_is_one_history() {
     for seed in [3, 17, 40, 41, 77, 95, 123, 222, 400, 512] {

@@ -61,7 +61,10 @@ impl Desk {
                 after = Some((attempt.message, attempt.n));
                 // Between them lie calls that run here and now.
                 if taken.contains_key(&attempt.message) {
-                    self.recover_attempt(attempt).await?;
+                    // Places are counted by the rows, of which the one who is gone took them.
+                    if let Some((message, input)) = self.recover_attempt(attempt).await? {
+                        self.spawn_drive(message, input);
+                    }
                 }
             }
             let over = unfinished.last().is_none_or(|attempt| attempt.message > last);
@@ -71,28 +74,29 @@ impl Desk {
         }
     }
 
-    /// An attempt that has no outcome and whose call nobody makes any more.
+    /// An attempt that has no outcome and whose call nobody makes any more: it has its places again.
+    /// What is to be told to its message, where it waits for an answer still.
     pub(in crate::engine) async fn recover_attempt(
         self: &Arc<Self>,
         attempt: &StoredAttempt,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<(Id<kinds::Message>, Input)>, StoreError> {
         crash_point!("recover.attempt");
         let held = match self.enter(attempt.message_id).await {
             Ok(held) => held,
             Err(Refusal::Store(error)) => return Err(error),
-            Err(_) => return Ok(()),
+            Err(_) => return Ok(None),
         };
-        let Some(running) = held.as_ref() else { return Ok(()) };
+        let Some(running) = held.as_ref() else { return Ok(None) };
         let found = running.attempts.iter().find(|a| a.id == attempt.row.id);
-        let Some(number) = found.map(|attempt| attempt.number) else { return Ok(()) };
+        let Some(number) = found.map(|attempt| attempt.number) else { return Ok(None) };
         let open = running.state.instance.is_open(number);
         self.settle(attempt.message_id, running);
         drop(held);
         if open && self.environment() == Environment::Live {
             let answer = Answer::of(Outcome::InDoubt).because("the process died while it was under way");
             let input = Input::Answer { number, answer: Box::new(answer), counted: true };
-            self.spawn_drive(attempt.message_id, input);
+            return Ok(Some((attempt.message_id, input)));
         }
-        Ok(())
+        Ok(None)
     }
 }
