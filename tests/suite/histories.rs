@@ -55,10 +55,10 @@ fn what_must_always_hold_holds_after_every_history() {
 /// Seeds of which the history once failed, and what was wrong.
 #[test]
 fn what_once_failed_holds() {
-    for (seed, about) in
-        [(2_590, "a place in a quota was taken at a start before all who had one had it again")]
-    {
-        let history = History::of(seed, 1);
+    const SEEDS: &[(u64, &str)] =
+        &[(2_590, "a place in a quota was taken at a start before all who had one had it again")];
+    for (seed, about) in SEEDS {
+        let history = History::of(*seed, 1);
         let outcome = happen(&history, None, false, &mut Coverage::default());
         assert!(outcome.broken.is_empty(), "{about}\n{}", explained(&history, None, SHRINK_TRIES));
     }
