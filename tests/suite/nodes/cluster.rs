@@ -30,7 +30,7 @@ use tokio::sync::watch;
 /// How long a node is taken to be alive.
 pub(crate) const LEASE_S: i64 = 10;
 /// A limit for a fault; nothing takes nearly as long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(400);
 /// Who waits for something asks for it often.
 const MANY: Rate = match NonZeroU32::new(1_000_000) {
     Some(many) => Rate { requests_per_second: many, burst: many },
