@@ -142,17 +142,19 @@ impl Work<'_> {
         self.known -= 1;
         let number = said.attempt;
         let confirmed = |level| What::Confirmed { attempt: number, level };
+        // By the same way as those that come from outside: one may be due before the answer to its send.
         match said.what {
             SaidWhat::Answer(answer) => self.answer(state, decision, number, &answer, true),
             SaidWhat::Later(Planned::Reply { text, .. }) => {
                 let reply = Some(ReplyText { text, id: None });
-                self.step(state, decision, confirmed(Confirmation::Replied), reply)
+                self.reported(state, decision, number, None, confirmed(Confirmation::Replied), reply)
             }
             SaidWhat::Later(Planned::Receipt { report: Report::Confirmed(level), .. }) => {
-                self.step(state, decision, confirmed(level), None)
+                self.reported(state, decision, number, None, confirmed(level), None)
             }
             SaidWhat::Later(Planned::Receipt { report: Report::Failed { fault, .. }, .. }) => {
-                self.step(state, decision, What::FailedLater { attempt: number, fault }, None)
+                let what = What::FailedLater { attempt: number, fault };
+                self.reported(state, decision, number, None, what, None)
             }
         }
     }
