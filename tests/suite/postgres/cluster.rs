@@ -5,14 +5,15 @@
 //! Used by the unit tests of the store as well, so it names nothing of the program.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
@@ -83,7 +84,6 @@ impl Cluster {
         loop {
             tries += 1;
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let log = fs::File::create(folder.join("log")).unwrap();
             let mut command = run(Path::new("sh"));
             command
                 .arg("-c")
@@ -102,7 +102,7 @@ impl Cluster {
                 .args(settings.iter().flat_map(|setting| ["-c", setting]))
                 .stdin(Stdio::piped())
                 .stdout(Stdio::null())
-                .stderr(log)
+                .stderr(Stdio::piped())
                 // An interrupt of the tests from a terminal does not reach it: its pipe does.
                 .process_group(0);
             let mut server = command.spawn().unwrap();
@@ -111,10 +111,10 @@ impl Cluster {
                 .port(port)
                 .username("postgres")
                 .database("postgres");
-            if answers(&admin, &mut server, &folder) {
-                return Cluster::at(admin, Some(server));
+            match started(server.stderr.take().unwrap()) {
+                Ok(()) => return Cluster::at(admin, Some(server)),
+                Err(log) => assert!(tries < 5, "PostgreSQL does not start: {log}"),
             }
-            assert!(tries < 5, "{}", fs::read_to_string(folder.join("log")).unwrap_or_default());
         }
     }
 
@@ -216,28 +216,30 @@ fn number() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Waits until the server answers; false where it ended.
-fn answers(admin: &PgConnectOptions, server: &mut Child, folder: &Path) -> bool {
-    let options = admin.clone().disable_statement_logging();
-    let began = Instant::now();
-    runtime().block_on(async {
-        loop {
-            if let Ok(conn) = options.connect().await {
-                let _ = conn.close().await;
-                return true;
-            }
-            // The shell goes on when the server has ended, so its log tells.
-            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-            if server.try_wait().unwrap().is_some()
-                || log.contains("database system is shut down")
-                || log.contains("FATAL:  could not")
-            {
-                return false;
-            }
-            assert!(began.elapsed() < START_WITHIN, "PostgreSQL does not start: {log}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+/// Waits for the server's word that it takes connections; what it said instead where it does not.
+fn started(words: ChildStderr) -> Result<(), String> {
+    let (teller, told) = mpsc::channel();
+    // Read to its end, so that the server never waits for somebody to read.
+    std::thread::spawn(move || {
+        for line in BufReader::new(words).lines().map_while(Result::ok) {
+            let _ = teller.send(line);
         }
-    })
+    });
+    let mut log = String::new();
+    loop {
+        // Where the server has ended, the shell that started it still goes on: the words tell.
+        match told.recv_timeout(START_WITHIN) {
+            Ok(line) if line.contains("ready to accept connections") => return Ok(()),
+            Ok(line) => {
+                log.push_str(&line);
+                log.push('\n');
+                if line.contains("database system is shut down") || line.contains("FATAL:  could not") {
+                    return Err(log);
+                }
+            }
+            Err(_) => return Err(log),
+        }
+    }
 }
 
 /// The folder of the server's programs: Debian's newest, else where `postgres` is on the path.
