@@ -1,24 +1,26 @@
 //! What stands before a provider's adapter: its breaker, its pause, its rate and its places.
 
+mod health;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+pub use health::health_of_providers;
+pub(super) use health::probe_duty;
+use health::{Probe, Stored};
 
 use super::breaker::{Breaker, BreakerSettings, Switched};
 use super::rate::{Rate, Turn};
-use super::records::{ProviderRecord, read, write};
+use super::records::ProviderRecord;
 use crate::language::policy::Route;
 use crate::machine::StageId;
 use crate::machine::catalog::HORIZON;
 use crate::machine::facts::{Clearing, Moment, Readiness, RouteProvider};
 use crate::model::shapes::BreakerState;
-use crate::model::{Channel, Environment, Id, Instant, Priority, Span, kinds};
+use crate::model::{Channel, Environment, Id, Instant, Priority, kinds};
 use crate::providers::{Adapter, DoubtAbility, Opened};
-use crate::store::rows::ProviderStateRow;
-use crate::store::seal::Scope;
-use crate::store::{Part, Peers, StoreError};
+use crate::store::{Part, Peers};
 
 /// A stage that waits for a place, in the order in which they are given.
 pub(super) type Waiting = (Reverse<Priority>, u64, Id<kinds::Message>, StageId);
@@ -41,63 +43,6 @@ pub(super) struct Provider {
     waiting: BTreeSet<Waiting>,
     /// Those that were called up and have not come yet.
     granted: HashSet<(Id<kinds::Message>, StageId)>,
-}
-
-/// Health as it stands in a row.
-struct Stored {
-    doc: Vec<u8>,
-    version: u32,
-}
-
-/// Who of several nodes lets the one probe of a half-open breaker pass: the one that has that duty.
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Probe {
-    /// Another may have it; this one asked for it then, in real time.
-    #[default]
-    Unknown,
-    Refused(Instant),
-    /// This one has it.
-    Mine,
-}
-
-/// How long after a refusal the duty is asked for again.
-const PROBE_ASKED_AGAIN: Span = Span::from_ms(100);
-
-/// The duty of letting a probe pass.
-pub(super) fn probe_duty(provider: &str) -> String {
-    format!("probe {provider}")
-}
-
-/// What of a provider's health is kept over a restart.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    #[serde(default)]
-    breaker: Breaker,
-    #[serde(default)]
-    paused_until: Option<Instant>,
-}
-
-/// Providers of a scope whose breaker is not closed, by the scope's rows alone, and its state in a word.
-///
-/// # Errors
-/// Where a row cannot be read.
-pub async fn health_of_providers(
-    scope: &Scope,
-    real_now: Instant,
-) -> Result<Vec<(String, String)>, StoreError> {
-    let ahead_ms = scope.clock().await?.advanced_by_ms;
-    let now = Instant::from_ms(real_now.ms().saturating_add(ahead_ms));
-    let mut open = Vec::new();
-    for row in scope.provider_states().await? {
-        let kept: Kept = read(&row.doc)?;
-        let state = match kept.breaker.state(now) {
-            BreakerState::Closed => continue,
-            BreakerState::Open => "open",
-            BreakerState::HalfOpen => "half open",
-        };
-        open.push((row.provider, state.to_owned()));
-    }
-    Ok(open)
 }
 
 /// The providers of a scope.
@@ -127,11 +72,6 @@ impl Provider {
     /// Whether no more can be under way than these.
     fn is_full(&self, calls: usize, calls_max: usize) -> bool {
         self.adapter.is_some() && calls >= calls_max
-    }
-
-    /// The bytes of its health.
-    fn doc(&self) -> Result<Vec<u8>, StoreError> {
-        write(&Kept { breaker: self.breaker.clone(), paused_until: self.paused_until })
     }
 }
 
@@ -175,105 +115,6 @@ impl Providers {
     fn calls_max(&self) -> usize {
         let part = self.peers.as_ref().map_or(Part::WHOLE, |peers| peers.place());
         usize::try_from(part.share(CALLS_MAX).max(1)).unwrap_or(usize::MAX)
-    }
-
-    /// Takes the health of a provider as it stands in its row. `unwritten`: there is health of this node
-    /// that is not written yet, so that the two become one.
-    ///
-    /// Gives whether its breaker was open there; nothing where the row is known already.
-    pub(super) fn load(
-        &mut self,
-        row: &ProviderStateRow,
-        unwritten: bool,
-    ) -> Result<Option<bool>, StoreError> {
-        let provider = self.by_name.entry(row.provider.clone()).or_default();
-        if provider.stored.as_ref().is_some_and(|stored| stored.version == row.version) {
-            return Ok(None);
-        }
-        let is_first = provider.stored.is_none();
-        let kept: Kept = read(&row.doc)?;
-        let was_open = kept.breaker.is_open();
-        provider.stored = Some(Stored { doc: row.doc.clone(), version: row.version });
-        if is_first && !unwritten {
-            provider.breaker = kept.breaker;
-            provider.paused_until = kept.paused_until;
-        } else if unwritten {
-            provider.breaker.merge(kept.breaker);
-            provider.paused_until = provider.paused_until.max(kept.paused_until);
-        } else {
-            provider.breaker.follow(kept.breaker);
-            provider.paused_until = kept.paused_until;
-        }
-        Ok(Some(was_open))
-    }
-
-    /// The row of a provider's health as it is to be written; none where it stands so already.
-    pub(super) fn state_row(&self, name: &str) -> Result<Option<ProviderStateRow>, StoreError> {
-        let none = Provider::default();
-        let provider = self.by_name.get(name).unwrap_or(&none);
-        let doc = provider.doc()?;
-        if provider.stored.as_ref().is_some_and(|stored| stored.doc == doc) {
-            return Ok(None);
-        }
-        let version = provider.stored.as_ref().map_or(0, |stored| stored.version);
-        Ok(Some(ProviderStateRow { provider: name.to_owned(), doc, version }))
-    }
-
-    /// A row was written.
-    pub(super) fn stored(&mut self, row: &ProviderStateRow) {
-        let version = if self.peers.is_some() { row.version + 1 } else { row.version };
-        let provider = self.by_name.entry(row.provider.clone()).or_default();
-        provider.stored = Some(Stored { doc: row.doc.clone(), version });
-    }
-
-    /// Whether a breaker is open, or half open.
-    pub(super) fn is_open(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|provider| provider.breaker.is_open())
-    }
-
-    /// The half-open providers of which a probe could pass here if this node had the duty, and that was
-    /// not asked for a moment ago.
-    pub(super) fn probes_to_ask_for(&self, now: Instant, real_now: Instant) -> Vec<String> {
-        if self.peers.is_none() {
-            return Vec::new();
-        }
-        let asks = |provider: &Provider| {
-            let asked = match provider.probe {
-                Probe::Unknown => false,
-                Probe::Refused(at) => real_now >= at && real_now.since(at) < PROBE_ASKED_AGAIN,
-                Probe::Mine => true,
-            };
-            !asked && !provider.breaker.is_probing() && provider.breaker.state(now) == BreakerState::HalfOpen
-        };
-        self.by_name.iter().filter(|(_, p)| asks(p)).map(|(name, _)| name.clone()).collect()
-    }
-
-    /// This node has the duty of a probe, or another has it.
-    pub(super) fn probe_asked_for(&mut self, name: &str, is_mine: bool, real_now: Instant) {
-        if let Some(provider) = self.by_name.get_mut(name) {
-            provider.probe = if is_mine { Probe::Mine } else { Probe::Refused(real_now) };
-        }
-    }
-
-    /// The duties of probes that are to be given back: those that are over, and those of which none is
-    /// under way. To be asked once what is known of their end is written.
-    pub(super) fn take_probes_over(&mut self) -> Vec<String> {
-        let mut over = std::mem::take(&mut self.probes_over);
-        for (name, provider) in &mut self.by_name {
-            if provider.probe == Probe::Mine && !provider.breaker.is_probing() {
-                over.insert(name.clone());
-            }
-            if over.contains(name) {
-                provider.probe = Probe::Unknown;
-            }
-        }
-        over.into_iter().collect()
-    }
-
-    /// Whether there are any.
-    pub(super) fn has_probes_over(&self) -> bool {
-        let idle = |provider: &Provider| provider.probe == Probe::Mine && !provider.breaker.is_probing();
-        !self.probes_over.is_empty() || self.peers.is_some() && self.by_name.values().any(idle)
     }
 
     /// The providers of a stage, in the order in which they are tried.

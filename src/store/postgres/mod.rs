@@ -22,6 +22,7 @@ mod install;
 mod lost;
 mod news;
 mod nodes;
+mod parts;
 mod prune;
 mod registry;
 mod registry_rows;

@@ -19,13 +19,15 @@ use spine::engine::{Beside, Clocks, Engine, RealTime, Settings, Setup, plain_dat
 use spine::model::shapes::Event;
 use spine::model::{Clock, Currency, Environment, Ids, Instant, ScopeId, Span};
 use spine::providers::outbound::{self, Outbound};
-use spine::store::memory::{Fate, MemoryStore, Options, Schedule, Step, Work};
+use spine::store::memory::{Fate, MemoryStore, Options, Schedule};
 use spine::store::rows::StoredEvent;
 use spine::store::seal::{MasterKey, Randomness, Scope, SystemRandom};
-use spine::store::{Applied, Change, KeyRow, NodeId, Peers, RegistryChange, Store, StoreError, TenantRow};
+use spine::store::{KeyRow, NodeId, Peers, RegistryChange, Store, StoreError, TenantRow};
 use spine::webhooks::{EventForm, Outside, Webhooks};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+
+use super::time::{Held, Still, StoreTime};
 
 /// How long a node is taken to be alive.
 pub(crate) const LEASE_S: i64 = 10;
@@ -38,79 +40,6 @@ const MANY: Rate = match NonZeroU32::new(1_000_000) {
 };
 const NOW_MS: i64 = 1_767_614_400_000;
 const MASTER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
-/// A clock that stands still until the test moves it.
-struct Still {
-    now_ms: AtomicI64,
-    moved: watch::Sender<()>,
-}
-
-impl Still {
-    fn at(now_ms: i64) -> Still {
-        Still { now_ms: AtomicI64::new(now_ms), moved: watch::Sender::new(()) }
-    }
-
-    fn set(&self, now_ms: i64) {
-        self.now_ms.store(now_ms, Ordering::Release);
-        self.moved.send_replace(());
-    }
-}
-
-impl RealTime for Still {
-    fn now(&self) -> Instant {
-        Instant::from_ms(self.now_ms.load(Ordering::Acquire))
-    }
-    fn sleep_until(&self, at: Instant) -> BoxFuture<'_, ()> {
-        let mut moved = self.moved.subscribe();
-        Box::pin(async move { while self.now() < at && moved.changed().await.is_ok() {} })
-    }
-}
-
-/// The store works at once, by its own clock, and tells of each change.
-struct StoreTime {
-    now_ms: AtomicI64,
-    written: watch::Sender<u64>,
-    held: std::sync::Mutex<BTreeMap<NodeId, Held>>,
-}
-
-/// What of a node's asking waits for the test.
-struct Held {
-    /// Its changes alone; all else is done.
-    changes_alone: bool,
-    /// So many pass before.
-    passing: usize,
-    works: Vec<Work>,
-}
-
-impl Schedule for StoreTime {
-    fn now(&self) -> Instant {
-        Instant::from_ms(self.now_ms.load(Ordering::Acquire))
-    }
-    fn run(&self, node: NodeId, step: Step, work: Work) {
-        let mut all = self.held.lock().unwrap();
-        let holds = |held: &&mut Held| match step {
-            Step::Commit => true,
-            Step::Answer { .. } | Step::News => false,
-            Step::Read | Step::Duty => !held.changes_alone,
-        };
-        match all.get_mut(&node).filter(holds) {
-            Some(held) if held.passing > 0 => held.passing -= 1,
-            Some(held) => {
-                held.works.push(work);
-                drop(all);
-                self.written.send_modify(|times| *times = times.wrapping_add(1));
-                return;
-            }
-            None => {}
-        }
-        drop(all);
-        work(Fate::Done);
-        self.written.send_modify(|times| *times = times.wrapping_add(1));
-    }
-    fn written(&self, _: NodeId, _: ScopeId, _: &Change, _: &Applied) {
-        self.written.send_modify(|times| *times = times.wrapping_add(1));
-    }
-}
 
 struct Nobody;
 

@@ -6,6 +6,7 @@ mod cluster;
 mod ends;
 mod facts;
 mod passed_on;
+mod time;
 
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};

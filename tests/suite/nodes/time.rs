@@ -1,0 +1,85 @@
+//! Time that stands still until a test moves it: a node's clock, and the store's, which may also be
+//! made to wait for the test.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use futures_util::future::BoxFuture;
+use spine::engine::RealTime;
+use spine::model::{Instant, ScopeId};
+use spine::store::memory::{Fate, Schedule, Step, Work};
+use spine::store::{Applied, Change, NodeId};
+use tokio::sync::watch;
+
+/// A clock that stands still until the test moves it.
+pub(super) struct Still {
+    pub(super) now_ms: AtomicI64,
+    pub(super) moved: watch::Sender<()>,
+}
+
+impl Still {
+    pub(super) fn at(now_ms: i64) -> Still {
+        Still { now_ms: AtomicI64::new(now_ms), moved: watch::Sender::new(()) }
+    }
+
+    pub(super) fn set(&self, now_ms: i64) {
+        self.now_ms.store(now_ms, Ordering::Release);
+        self.moved.send_replace(());
+    }
+}
+
+impl RealTime for Still {
+    fn now(&self) -> Instant {
+        Instant::from_ms(self.now_ms.load(Ordering::Acquire))
+    }
+    fn sleep_until(&self, at: Instant) -> BoxFuture<'_, ()> {
+        let mut moved = self.moved.subscribe();
+        Box::pin(async move { while self.now() < at && moved.changed().await.is_ok() {} })
+    }
+}
+
+/// The store works at once, by its own clock, and tells of each change.
+pub(super) struct StoreTime {
+    pub(super) now_ms: AtomicI64,
+    pub(super) written: watch::Sender<u64>,
+    pub(super) held: std::sync::Mutex<BTreeMap<NodeId, Held>>,
+}
+
+/// What of a node's asking waits for the test.
+pub(super) struct Held {
+    /// Its changes alone; all else is done.
+    pub(super) changes_alone: bool,
+    /// So many pass before.
+    pub(super) passing: usize,
+    pub(super) works: Vec<Work>,
+}
+
+impl Schedule for StoreTime {
+    fn now(&self) -> Instant {
+        Instant::from_ms(self.now_ms.load(Ordering::Acquire))
+    }
+    fn run(&self, node: NodeId, step: Step, work: Work) {
+        let mut all = self.held.lock().unwrap();
+        let holds = |held: &&mut Held| match step {
+            Step::Commit => true,
+            Step::Answer { .. } | Step::News => false,
+            Step::Read | Step::Duty => !held.changes_alone,
+        };
+        match all.get_mut(&node).filter(holds) {
+            Some(held) if held.passing > 0 => held.passing -= 1,
+            Some(held) => {
+                held.works.push(work);
+                drop(all);
+                self.written.send_modify(|times| *times = times.wrapping_add(1));
+                return;
+            }
+            None => {}
+        }
+        drop(all);
+        work(Fate::Done);
+        self.written.send_modify(|times| *times = times.wrapping_add(1));
+    }
+    fn written(&self, _: NodeId, _: ScopeId, _: &Change, _: &Applied) {
+        self.written.send_modify(|times| *times = times.wrapping_add(1));
+    }
+}
