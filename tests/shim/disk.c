@@ -36,7 +36,8 @@ struct record {
 };
 
 /* Which files a fault is about. */
-enum of { ALL, DATABASE, LOG, INDEX };
+/* What a fault is about; a scope's file and the registry are databases both. */
+enum of { ALL, DATABASE, LOG, INDEX, SCOPE, REGISTRY };
 
 /* What a test says; `tests/suite/crash/harness/shim.rs` writes it. */
 struct control {
@@ -149,7 +150,11 @@ static int open_as(const char *path, int flags, mode_t mode) {
         struct file *entry = &files[file];
         entry->inode = inode_of(file);
         entry->logged = !ends(path, "-shm");
-        entry->of = ends(path, ".db") ? DATABASE : ends(path, ".db-wal") ? LOG : ends(path, "-shm") ? INDEX : ALL;
+        entry->of = ends(path, "/registry.db") ? REGISTRY
+                    : ends(path, ".db")        ? SCOPE
+                    : ends(path, ".db-wal")    ? LOG
+                    : ends(path, "-shm")       ? INDEX
+                                               : ALL;
         if (entry->logged) {
             struct record record = {was_there ? OPENED : MADE, strlen(path), entry->inode, 0, 0};
             note(record, path);
@@ -183,7 +188,9 @@ int close(int file) {
     return real_close(file);
 }
 
-static int is_about(int64_t of, const struct file *file) { return of == ALL || of == file->of; }
+static int is_about(int64_t of, const struct file *file) {
+    return of == ALL || of == file->of || (of == DATABASE && (file->of == SCOPE || file->of == REGISTRY));
+}
 
 /* Takes what a write lets a file grow by from the room that is left; the lock is held. */
 static int has_room(int file, int64_t end) {

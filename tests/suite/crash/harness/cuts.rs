@@ -104,8 +104,9 @@ impl Recording {
         let gateway = Gateway::start(&place).await;
         let (tenant, mut child) = Tenant::new(&place, &gateway).await;
         let key_by = place.disk().position();
-        tenant.sends(&place, 60).await;
-        place.disk().fails(1, Of::Databases);
+        // After the fault nothing more is taken, so these are what is certainly acknowledged.
+        tenant.sends(&place, 72).await;
+        place.disk().fails(1, Of::Scopes);
         while place.disk().failed() == 0 {
             tenant.sends(&place, 12).await;
         }

@@ -35,6 +35,8 @@ pub(crate) enum Of {
     Logs = 2,
     /// The shared memory of the write-ahead logs.
     Indexes = 3,
+    /// The scopes' databases.
+    Scopes = 4,
 }
 
 /// The disk below a folder.
