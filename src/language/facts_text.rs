@@ -2,6 +2,7 @@
 //! same names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::model::{Channel, ContactField, Priority, Span, TimeOfDay};
 
@@ -61,11 +62,12 @@ impl FactValue {
     fn from_text(text: &str) -> FactValue {
         let list = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
         if let Some(list) = list {
-            let values = list.split(',').map(str::trim).filter(|v| !v.is_empty());
-            return FactValue::List(values.map(FactValue::from_text).collect());
+            return FactValue::List(
+                parts(list).into_iter().map(|at| FactValue::from_text(&list[at])).collect(),
+            );
         }
         if let Some(inner) = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')) {
-            return FactValue::String(inner.to_owned());
+            return FactValue::String(inner.replace("\\\"", "\"").replace("\\\\", "\\"));
         }
         let numeric = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-'));
         match text {
@@ -112,6 +114,18 @@ enum Wrong {
 }
 
 impl GivenFacts {
+    /// Nothing is said.
+    pub const NONE: GivenFacts = GivenFacts {
+        vars: BTreeMap::new(),
+        contact: BTreeMap::new(),
+        has_address: BTreeMap::new(),
+        priority: None,
+        category: None,
+        quota_used: BTreeSet::new(),
+        breaker_open: BTreeSet::new(),
+        opted_out: BTreeSet::new(),
+    };
+
     /// Reads the form of the command line, `vars.amount=5, quota.sms=used`.
     ///
     /// # Errors
@@ -319,6 +333,7 @@ fn unknown(name: &str) -> Wrong {
 /// The facts of a text: separated by commas outside of quotes and brackets.
 fn parts(text: &str) -> Vec<TextRange> {
     let (mut out, mut start, mut inside, mut depth) = (Vec::new(), 0, false, 0_usize);
+    let mut escaped = false;
     let mut push = |start: usize, end: usize| {
         let part = &text[start..end];
         let from = start + (part.len() - part.trim_start().len());
@@ -327,7 +342,11 @@ fn parts(text: &str) -> Vec<TextRange> {
         }
     };
     for (at, c) in text.char_indices() {
+        if std::mem::take(&mut escaped) {
+            continue;
+        }
         match c {
+            '\\' if inside => escaped = true,
             '"' => inside = !inside,
             '[' if !inside => depth += 1,
             ']' if !inside => depth = depth.saturating_sub(1),
@@ -340,6 +359,51 @@ fn parts(text: &str) -> Vec<TextRange> {
     }
     push(start, text.len());
     out
+}
+
+impl fmt::Display for FactValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // What reads as itself stands bare.
+            FactValue::String(text) if is_bare(text) => f.write_str(text),
+            FactValue::String(text) => {
+                write!(f, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+            }
+            FactValue::Number(number) => write!(f, "{number}"),
+            FactValue::Boolean(truth) => write!(f, "{truth}"),
+            FactValue::List(values) => {
+                let values: Vec<String> = values.iter().map(FactValue::to_string).collect();
+                write!(f, "[{}]", values.join(", "))
+            }
+        }
+    }
+}
+
+/// Whether a text is read as itself without quotes.
+fn is_bare(text: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | '+' | '@');
+    !text.is_empty()
+        && text.chars().all(plain)
+        && FactValue::from_text(text) == FactValue::String(text.to_owned())
+}
+
+/// The form of the command line, which [`GivenFacts::parse`] reads.
+impl fmt::Display for GivenFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all: Vec<String> = Vec::new();
+        all.extend(self.vars.iter().map(|(name, value)| format!("vars.{name}={value}")));
+        for (name, value) in &self.contact {
+            // The fields of a contact are texts, also where one looks like a number.
+            all.push(format!("contact.{name}={value}"));
+        }
+        all.extend(self.has_address.iter().map(|(channel, has)| format!("contact.has.{channel}={has}")));
+        all.extend(self.priority.iter().map(|priority| format!("priority={priority}")));
+        all.extend(self.category.iter().map(|word| format!("category={}", FactValue::String(word.clone()))));
+        all.extend(self.quota_used.iter().map(|channel| format!("quota.{channel}=used")));
+        all.extend(self.breaker_open.iter().map(|provider| format!("breaker.{provider}=open")));
+        all.extend(self.opted_out.iter().map(|channel| format!("opted_out.{channel}=true")));
+        f.write_str(&all.join(", "))
+    }
 }
 
 fn fault(at: TextRange, message: String, help: String, mended: Option<String>) -> Diagnostic {
@@ -370,6 +434,17 @@ mod tests {
         assert!(facts.quota_used.contains(&Channel::Sms) && facts.opted_out.contains(&Channel::Email));
         assert!(facts.breaker_open.contains("meta"));
         assert_eq!(GivenFacts::parse("").unwrap(), GivenFacts::default());
+    }
+
+    #[test]
+    fn facts_are_written_as_they_are_read() {
+        let text = "vars.amount=5.5, vars.code=\"007\", vars.note=\"a, \\\"b\\\" \\\\ c\", \
+                    vars.tags=[a, \"b, c\", 3, true], vars.urgent=false, contact.country=AT, \
+                    contact.plan=\"true\", contact.has.sms=false, priority=high, category=marketing, \
+                    quota.sms=used, breaker.meta=open, opted_out.email=true";
+        let facts = GivenFacts::parse(text).unwrap();
+        assert_eq!(facts.vars["note"], FactValue::String("a, \"b\" \\ c".into()));
+        assert_eq!(facts.to_string(), text);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod compile;
 mod draw;
 mod effect;
 mod event;
+pub mod explore;
 pub mod facts;
 mod instance;
 pub mod known;
@@ -25,12 +26,11 @@ pub use compile::compile;
 pub use draw::{Drawing, DrawnEdge, DrawnNode, draw};
 pub use effect::{Effect, Effects, Moved, Told, Transition, Was};
 pub use event::{Event, What};
+pub use explore::{Ending, Endings, Witness, all_endings};
 pub use facts::{Facts, Recorded, Recorder};
 pub use instance::{Ended, FORMAT, Instance, InstanceError, ReachedBy, SEMANTICS};
 pub use plan::{Machine, Node, StageId, StrategyId, Way};
 pub use replay::{ChangeInput, JournalEntry, Mismatch, Replayed, WhatRecord, replay};
-pub use simulate::{
-    DEFAULT_CATEGORY, End, EndReason, Ending, Endings, Entry, Scenario, Timeline, all_endings, simulate,
-};
+pub use simulate::{DEFAULT_CATEGORY, End, EndReason, Entry, Scenario, Timeline, simulate};
 pub use step::{Beginning, next_due, step};
 pub use view::{StageReason, StageView};

@@ -1,6 +1,5 @@
 //! The simulator: `step` under a virtual clock, with scripts for providers.
 
-mod all;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -17,7 +16,6 @@ use super::known::{FactsAt, Known, Person, Value};
 use super::plan::Machine;
 use super::step::{Beginning, next_due, step};
 
-pub use all::{Ending, Endings, all_endings};
 pub use timeline::{End, EndReason, Entry, Timeline};
 
 /// What is simulated.

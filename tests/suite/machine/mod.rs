@@ -3,6 +3,7 @@
 mod bounds;
 mod doubt;
 mod driver;
+mod explore;
 mod generator;
 mod properties;
 mod steps;
