@@ -139,24 +139,31 @@ impl Desk {
 
 /// Renews the lease until the engine is gone, or the lease.
 async fn keep(engine: Weak<Engine>) {
-    let mut parts = RENEWED_PARTS;
+    let mut failed = false;
     loop {
-        let Some(clocks) = engine.upgrade().map(|engine| Arc::clone(&engine.context.clocks)) else { return };
-        let lease = match engine.upgrade() {
-            Some(engine) => engine.context.nodes.lease,
-            None => return,
+        let (clocks, next) = {
+            let Some(engine) = engine.upgrade() else { return };
+            let (clocks, nodes) = (Arc::clone(&engine.context.clocks), &engine.context.nodes);
+            let part = |parts| Span::from_ms(nodes.lease.ms() / parts);
+            // The lease counts from when it was asked for, so what the store took to answer is not
+            // waited for once more.
+            let next = match failed {
+                false => nodes.renewed_at().plus(part(RENEWED_PARTS)),
+                true => clocks.real_now().plus(part(ASKED_AGAIN_PARTS)),
+            };
+            (clocks, next)
         };
-        clocks.real_sleep(clocks.real_now().plus(Span::from_ms(lease.ms() / parts))).await;
+        clocks.real_sleep(next).await;
         let Some(engine) = engine.upgrade() else { return };
         if engine.context.left.load(Ordering::Acquire) {
             return;
         }
-        parts = match engine.renew().await {
-            Ok(()) => RENEWED_PARTS,
+        failed = match engine.renew().await {
+            Ok(()) => false,
             Err(StoreError::Fenced) => return,
             Err(error) => {
                 tracing::warn!(%error, "the lease is not renewed yet");
-                ASKED_AGAIN_PARTS
+                true
             }
         };
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use spine::api::conventions::keys::ApiKey;
@@ -307,8 +308,10 @@ impl Cluster {
                 // The store knows until when it holds the lease.
                 let half = Instant::from_ms(now + LEASE_S * 1_000 / 2 - 1);
                 self.until("a lease that is renewed", || {
-                    (self.memory.alive(half).contains(&node.id) || node.is_over()).then_some(())
+                    (self.memory.alive(half).contains(&node.id) || node.is_fenced()).then_some(())
                 });
+                // And the node itself, once the store's answer has come to it.
+                node.until_ready();
             }
         }
     }
@@ -376,6 +379,20 @@ impl Cluster {
 impl Node {
     fn goes_on(&self) -> bool {
         self.runtime.is_some() && !self.is_paused.load(Ordering::Acquire) && !self.is_over()
+    }
+
+    /// Waits until it knows that its lease holds, which is no work of the store's.
+    fn until_ready(&self) {
+        let begun = std::time::Instant::now();
+        while self.is_over() && !self.is_fenced() {
+            assert!(begun.elapsed() < PATIENCE, "a node that is not ready");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether its lease has ended for good.
+    fn is_fenced(&self) -> bool {
+        self.engine.fenced().now_or_never().is_some()
     }
 
     /// Waits until it takes no more work, which is no work of the store's.
