@@ -7,6 +7,7 @@ mod compile;
 pub mod condition;
 mod diagnostic;
 pub mod facts_text;
+mod format;
 mod grammar;
 pub mod limits;
 pub mod policy;
@@ -18,5 +19,6 @@ pub use compile::{
     BARE_NAME, Compiled, KnownProvider, Library, NoLibrary, Parsed, Used, compile, compile_version, parse,
 };
 pub use diagnostic::{Diagnostic, Edit, Severity};
+pub use format::{format, format_or_faults};
 pub use policy::Policy;
 pub use source::line_column;

@@ -9,7 +9,7 @@ use super::policy::TextRange;
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     /// The comments, in order.
-    comments: Vec<Range<usize>>,
+    pub(super) comments: Vec<Range<usize>>,
     /// The first bracket that is nested deeper than [`BRACKETS_DEPTH_MAX`].
     pub(crate) too_deep: Option<usize>,
 }
@@ -51,11 +51,11 @@ impl Scan {
         loop {
             let text = source.get(range.start..end).unwrap_or_default();
             end = range.start + text.trim_end_matches(is_blank).len();
-            match self.comments.binary_search_by(|c| c.end.cmp(&end)) {
-                Ok(found) if self.comments[found].start >= range.start && end > range.start => {
-                    end = self.comments[found].start;
-                }
-                _ => return range.start..end,
+            // The blanks at the end of a comment, a carriage return too, are gone already.
+            let last = self.comments.get(self.comments.partition_point(|c| c.end < end));
+            match last.filter(|c| c.start >= range.start && c.start < end) {
+                Some(comment) => end = comment.start,
+                None => return range.start..end,
             }
         }
     }
@@ -132,6 +132,13 @@ mod tests {
         assert_eq!(line_column("añb\nc", 3), (1, 3));
         assert_eq!(line_column("añb\nc", 5), (2, 1));
         assert_eq!(line_column("ab", 99), (1, 3));
+    }
+
+    #[test]
+    fn blanks_at_the_end_of_a_comment_are_part_of_it() {
+        for source in ["sms # one \t\n", "sms#one\r\n # two  \r\n", "sms # one  ", "sms #\n\n"] {
+            assert_eq!(Scan::of(source).tight(source, 0..source.len()), 0..3, "{source:?}");
+        }
     }
 
     #[test]

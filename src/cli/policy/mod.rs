@@ -1,9 +1,11 @@
 //! `spine policy …`: the tools for those who write policies.
 
 mod catalog;
+mod changes;
 mod check;
 mod chosen;
 pub(crate) mod files;
+mod fmt;
 mod graph;
 mod simulate;
 
@@ -13,6 +15,7 @@ commands! {
     /// What can be done with policies.
     PolicyCommand {
         Check(check::Args),
+        Fmt(fmt::Args),
         Simulate(simulate::Args),
         Graph(graph::Args),
     }

@@ -4,6 +4,7 @@ mod bounds;
 mod doubt;
 mod driver;
 mod explore;
+mod format;
 mod generator;
 mod properties;
 mod steps;
