@@ -7,7 +7,7 @@ use super::connect::Connector;
 use super::registry::PgRegistry;
 use super::source::Reader;
 use super::store::{Options, master_key};
-use super::{health, install, prune};
+use super::{health, install, listening, prune};
 use crate::model::{Instant, ScopeId};
 use crate::store::read::{Source, reads};
 use crate::store::seal::{Randomness, Scope, ScopeKeys};
@@ -85,7 +85,9 @@ impl Installation for Beside {
         Box::pin(async move {
             let mut conn = self.connector.connect().await?;
             let steps = install::steps(&mut conn, self.connector.known).await?;
-            health::database(&mut conn, steps).await
+            let mut findings = health::database(&mut conn, steps).await?;
+            findings.extend(listening::look(&self.connector).await?);
+            Ok(findings)
         })
     }
 

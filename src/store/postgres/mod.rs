@@ -19,6 +19,7 @@ mod follow;
 mod fresh;
 mod health;
 mod install;
+mod listening;
 mod lost;
 mod news;
 mod nodes;
