@@ -173,7 +173,7 @@ async fn look(scope: &Scope, policies: &Policies, message: &StoredMessage) -> Re
     Ok(Looked { transitions, replayed: check.replayed, fault })
 }
 
-async fn journal(scope: &Scope, n: Position) -> Result<Vec<StoredJournal>, StoreError> {
+pub(super) async fn journal(scope: &Scope, n: Position) -> Result<Vec<StoredJournal>, StoreError> {
     const ROWS: u32 = 1_000;
     let mut all: Vec<StoredJournal> = Vec::new();
     loop {

@@ -1,6 +1,7 @@
 //! `spine audit …`.
 
 mod chain;
+mod export;
 mod prune;
 mod verify;
 
@@ -10,11 +11,12 @@ commands! {
     /// What can be done with the audit.
     AuditCommand {
         Verify(verify::Args),
+        Export(export::Args),
         Prune(prune::Args),
     }
 }
 
-/// Check the audit, and remove its beginning
+/// Check the audit, hand it over, and remove its beginning
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  spine audit verify --data ./spine-data")]
 pub(crate) struct Args {
