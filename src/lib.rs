@@ -15,3 +15,4 @@ pub mod model;
 pub mod providers;
 pub mod store;
 pub mod webhooks;
+pub mod workbench;

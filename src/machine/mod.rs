@@ -17,6 +17,7 @@ mod instance;
 pub mod known;
 mod plan;
 pub mod replay;
+mod same;
 mod simulate;
 mod step;
 mod view;

@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("providers", 4),
     ("engine", 5),
     ("webhooks", 5),
+    ("workbench", 5),
     ("api", 6),
     ("cli", 7),
 ];
@@ -23,6 +24,7 @@ const NOT_KNOWN: &[(&str, &[&str])] = &[
     ("store", &["language", "machine"]),
     ("providers", &["machine"]),
     ("webhooks", &["language", "machine", "lint"]),
+    ("workbench", &["store", "providers"]),
     ("api", &["providers"]),
 ];
 
@@ -133,7 +135,7 @@ fn every_folder_of_the_sources_is_a_room_with_a_floor_and_says_what_it_does_not_
 #[test]
 fn the_core_names_no_shell_no_clock_and_no_randomness() {
     let mut wrong = Vec::new();
-    for name in ["language", "machine"] {
+    for name in ["language", "machine", "workbench"] {
         for (path, text) in room(name) {
             let named = NOT_IN_THE_CORE.iter().filter(|word| names(&text, word));
             wrong.extend(named.map(|word| format!("{} names `{word}`", path.display())));

@@ -33,4 +33,5 @@ mod receiver;
 mod retention;
 mod shares;
 mod webhooks;
+mod workbench;
 mod world;

@@ -93,13 +93,17 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
+    /// The policies of these files alone.
+    pub(crate) fn of(files: &[SourceFile]) -> Folder {
+        let mut folder = Folder::default();
+        files.iter().for_each(|file| folder.add(file));
+        folder
+    }
+
     /// The policies of these files, and of those that stand beside them. Where two have one name, the
     /// first counts.
     pub(crate) fn around(files: &[SourceFile]) -> Folder {
-        let mut folder = Folder::default();
-        for file in files {
-            folder.add(file);
-        }
+        let mut folder = Folder::of(files);
         let mut looked_into: Vec<PathBuf> = Vec::new();
         for file in files {
             let Some(parent) = Path::new(&file.path).parent() else { continue };

@@ -1,12 +1,18 @@
 //! `spine policy …`: the tools for those who write policies.
 
+mod against;
 mod catalog;
 mod changes;
 mod check;
 mod chosen;
+mod diff;
 pub(crate) mod files;
 mod fmt;
 mod graph;
+mod pull;
+mod push;
+mod replay;
+mod set;
 mod simulate;
 
 use super::commands;
@@ -18,6 +24,10 @@ commands! {
         Fmt(fmt::Args),
         Simulate(simulate::Args),
         Graph(graph::Args),
+        Diff(diff::Args),
+        Replay(replay::Args),
+        Push(push::Args),
+        Pull(pull::Args),
     }
 }
 

@@ -66,6 +66,13 @@ impl Script {
         Script { steps: vec![(1, step)] }
     }
 
+    /// A script of these steps, the last of which goes on for ever; `None` without any.
+    #[must_use]
+    pub fn of(steps: impl IntoIterator<Item = Step>) -> Option<Script> {
+        let steps: Vec<_> = steps.into_iter().map(|step| (1, step)).collect();
+        (!steps.is_empty()).then_some(Script { steps })
+    }
+
     /// What holds where nothing is scripted: `accepted, delivered after 1s`, or `accepted` where
     /// delivery cannot be confirmed.
     #[must_use]

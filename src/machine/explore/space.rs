@@ -125,6 +125,33 @@ impl FactSpace {
         space
     }
 
+    /// The facts that at least one of two machines asks about.
+    #[must_use]
+    pub fn both(one: &Machine, other: &Machine, catalog: &Catalog) -> FactSpace {
+        let mut space = FactSpace::with(one, catalog, &other.comparisons);
+        let more = FactSpace::with(other, catalog, &one.comparisons);
+        for question in more.questions {
+            match space.questions.iter_mut().find(|known| known.name == question.name) {
+                Some(known) => {
+                    let fresh: Vec<_> = question
+                        .choices
+                        .into_iter()
+                        .filter(|choice| !known.choices.contains(choice))
+                        .collect();
+                    known.choices.extend(fresh);
+                }
+                None => space.questions.push(question),
+            }
+        }
+        for at in more.instants {
+            if !space.instants.contains(&at) {
+                space.instants.push(at);
+            }
+        }
+        more.gaps.iter().for_each(|gap| space.gap(gap));
+        space
+    }
+
     /// No question is open: everything is as these facts say.
     #[must_use]
     pub fn fixed(at: Instant) -> FactSpace {

@@ -5,6 +5,6 @@ mod doubt;
 mod driver;
 mod explore;
 mod format;
-mod generator;
-mod properties;
+pub(crate) mod generator;
+pub(crate) mod properties;
 mod steps;

@@ -13,7 +13,7 @@ use crate::meaning::machine;
 
 const EVERYTHING: Taste = Taste { all_of: true, windows: true, replies: false, guards: true };
 
-pub(super) fn config(cases: u32) -> ProptestConfig {
+pub(crate) fn config(cases: u32) -> ProptestConfig {
     // No file of failures: a case that failed becomes a test of its own.
     // The same cases each time; `PROPTEST_RNG_SEED` tries others.
     let fixed = std::env::var_os("PROPTEST_RNG_SEED").is_none();

@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod logs;
 mod operator;
+mod policies;
 mod start;
 mod stop;
 

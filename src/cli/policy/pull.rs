@@ -1,0 +1,255 @@
+//! `spine policy pull`: from a server into files.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::cli::operator::block_on;
+use crate::cli::table::Format;
+use crate::cli::{CliError, FOUND, terminal};
+use crate::language::{Policy, parse};
+use crate::machine::catalog::Catalog;
+
+use super::against::{Remote, Server, Side};
+use super::set::PolicySet;
+
+/// Fetch the policies of a server into files
+///
+/// A policy goes to `NAME.policy`, or to where a file of the folder holds it. A file that somebody
+/// changed since it was fetched or published is left as it is, unless --force is given. The key stands
+/// in SPINE_KEY and needs `read`. Exit codes: 0 fetched, 1 something was left as it is, 2 could not run.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    SPINE_KEY=sk_live_… spine policy pull --url https://spine.example.org --to policies/\n  \
+    spine policy pull reminder --url http://127.0.0.1:8080 --stdout")]
+pub(crate) struct Args {
+    /// The policies, by name; all without one
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// The server's address
+    #[arg(long, value_name = "URL", env = "SPINE_URL")]
+    url: String,
+    /// The folder of the files
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    to: PathBuf,
+    /// Overwrite what was changed here
+    #[arg(long)]
+    force: bool,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Write the text of the one named policy to the standard output instead
+    #[arg(long, conflicts_with_all = ["to", "force", "dry_run", "format"])]
+    stdout: bool,
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What became of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    /// The file is new.
+    New,
+    /// The file had an older version.
+    Updated,
+    /// The file had been changed, and --force was given.
+    Overwritten,
+    /// The file has this text.
+    AsItWas,
+    /// The file had been changed.
+    Left,
+}
+
+#[derive(Serialize)]
+struct Done {
+    name: String,
+    version: u32,
+    path: String,
+    what: What,
+}
+
+/// Where a policy stands in a file.
+struct Here {
+    path: PathBuf,
+    /// Its own bytes, where others stand beside it.
+    part: Option<Range<usize>>,
+    /// Its own text.
+    core: String,
+    text: String,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Result<ExitCode, CliError> {
+        let server = Server::at(&self.url)?;
+        let remote = block_on(async { Ok(server.policies().await?) })?;
+        let wanted = self.wanted(&remote, &server.url)?;
+        if self.stdout {
+            let [one] = wanted.as_slice() else {
+                return Err(CliError::Refused("`--stdout` goes with one name".to_owned()));
+            };
+            terminal::print(&one.source)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let (here, catalog) = (here(&self.to)?, Catalog::default());
+        let published = Side::published(&remote, &server.url, &catalog);
+        let mut done = Vec::new();
+        for policy in wanted {
+            done.push(self.one(&server, policy, &here, &published)?);
+        }
+        match self.format {
+            Format::Json => terminal::print_json(&json!({
+                "url": server.url, "dry_run": self.dry_run, "policies": done,
+            }))?,
+            Format::Human => terminal::print(&told(&done, self.dry_run))?,
+        }
+        let left = done.iter().any(|done| done.what == What::Left);
+        Ok(if left { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+    }
+
+    fn wanted<'a>(&self, remote: &'a [Remote], url: &str) -> Result<Vec<&'a Remote>, CliError> {
+        if self.names.is_empty() {
+            return Ok(remote.iter().collect());
+        }
+        let missing: Vec<&str> = self
+            .names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| remote.iter().all(|policy| policy.name != **name))
+            .collect();
+        if !missing.is_empty() {
+            let missing = crate::language::words::listed(missing, "or");
+            return Err(CliError::Refused(format!("`{url}` has no policy {missing}")));
+        }
+        Ok(remote.iter().filter(|policy| self.names.contains(&policy.name)).collect())
+    }
+
+    fn one(
+        &self,
+        server: &Server,
+        policy: &Remote,
+        here: &BTreeMap<String, Here>,
+        published: &Side,
+    ) -> Result<Done, CliError> {
+        let there = core(&policy.source, published.set.policies.iter().find(|p| p.name == policy.name));
+        let (path, what, text) = match here.get(&policy.name) {
+            None => (self.to.join(format!("{}.policy", policy.name)), What::New, policy.source.clone()),
+            Some(here) => {
+                // What stands around a policy, comments among it, makes no other policy of it.
+                let what = if here.text.trim() == policy.source.trim() || here.core == there {
+                    What::AsItWas
+                } else if self.was_published(server, &policy.name, here)? {
+                    What::Updated
+                } else if self.force {
+                    What::Overwritten
+                } else {
+                    What::Left
+                };
+                (here.path.clone(), what, here.with(policy, there))
+            }
+        };
+        // Something that is no policy file of this name, or does not compile, may stand there.
+        let taken = what == What::New && path.exists();
+        let what = match (taken, self.force) {
+            (true, false) => What::Left,
+            (true, true) => What::Overwritten,
+            (false, _) => what,
+        };
+        if !self.dry_run && matches!(what, What::New | What::Updated | What::Overwritten) {
+            write(&path, &text)?;
+        }
+        Ok(Done {
+            name: policy.name.clone(),
+            version: policy.version,
+            path: path.display().to_string(),
+            what,
+        })
+    }
+
+    /// Whether some version has this text: then nobody changed it here.
+    fn was_published(&self, server: &Server, name: &str, here: &Here) -> Result<bool, CliError> {
+        let versions = block_on(async { Ok(server.versions(name).await?) })?;
+        let text = if here.part.is_some() { here.core.as_str() } else { here.text.trim() };
+        Ok(versions.iter().any(|version| version.source.trim() == text))
+    }
+}
+
+/// The text of a policy without what stands around it; all of it, where it is a bare strategy.
+fn core<'a>(source: &'a str, policy: Option<&Policy>) -> &'a str {
+    let named = policy.filter(|_| !parse(source).bare);
+    named.and_then(|policy| source.get(policy.at.clone())).unwrap_or(source).trim()
+}
+
+impl Here {
+    /// The file with the server's text in the place of its own.
+    fn with(&self, policy: &Remote, core: &str) -> String {
+        let Some(part) = &self.part else { return policy.source.clone() };
+        let core = match parse(&policy.source).bare {
+            true => format!("policy {} {{\n{}\n}}", policy.name, policy.source.trim_end()),
+            false => core.to_owned(),
+        };
+        let (before, after) = (self.text.get(..part.start), self.text.get(part.end..));
+        format!("{}{core}{}", before.unwrap_or_default(), after.unwrap_or_default())
+    }
+}
+
+/// The policies of a folder's files, by name.
+fn here(folder: &Path) -> Result<BTreeMap<String, Here>, CliError> {
+    if !folder.is_dir() {
+        return Ok(BTreeMap::new());
+    }
+    let set = match PolicySet::load(&[folder.to_owned()], &Catalog::default()) {
+        Err(CliError::NoPolicies(_)) => return Ok(BTreeMap::new()),
+        other => other?,
+    };
+    let mut found = BTreeMap::new();
+    for (place, policy) in set.policies.iter().enumerate() {
+        let Some(file) = set.file_of.get(place).and_then(|file| set.files.get(*file)) else { continue };
+        let part = set.is_one_of_several(place).then(|| policy.at.clone());
+        let core = core(&file.text, Some(policy)).to_owned();
+        let here = Here { path: PathBuf::from(&file.path), part, core, text: file.text.clone() };
+        found.entry(policy.name.clone()).or_insert(here);
+    }
+    Ok(found)
+}
+
+/// Writes a file whole, or not at all.
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    let fault = |source| CliError::Read { path: path.to_owned(), source };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(fault)?;
+    }
+    let beside = path.with_extension("policy.new");
+    std::fs::write(&beside, text).map_err(fault)?;
+    std::fs::rename(&beside, path).map_err(fault)
+}
+
+fn told(done: &[Done], dry_run: bool) -> String {
+    let mut out = String::new();
+    for Done { name, version, path, what } in done {
+        let word = match (what, dry_run) {
+            (What::New, _) => "new",
+            (What::Updated, _) => "updated",
+            (What::Overwritten, _) => "overwritten",
+            (What::AsItWas, _) => "as it was",
+            (What::Left, _) => "changed",
+        };
+        let left = if *what == What::Left {
+            ", which was changed here and is left; --force overwrites it"
+        } else {
+            ""
+        };
+        out.push_str(&format!("{word:<11}  {name}@{version}  {path}{left}\n"));
+    }
+    if done.is_empty() {
+        out.push_str("the server has no policy\n");
+    } else if dry_run {
+        out.push_str("\nnothing was written\n");
+    }
+    out
+}

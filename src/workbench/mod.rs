@@ -1,0 +1,9 @@
+//! What tests, proves, compares and explains policies.
+//!
+//! **Knows** machines, their runs and what can be said about them for people: what changes between two
+//! versions, what would have become of real messages under another one. **Does not know** files, the
+//! network, the terminal, any clock: texts, timelines and records come in, and results go out as data
+//! and as text.
+
+pub mod diff;
+pub mod replay;

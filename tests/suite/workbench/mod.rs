@@ -1,0 +1,3 @@
+//! What compares and explains policies.
+
+mod diff;
