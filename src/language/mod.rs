@@ -14,6 +14,7 @@ pub mod policy;
 pub mod script;
 mod source;
 pub(crate) mod words;
+pub mod yaml;
 
 pub use compile::{
     BARE_NAME, Compiled, KnownProvider, Library, NoLibrary, Parsed, Used, compile, compile_version, parse,

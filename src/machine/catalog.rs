@@ -8,6 +8,7 @@ use crate::model::{Channel, Confirmation, Currency, Instant, Money, Span};
 
 use super::facts::{Clearing, Moment, Readiness, RouteProvider};
 use super::known::World;
+use super::plan::Machine;
 
 /// How long a confirmation is waited for where nothing else is said.
 pub const HORIZON: Span = Span::from_s(86_400);
@@ -66,6 +67,34 @@ impl Catalog {
             .flat_map(|provider| provider.prices.values())
             .map(|p| p.currency)
             .next()
+    }
+
+    /// What the key of a script can confirm: a provider's name on the channels that it serves, then a
+    /// channel's by its providers. `None` where the key is neither.
+    #[must_use]
+    pub fn confirmations(&self, machine: &Machine, key: &str) -> Option<Vec<Confirmation>> {
+        let stages = machine.channel_stages();
+        let routes: Vec<_> =
+            stages.map(|(_, stage)| (stage.channel, self.route(stage.channel, &stage.route))).collect();
+        let union = |all: Vec<Vec<Confirmation>>| {
+            let mut all: Vec<_> = all.into_iter().flatten().collect();
+            all.sort_unstable();
+            all.dedup();
+            all
+        };
+        if let Some(provider) = self.providers.iter().flatten().find(|provider| provider.name == key) {
+            let each = provider.channels.iter().map(|channel| provider.confirmations(*channel));
+            return Some(union(each.collect()));
+        }
+        let all = routes.iter().flat_map(|(_, route)| route);
+        let named: Vec<_> = all.filter(|p| p.name == key).map(|provider| provider.confirms.clone()).collect();
+        if !named.is_empty() {
+            return Some(union(named));
+        }
+        let channel: Channel = key.parse().ok()?;
+        let serving = routes.iter().filter(|(served, _)| *served == channel).flat_map(|(_, route)| route);
+        let serving: Vec<_> = serving.map(|provider| provider.confirms.clone()).collect();
+        Some(if serving.is_empty() { channel.default_confirmations().to_vec() } else { union(serving) })
     }
 
     /// The providers of a stage in the order in which they are tried; of a weighted route the largest

@@ -135,6 +135,12 @@ impl Machine {
         }
     }
 
+    /// A stage in a word or two: its channel, `wait 10m`, `any of`.
+    #[must_use]
+    pub fn stage_name(&self, id: StageId) -> String {
+        self.short_label(id)
+    }
+
     fn short_label(&self, id: StageId) -> String {
         match &self.stage(id).kind {
             Kind::Channel(channel) => channel.channel.word().to_owned(),

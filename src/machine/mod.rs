@@ -32,6 +32,6 @@ pub use facts::{Facts, Recorded, Recorder};
 pub use instance::{Ended, FORMAT, Instance, InstanceError, ReachedBy, SEMANTICS};
 pub use plan::{Machine, Node, StageId, StrategyId, Way};
 pub use replay::{ChangeInput, JournalEntry, Mismatch, Replayed, WhatRecord, replay};
-pub use simulate::{DEFAULT_CATEGORY, End, EndReason, Entry, Scenario, Timeline, simulate};
+pub use simulate::{DEFAULT_CATEGORY, End, EndReason, Entry, Scenario, Timeline, simulate, simulate_watched};
 pub use step::{Beginning, next_due, step};
 pub use view::{StageReason, StageView};

@@ -25,8 +25,7 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<SourceFile>, CliError> {
             files.push(read(path)?);
             continue;
         }
-        let mut below = Vec::new();
-        walk(path, 0, &mut below)?;
+        let below = below(path, ".policy")?;
         if below.is_empty() {
             return Err(CliError::NoPolicies(path.clone()));
         }
@@ -37,7 +36,14 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<SourceFile>, CliError> {
     Ok(files)
 }
 
-fn walk(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), CliError> {
+/// The files below a folder whose names end so, in the order of their names.
+pub(crate) fn below(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, CliError> {
+    let mut found = Vec::new();
+    walk(folder, ending, 0, &mut found)?;
+    Ok(found)
+}
+
+fn walk(folder: &Path, ending: &str, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), CliError> {
     let fault = |source| CliError::Read { path: folder.to_owned(), source };
     let mut entries: Vec<_> =
         std::fs::read_dir(folder).map_err(fault)?.collect::<Result<_, _>>().map_err(fault)?;
@@ -48,15 +54,15 @@ fn walk(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), CliEr
         // A link to a folder is not followed: it may lead back.
         let kind = entry.file_type().map_err(fault)?;
         if kind.is_dir() && !hidden && depth < FOLDERS_DEPTH_MAX {
-            walk(&path, depth + 1, out)?;
-        } else if !kind.is_dir() && path.extension().is_some_and(|e| e == "policy") {
+            walk(&path, ending, depth + 1, out)?;
+        } else if !kind.is_dir() && entry.file_name().to_string_lossy().ends_with(ending) {
             out.push(path);
         }
     }
     Ok(())
 }
 
-fn read(path: &Path) -> Result<SourceFile, CliError> {
+pub(crate) fn read(path: &Path) -> Result<SourceFile, CliError> {
     let file =
         std::fs::File::open(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
     let text = read_text(file, path)?;

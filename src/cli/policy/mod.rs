@@ -14,6 +14,8 @@ mod push;
 mod replay;
 mod set;
 mod simulate;
+mod suites;
+mod test;
 
 use super::commands;
 
@@ -23,6 +25,7 @@ commands! {
         Check(check::Args),
         Fmt(fmt::Args),
         Simulate(simulate::Args),
+        Test(test::Args),
         Graph(graph::Args),
         Diff(diff::Args),
         Replay(replay::Args),

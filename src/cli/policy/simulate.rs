@@ -11,9 +11,8 @@ use crate::cli::{CliError, terminal};
 use crate::language::Diagnostic;
 use crate::language::facts_text::GivenFacts;
 use crate::language::script::Scripts;
-use crate::machine::catalog::Catalog;
-use crate::machine::{End, Endings, Entry, Machine, Scenario, Timeline, all_endings, simulate};
-use crate::model::{Channel, Confirmation, Instant, Money, Span};
+use crate::machine::{End, Endings, Entry, Scenario, Timeline, all_endings, simulate};
+use crate::model::{Instant, Money, Span};
 
 use super::chosen::{Chosen, Which};
 
@@ -61,11 +60,11 @@ impl Args {
             Chosen::Policy(machine, catalog) => (machine, catalog),
             Chosen::Faults(code) => return Ok(code),
         };
-        let beyond = scripts.check(|key| confirmations(&machine, &catalog, key));
+        let beyond = scripts.check(|key| catalog.confirmations(&machine, key));
         if !beyond.is_empty() {
             return Err(refused("the script cannot be played", beyond.iter().map(|(_, fault)| fault)));
         }
-        for (key, _) in scripts.iter().filter(|(key, _)| confirmations(&machine, &catalog, key).is_none()) {
+        for (key, _) in scripts.iter().filter(|(key, _)| catalog.confirmations(&machine, key).is_none()) {
             let name = machine.name();
             terminal::tell(&format!(
                 "spine: `{key}` is no channel and no provider of `{name}`; its script is not played"
@@ -131,38 +130,6 @@ fn read_facts(given: &str) -> Result<GivenFacts, CliError> {
         });
         file.refused(told.collect())
     })
-}
-
-/// What a script's key can confirm: a provider's name on the channels that it serves, then a
-/// channel's by its providers. `None` where the key is neither.
-fn confirmations(machine: &Machine, catalog: &Catalog, key: &str) -> Option<Vec<Confirmation>> {
-    let routes = || {
-        machine.channel_stages().map(|(_, stage)| (stage.channel, catalog.route(stage.channel, &stage.route)))
-    };
-    let union = |all: Vec<Vec<Confirmation>>| {
-        let mut all: Vec<_> = all.into_iter().flatten().collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    };
-    let known = catalog.providers.iter().flatten().find(|provider| provider.name == key);
-    if let Some(provider) = known {
-        return Some(union(
-            provider.channels.iter().map(|channel| provider.confirmations(*channel)).collect(),
-        ));
-    }
-    let named = routes().flat_map(|(_, route)| route).filter(|provider| provider.name == key);
-    let named: Vec<_> = named.map(|provider| provider.confirms).collect();
-    if !named.is_empty() {
-        return Some(union(named));
-    }
-    let channel: Channel = key.parse().ok()?;
-    let serving: Vec<_> = routes()
-        .filter(|(served, _)| *served == channel)
-        .flat_map(|(_, route)| route)
-        .map(|p| p.confirms)
-        .collect();
-    Some(if serving.is_empty() { channel.default_confirmations().to_vec() } else { union(serving) })
 }
 
 fn counted(sends: u32, cost: Option<Money>) -> String {

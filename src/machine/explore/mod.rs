@@ -11,6 +11,7 @@ mod instants;
 mod key;
 mod moves;
 mod open;
+mod parts;
 mod space;
 mod trace;
 mod values;
@@ -18,6 +19,7 @@ mod walk;
 mod witness;
 
 pub use endings::{Ending, Endings, all_endings};
+pub use parts::{Part, Parts};
 pub use space::{Choice, FactName, FactSpace, Question};
 pub use walk::{Care, Go, STATES_MAX, Seen, Visitor, Walk, Walked};
 pub use witness::Witness;

@@ -178,6 +178,15 @@ impl<'a> Simulation<'a> {
 /// Runs a policy under scripts. It comes to an end: the machine is acyclic and every wait has a limit.
 #[must_use]
 pub fn simulate(scenario: &Scenario<'_>, scripts: &Scripts) -> Timeline {
+    simulate_watched(scenario, scripts, &mut |_, _| {})
+}
+
+/// The same, and shows the instance before and after each step.
+pub fn simulate_watched(
+    scenario: &Scenario<'_>,
+    scripts: &Scripts,
+    watch: &mut dyn FnMut(&Instance, &Instance),
+) -> Timeline {
     let mut run = Simulation::new(scenario);
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut answer = |run: &mut Simulation<'_>, calls: Calls| {
@@ -185,7 +194,13 @@ pub fn simulate(scenario: &Scenario<'_>, scripts: &Scripts) -> Timeline {
             run.script(scripts, &mut counts, attempt, &provider, channel);
         }
     };
-    let calls = run.take(What::Accepted);
+    let mut take = |run: &mut Simulation<'_>, what: What| {
+        let before = run.instance.clone();
+        let calls = run.take(what);
+        watch(&before, &run.instance);
+        calls
+    };
+    let calls = take(&mut run, What::Accepted);
     answer(&mut run, calls);
     while let Some((at, _)) = run.next() {
         if run.instance.ended().is_some() && at > run.now {
@@ -202,7 +217,7 @@ pub fn simulate(scenario: &Scenario<'_>, scripts: &Scripts) -> Timeline {
                 None => break,
             },
         };
-        let calls = run.take(what);
+        let calls = take(&mut run, what);
         answer(&mut run, calls);
     }
     run.finish()

@@ -1,3 +1,4 @@
-//! What compares and explains policies.
+//! What tests, proves, compares and explains policies.
 
 mod diff;
+mod suites;
