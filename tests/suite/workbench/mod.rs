@@ -1,4 +1,5 @@
 //! What tests, proves, compares and explains policies.
 
+mod cookbook;
 mod diff;
 mod suites;
