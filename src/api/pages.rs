@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::call::{Answer, Call};
 use super::conventions::cursor::Binding;
 use super::conventions::problem::{Fault, Problem};
-use crate::store::{Listed, Page, PageStart};
+use crate::store::{Listed, Page, PageStart, Position};
 
 impl Call {
     /// A list's page from its cursors and limit.
@@ -28,6 +28,20 @@ impl Call {
             (None, None) => PageStart::Newest,
         };
         Ok(Page { start, limit })
+    }
+
+    /// The cursor of a position in what is no list.
+    #[must_use]
+    pub fn cursor(&self, position: Position) -> String {
+        self.binding(&self.cursor_secret(), "").write(position)
+    }
+
+    /// The position of such a cursor.
+    ///
+    /// # Errors
+    /// `cursor_invalid` for what is none, or one of something else.
+    pub fn position(&self, cursor: &str) -> Result<Position, Problem> {
+        self.binding(&self.cursor_secret(), "").read(cursor)
     }
 
     fn cursor_secret(&self) -> [u8; 32] {

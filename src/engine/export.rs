@@ -39,35 +39,51 @@ pub trait Lines {
 /// # Errors
 /// Where a row cannot be read.
 pub async fn export(scope: &Scope, to: &mut (dyn Lines + Send)) -> Result<(), StoreError> {
-    let mut export = Export { scope, policies: Policies::default(), told: BTreeSet::new(), to };
-    let mut start = PageStart::Before(0);
-    loop {
-        let page = scope.messages(Default::default(), Page { start, limit: PAGE }).await?;
-        for message in page.rows.iter().rev() {
-            if !export.message(&message.row).await? {
-                return Ok(());
-            }
-        }
-        match page.rows.first() {
-            Some(newest) if page.has_more => start = PageStart::Before(newest.n),
-            _ => break,
-        }
+    let mut export = Export::new(scope, to);
+    let mut from = 0;
+    while let Some(next) = export.messages(from, PAGE).await? {
+        from = next;
     }
     let mut after = 0;
-    loop {
+    while !export.is_left {
         let dropped = scope.dropped_with_journal(after, PAGE).await?;
         for n in &dropped {
-            if !export.transitions(*n).await? {
-                return Ok(());
-            }
+            export.transitions(*n).await?;
         }
         match dropped.last() {
             Some(last) => after = *last,
             None => break,
         }
     }
-    export.entries().await
+    let mut from = 0;
+    while let Some(next) = export.entries(from, PAGE).await? {
+        from = next;
+    }
+    Ok(())
 }
+
+/// Hands over a part of the audit of a scope: `limit` messages, or once these are through `limit` other
+/// entries. `from` is 0 for the first part, then what the part before gave; nothing after the last.
+/// Messages that were dropped since are not among them.
+///
+/// # Errors
+/// Where a row cannot be read.
+pub async fn export_page(
+    scope: &Scope,
+    from: Position,
+    limit: u32,
+    to: &mut (dyn Lines + Send),
+) -> Result<Option<Position>, StoreError> {
+    let mut export = Export::new(scope, to);
+    if from >= 0 {
+        return Ok(Some(export.messages(from, limit).await?.unwrap_or(ENTRIES)));
+    }
+    // Positions of entries lie below those of messages.
+    Ok(export.entries(ENTRIES - from, limit).await?.map(|last| ENTRIES - last))
+}
+
+/// Where the entries begin, behind all messages.
+const ENTRIES: Position = -1;
 
 struct Export<'a> {
     scope: &'a Scope,
@@ -75,6 +91,8 @@ struct Export<'a> {
     /// The versions whose texts have been handed over.
     told: BTreeSet<String>,
     to: &'a mut (dyn Lines + Send),
+    /// Whether nobody reads on.
+    is_left: bool,
 }
 
 fn line(kind: &str, fields: Value) -> Value {
@@ -86,14 +104,35 @@ fn line(kind: &str, fields: Value) -> Value {
     Value::Object(line)
 }
 
-impl Export<'_> {
-    async fn message(&mut self, message: &StoredMessage) -> Result<bool, StoreError> {
+impl<'a> Export<'a> {
+    fn new(scope: &'a Scope, to: &'a mut (dyn Lines + Send)) -> Export<'a> {
+        Export { scope, policies: Policies::default(), told: BTreeSet::new(), to, is_left: false }
+    }
+
+    fn put(&mut self, kind: &str, fields: Value) {
+        self.is_left = self.is_left || !self.to.line(line(kind, fields));
+    }
+
+    /// Messages behind a position, in the order of their acceptance; gives the position of the last
+    /// where there are more.
+    async fn messages(&mut self, from: Position, limit: u32) -> Result<Option<Position>, StoreError> {
+        let page = Page { start: PageStart::Before(from), limit };
+        let page = self.scope.messages(Default::default(), page).await?;
+        for message in page.rows.iter().rev() {
+            if self.is_left {
+                return Ok(None);
+            }
+            self.message(&message.row).await?;
+        }
+        let newest = page.rows.first().map(|row| row.n);
+        Ok(newest.filter(|_| page.has_more && !self.is_left))
+    }
+
+    async fn message(&mut self, message: &StoredMessage) -> Result<(), StoreError> {
         let row = &message.row;
         let clear = read_clear(&row.doc)?;
         let plan = self.policies.of_message(self.scope, row.policy.as_ref(), &clear).await?;
-        if !self.text_of(&plan, row.policy.as_ref(), &clear).await? {
-            return Ok(false);
-        }
+        self.text_of(&plan, row.policy.as_ref(), &clear).await?;
         let (ended_at, bytes) = match &message.state {
             MessageState::Live(live) => (None, &live.state),
             MessageState::Ended(ended) => (Some(ended.at), &ended.state),
@@ -107,7 +146,8 @@ impl Export<'_> {
             "expires_at": row.expires_at, "status": message.state.status(), "ended_at": ended_at,
             "unwritten": unwritten,
         });
-        Ok(self.to.line(line("message", fields)) && self.transitions(message.n).await?)
+        self.put("message", fields);
+        self.transitions(message.n).await
     }
 
     /// The texts of a plan and of all that it uses, each once.
@@ -116,12 +156,12 @@ impl Export<'_> {
         plan: &Plan,
         policy: Option<&Names>,
         clear: &Clear,
-    ) -> Result<bool, StoreError> {
-        let uses = match policy {
+    ) -> Result<(), StoreError> {
+        let mut todo = match policy {
             Some(names) => vec![shown(names)],
             None => {
                 if !self.told.insert(plan.name.clone()) {
-                    return Ok(true);
+                    return Ok(());
                 }
                 let source = match (&clear.strategy, &clear.channels) {
                     (Some(strategy), _) => strategy.as_str().to_owned(),
@@ -130,13 +170,10 @@ impl Export<'_> {
                 };
                 let fields =
                     json!({"name": plan.name, "policy": BARE_NAME, "source": source, "uses": clear.uses});
-                if !self.to.line(line("policy", fields)) {
-                    return Ok(false);
-                }
+                self.put("policy", fields);
                 clear.uses.clone()
             }
         };
-        let mut todo = uses;
         while let Some(name) = todo.pop() {
             if !self.told.insert(name.clone()) {
                 continue;
@@ -145,26 +182,21 @@ impl Export<'_> {
             let version = version.parse().ok();
             let Some(row) = self.scope.version(VersionKind::Policy, bare, version).await? else { continue };
             let PolicyRecord { source, uses, .. } = PolicyRecord::read(&row.doc)?;
-            let fields = json!({"name": name, "policy": bare, "source": source, "uses": uses});
-            if !self.to.line(line("policy", fields)) {
-                return Ok(false);
-            }
+            self.put("policy", json!({"name": name, "policy": bare, "source": source, "uses": uses}));
             todo.extend(uses);
         }
-        Ok(true)
+        Ok(())
     }
 
-    async fn transitions(&mut self, n: Position) -> Result<bool, StoreError> {
+    async fn transitions(&mut self, n: Position) -> Result<(), StoreError> {
         let mut hash = NO_HASH;
         for row in &journal(self.scope, n).await? {
-            if !self.change(row, &mut hash)? {
-                return Ok(false);
-            }
+            self.change(row, &mut hash)?;
         }
-        Ok(true)
+        Ok(())
     }
 
-    fn change(&mut self, row: &StoredJournal, hash: &mut [u8; 32]) -> Result<bool, StoreError> {
+    fn change(&mut self, row: &StoredJournal, hash: &mut [u8; 32]) -> Result<(), StoreError> {
         let body = Body::read(&row.row.body)?;
         for (place, text) in body.transitions.iter().enumerate() {
             let before = *hash;
@@ -177,33 +209,25 @@ impl Export<'_> {
                     fields.insert("given".to_owned(), given(&body.entry).unwrap_or_default());
                 }
             }
-            if !self.to.line(line("transition", fields)) {
-                return Ok(false);
-            }
+            self.put("transition", fields);
         }
-        Ok(true)
+        Ok(())
     }
 
-    async fn entries(&mut self) -> Result<(), StoreError> {
-        let mut after = 0;
-        loop {
-            let rows = self.scope.audit_after(after, PAGE).await?;
-            for row in &rows {
-                after = row.n;
-                let entry = &row.row.entry;
-                let fields = json!({
-                    "id": entry.id, "at": entry.at, "who": entry.who, "what": entry.what,
-                    "object_id": entry.object_id, "request_id": entry.request_id,
-                    "prev_hash": hex(&row.row.prev_hash), "hash": hex(&row.row.hash),
-                });
-                if !self.to.line(line("entry", fields)) {
-                    return Ok(());
-                }
-            }
-            if rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
-                return Ok(());
-            }
+    /// Other entries behind a position; gives that of the last where there may be more.
+    async fn entries(&mut self, after: Position, limit: u32) -> Result<Option<Position>, StoreError> {
+        let rows = self.scope.audit_after(after, limit).await?;
+        for row in &rows {
+            let entry = &row.row.entry;
+            let fields = json!({
+                "id": entry.id, "at": entry.at, "who": entry.who, "what": entry.what,
+                "object_id": entry.object_id, "request_id": entry.request_id,
+                "prev_hash": hex(&row.row.prev_hash), "hash": hex(&row.row.hash),
+            });
+            self.put("entry", fields);
         }
+        let is_full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(rows.last().map(|row| row.n).filter(|_| is_full && !self.is_left))
     }
 }
 

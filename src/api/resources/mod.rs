@@ -1,5 +1,6 @@
 //! The endpoints: a file a resource, and a line here.
 
+mod audit;
 #[cfg(test)]
 mod constraints;
 mod contacts;
@@ -35,6 +36,7 @@ pub(super) fn all() -> Vec<Endpoint> {
         quotas::endpoints,
         events::endpoints,
         keys::endpoints,
+        audit::endpoints,
         test_clock::endpoints,
         root::endpoints,
     ];

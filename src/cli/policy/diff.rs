@@ -79,8 +79,8 @@ impl Args {
                 ));
             }
         };
-        let new = Side::files(new, &catalog)?;
-        let old = side(&old, self.paths.last(), &catalog)?;
+        let (path, new) = (new, Side::files(new, &catalog)?);
+        let old = side(&old, path, &new, &catalog)?;
         let faults = new.set.faults();
         if !faults.is_empty() {
             terminal::tell(findings(&faults, Style::Plain).trim_end());
@@ -105,16 +105,15 @@ impl Args {
     }
 }
 
-fn side(place: &Place, new: Option<&PathBuf>, catalog: &Catalog) -> Result<Side, CliError> {
+fn side(place: &Place, path: &Path, new: &Side, catalog: &Catalog) -> Result<Side, CliError> {
     match place {
         Place::Path(path) => Side::files(path, catalog),
-        Place::Git(revision) => {
-            Side::revision(revision, new.map_or(Path::new("."), PathBuf::as_path), catalog)
-        }
+        Place::Git(revision) => Side::revision(revision, path, catalog),
         Place::Server(url) => {
             let server = Server::at(url)?;
             let remote = block_on(async { Ok(server.policies().await?) })?;
-            Ok(Side::published(&remote, &server.url, catalog))
+            // Nothing is ever deleted on a server: what it alone has does not change.
+            Ok(Side::beside(&new.set.policies, &remote, &server.url, catalog))
         }
     }
 }

@@ -86,10 +86,8 @@ impl Args {
         let remote = block_on(async { Ok(server.policies().await?) })?;
         let wanted = differing(&set, &remote);
         let local = Side::of_set(set);
-        // Only what is pushed: a policy of the server that no file holds stays as it is.
-        let known: Vec<Remote> =
-            remote.iter().filter(|r| local.set.policies.iter().any(|p| p.name == r.name)).cloned().collect();
-        let published = Side::beside(&known, &remote, &server.url, &catalog);
+        // A policy of the server that no file holds stays as it is.
+        let published = Side::beside(&local.set.policies, &remote, &server.url, &catalog);
         let report = between(&published, &local, &catalog, Effort::DEFAULT, self.allow);
         let human = self.format == Format::Human;
         if human && !wanted.is_empty() {

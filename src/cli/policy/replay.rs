@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::cli::operator::block_on;
 use crate::cli::table::{Format, table};
 use crate::cli::{CliError, FOUND, terminal};
 use crate::language::{Library, Used, compile_version};
@@ -11,6 +12,7 @@ use crate::lint::report::{Style, human as findings};
 use crate::machine::{Machine, compile};
 use crate::workbench::replay::{self, Against, Export};
 
+use super::against::{Place, Server};
 use super::catalog;
 use super::set::PolicySet;
 
@@ -24,11 +26,12 @@ use super::set::PolicySet;
 #[command(after_help = "Examples:\n  \
     spine audit export --tenant acme --env live > audit.jsonl\n  \
     spine policy replay audit.jsonl --against policies/\n  \
-    spine policy replay audit.jsonl --against new.policy --policy reminder --format json")]
+    spine policy replay https://spine.example.org --against new.policy --policy reminder --format json")]
 pub(crate) struct Args {
-    /// What `spine audit export` wrote, or `-` for the standard input
+    /// What `spine audit export` wrote, `-` for the standard input, or the address of a server (its key
+    /// in SPINE_KEY)
     #[arg(value_name = "EXPORT")]
-    export: PathBuf,
+    export: String,
     /// The other version: a file, or a folder (all `.policy` files below it)
     #[arg(long, value_name = "PATH")]
     against: PathBuf,
@@ -97,24 +100,46 @@ impl Args {
     }
 }
 
-/// Reads an export, line by line.
-fn read(path: &Path) -> Result<Export, CliError> {
+/// Reads an export, line by line, or a server's, page by page.
+fn read(from: &str) -> Result<Export, CliError> {
+    let mut export = Export::default();
+    match Place::from(from) {
+        Place::Server(url) => of_server(&Server::at(&url)?, &mut export)?,
+        Place::Path(_) | Place::Git(_) => of_file(Path::new(from), &mut export)?,
+    }
+    if export.messages.is_empty() {
+        return Err(CliError::Refused(format!(
+            "`{from}` holds no message; write an export with `spine audit export`"
+        )));
+    }
+    Ok(export)
+}
+
+fn of_file(path: &Path, export: &mut Export) -> Result<(), CliError> {
     let fault = |source| CliError::Read { path: path.to_owned(), source };
     let from: Box<dyn BufRead> = match path.as_os_str() == "-" {
         true => Box::new(std::io::stdin().lock()),
         false => Box::new(BufReader::new(std::fs::File::open(path).map_err(fault)?)),
     };
-    let mut export = Export::default();
     for line in from.lines() {
-        export
-            .line(&line.map_err(fault)?)
-            .map_err(|wrong| CliError::Refused(format!("`{}`: {wrong}", path.display())))?;
+        let wrong = |wrong| CliError::Refused(format!("`{}`: {wrong}", path.display()));
+        export.line(&line.map_err(fault)?).map_err(wrong)?;
     }
-    if export.messages.is_empty() {
-        return Err(CliError::Refused(format!(
-            "`{}` holds no message; write an export with `spine audit export`",
-            path.display()
-        )));
+    Ok(())
+}
+
+fn of_server(server: &Server, export: &mut Export) -> Result<(), CliError> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = block_on(async { Ok(server.audit(after.as_deref()).await?) })?;
+        let mut next = None;
+        for line in page.lines() {
+            let wrong = |wrong| CliError::Refused(format!("`{}`: {wrong}", server.url));
+            next = export.line(line).map_err(wrong)?.or(next);
+        }
+        match next {
+            Some(cursor) => after = Some(cursor),
+            None => return Ok(()),
+        }
     }
-    Ok(export)
 }

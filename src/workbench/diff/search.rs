@@ -25,6 +25,9 @@ const RECEIPTS_MAX: usize = 2;
 /// Answers to one key that are written out.
 const STEPS_MAX: usize = 6;
 
+/// Choices of facts under which scripts are tried that lie further than the search comes.
+const FAR_FACTS_MAX: usize = 30;
+
 /// What is searched.
 pub(super) struct Search<'a> {
     pub(super) old: &'a Machine,
@@ -86,6 +89,7 @@ impl Search<'_> {
         // Of two that are as long, that with the more ordinary facts comes first.
         while let Some(Reverse((_, base, _, place, draft))) = queue.pop() {
             if runs >= self.runs_max {
+                self.far(&cares, &mut runs, &mut found);
                 return Searched { found, runs, is_complete: false };
             }
             runs += 1;
@@ -102,6 +106,43 @@ impl Search<'_> {
             }
         }
         Searched { found, runs, is_complete: true }
+    }
+
+    /// What longer scripts show in which all providers say the same: all are silent, or all refuse. Each
+    /// is cut to what is needed.
+    fn far(&self, cares: &Cares, runs: &mut usize, found: &mut Vec<Found>) {
+        let all = |answer: Answer| {
+            let key = |channel: &Channel| (channel.word().to_owned(), vec![Said::plain(answer)]);
+            Draft { keys: cares.channels.iter().map(key).collect() }
+        };
+        let far = [Answer::Accepted, Answer::RecipientFault, Answer::Transient].map(all);
+        for place in 0..self.facts.len().min(FAR_FACTS_MAX) {
+            let scenarios = Scenarios { search: self, cares, place };
+            let mut seen = |draft: &Draft| {
+                *runs += 1;
+                let pair = scenarios.again(draft, false);
+                (differences(&pair, draft, &scenarios), pair)
+            };
+            for draft in &far {
+                for difference in seen(draft).0 {
+                    if found.iter().any(|known| known.difference.key == difference.key) {
+                        continue;
+                    }
+                    let mut short = draft.clone();
+                    for key in draft.keys.keys() {
+                        let mut less = short.clone();
+                        less.keys.remove(key);
+                        if seen(&less).0.iter().any(|other| other.key == difference.key) {
+                            short = less;
+                        }
+                    }
+                    let (differences, pair) = seen(&short);
+                    if let Some(difference) = differences.into_iter().find(|d| d.key == difference.key) {
+                        self.keep(difference, place, &short, &pair, found);
+                    }
+                }
+            }
+        }
     }
 
     fn keep(&self, difference: Difference, place: usize, draft: &Draft, pair: &Pair, found: &mut Vec<Found>) {

@@ -12,6 +12,8 @@ use super::record::{Attempt, Later, Record};
 #[derive(Debug, Default)]
 pub(super) struct Typical {
     by_channel: BTreeMap<Channel, Of>,
+    /// The providers that some message's route had, by channel and name.
+    providers: BTreeMap<(Channel, String), RouteProvider>,
 }
 
 #[derive(Debug, Default)]
@@ -41,19 +43,31 @@ impl From<&Attempt> for Answer {
 impl Typical {
     pub(super) fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Typical {
         let mut typical = Typical::default();
-        for attempt in records.flat_map(|record| &record.attempts).filter(|a| a.accepted_at.is_some()) {
-            let of = typical.by_channel.entry(attempt.channel).or_default();
-            of.taken += 1;
-            let arrived = attempt.later.iter().find_map(|(after, later)| match later {
-                Later::Confirmed(level) if *level >= Confirmation::Delivered => Some(*after),
-                _ => None,
-            });
-            of.delivered.extend(arrived);
+        for record in records {
+            for attempt in record.attempts.iter().filter(|attempt| attempt.accepted_at.is_some()) {
+                let of = typical.by_channel.entry(attempt.channel).or_default();
+                of.taken += 1;
+                let arrived = attempt.later.iter().find_map(|(after, later)| match later {
+                    Later::Confirmed(level) if *level >= Confirmation::Delivered => Some(*after),
+                    _ => None,
+                });
+                of.delivered.extend(arrived);
+            }
+            for (channel, _, route) in &record.known.routes {
+                for provider in route {
+                    typical.providers.insert((*channel, provider.name.clone()), provider.clone());
+                }
+            }
         }
         for of in typical.by_channel.values_mut() {
             of.delivered.sort_unstable();
         }
         typical
+    }
+
+    /// A provider as other messages' routes had it on a channel.
+    pub(super) fn provider(&self, channel: Channel, name: &str) -> Option<&RouteProvider> {
+        self.providers.get(&(channel, name.to_owned()))
     }
 
     /// What becomes of a message on a channel of which this message's record has nothing, and what is

@@ -80,7 +80,7 @@ fn run(
         what: (*what).into(),
     });
     let mut run = Run {
-        played: Played::new(message, record, machine, catalog, is_own),
+        played: Played::new(message, record, machine, catalog, typical, is_own),
         answers: Answers::new(record, typical),
         instance: Instance::new(machine, beginning),
         now: accepted_at,

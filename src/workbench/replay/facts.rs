@@ -11,6 +11,7 @@ use crate::machine::known::{FactsAt, Known, Person};
 use crate::machine::{Machine, StageId};
 use crate::model::{Channel, Instant, Window, Zone};
 
+use super::answers::Typical;
 use super::read::Message;
 use super::record::{Over, Record, at};
 
@@ -33,6 +34,7 @@ pub(super) struct Played<'a> {
     pub(super) machine: &'a Machine,
     pub(super) record: &'a Record,
     pub(super) catalog: &'a Catalog,
+    typical: &'a Typical,
     /// Whether this is the version that made the record.
     pub(super) is_own: bool,
     known: Known,
@@ -46,6 +48,7 @@ impl<'a> Played<'a> {
         record: &'a Record,
         machine: &'a Machine,
         catalog: &'a Catalog,
+        typical: &'a Typical,
         is_own: bool,
     ) -> Played<'a> {
         let known = Known {
@@ -57,7 +60,7 @@ impl<'a> Played<'a> {
             zone: message.zone.clone(),
         };
         let world = SimulatedWorld { catalog: catalog.clone(), ..SimulatedWorld::default() };
-        Played { machine, record, catalog, is_own, known, world, assumed: Assumed::default() }
+        Played { machine, record, catalog, typical, is_own, known, world, assumed: Assumed::default() }
     }
 
     /// The facts of an instant; `paused` are the providers that asked for it in this run.
@@ -201,7 +204,9 @@ impl Facts for At<'_> {
         let told = played.catalog.providers.is_some();
         let mut route = Vec::new();
         for provider in played.catalog.route(stage.channel, &stage.route) {
-            match known.provider(stage.channel, &provider.name) {
+            let name = &provider.name;
+            let own = known.provider(stage.channel, name);
+            match own.or(played.typical.provider(stage.channel, name)) {
                 Some(known) => route.push(known.clone()),
                 None => {
                     if !told {

@@ -102,14 +102,14 @@ pub struct ReadFault {
 }
 
 impl Export {
-    /// Takes the next line.
+    /// Takes the next line; of a page behind which there is another, the last gives its cursor.
     ///
     /// # Errors
     /// What is no line of an export, or one of a layout that this program does not know.
-    pub fn line(&mut self, text: &str) -> Result<(), ReadFault> {
+    pub fn line(&mut self, text: &str) -> Result<Option<String>, ReadFault> {
         self.lines += 1;
         if text.trim().is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let line = self.lines;
         let wrong = |what: &str| ReadFault { line, what: what.to_owned() };
@@ -139,10 +139,11 @@ impl Export {
                 let transition: TransitionLine = serde_json::from_value(value).map_err(damaged)?;
                 self.transition(transition, line)?;
             }
+            "next" => return Ok(value.get("after").and_then(Value::as_str).map(str::to_owned)),
             // Other entries of the audit decide nothing; nor do lines of a later minor version.
             _ => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     fn message(&mut self, read: MessageLine, line: usize) -> Result<(), ReadFault> {

@@ -157,6 +157,14 @@ impl Caller {
         read(asked.send().await.unwrap()).await
     }
 
+    /// Status, media type and text of what is no JSON.
+    pub(crate) async fn text(&self, path: &str) -> (u16, String, String) {
+        let asked =
+            self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.key).send().await.unwrap();
+        let media = asked.headers()["content-type"].to_str().unwrap().to_owned();
+        (asked.status().as_u16(), media, asked.text().await.unwrap())
+    }
+
     /// `Err` where the connection broke.
     pub(crate) async fn try_post(
         &self,

@@ -88,7 +88,7 @@ async fn policies_are_pushed_compared_and_pulled() {
     let diff =
         spine_in(here, &key, &["policy", "diff", "page.policy", "--against", &url, "--format", "json"]);
     let told = read(&diff);
-    let page = told["policies"].as_array().unwrap().iter().find(|policy| policy["name"] == "page").unwrap();
+    let [page] = told["policies"].as_array().unwrap().as_slice() else { panic!("{told}") };
     assert_eq!((diff.status.code(), &page["level"]), (Some(1), &json!("timing")));
     let command = page["changes"][0]["commands"]["old"].as_str().unwrap();
     let program = env!("CARGO_BIN_EXE_spine");
@@ -320,10 +320,40 @@ async fn the_audit_is_exported_and_its_messages_run_by_another_version() {
             assert_eq!(line["input"], hex(&Sha256::digest(given.to_string().as_bytes())));
         }
     }
-    server.stop().await;
-
+    // The same from the server itself, page by page.
+    let key = server.first_key();
+    let mut paged: Vec<Value> = Vec::new();
+    let mut path = "/audit/export?limit=2".to_owned();
+    loop {
+        let (status, media, page) = caller.text(&path).await;
+        assert_eq!((status, media.as_str()), (200, "application/x-ndjson"));
+        paged.extend(lines(&page));
+        match paged.pop_if(|line| line["type"] == "next") {
+            Some(next) => path = format!("/audit/export?limit=2&after={}", next["after"].as_str().unwrap()),
+            None => break,
+        }
+    }
+    let told = |all: &[Value]| -> Vec<Value> {
+        all.iter()
+            .filter(|line| ["message", "transition", "entry"].contains(&line["type"].as_str().unwrap()))
+            .cloned()
+            .collect()
+    };
+    assert_eq!(told(&paged), told(&all));
+    assert_eq!(caller.get("/audit/export?after=x").await.0, 400);
     let here = tempdir().unwrap();
     let here = here.path();
+    write(
+        here,
+        &[("reminder.policy", "whatsapp then sms after 20s unless vars.amount < 5 otherwise fail \"no\"\n")],
+    );
+    let url = server.base.trim_end_matches("/notifications/v1");
+    let live =
+        spine_in(here, &key, &["policy", "replay", url, "--against", "reminder.policy", "--format", "json"]);
+    let live = read(&live);
+    assert_eq!((&live["messages"], &live["counts"]["sooner"]), (&json!(4), &json!(1)));
+    server.stop().await;
+
     std::fs::write(here.join("audit.jsonl"), &export).unwrap();
     let replay = |text: &str, more: &[&str]| {
         write(here, &[("reminder.policy", text)]);

@@ -6,6 +6,7 @@ mod server;
 use std::path::{Path, PathBuf};
 
 use crate::cli::CliError;
+use crate::language::Policy;
 use crate::lint::SourceFile;
 use crate::machine::catalog::Catalog;
 use crate::workbench::diff::Origin;
@@ -90,11 +91,11 @@ impl Side {
         Side { from: vec![None; set.files.len()], set, is_server: false }
     }
 
-    /// Some of what a server has published, which may use the rest.
-    pub(crate) fn beside(some: &[Remote], all: &[Remote], url: &str, catalog: &Catalog) -> Side {
+    /// What a server has published under the names of these, which may use the rest.
+    pub(crate) fn beside(names: &[Policy], all: &[Remote], url: &str, catalog: &Catalog) -> Side {
         let mut side = Side::published(all, url, catalog);
-        let wanted = |name: &str| some.iter().any(|policy| policy.name == name);
-        let kept: Vec<(crate::language::Policy, usize)> = std::mem::take(&mut side.set.policies)
+        let wanted = |name: &str| names.iter().any(|policy| policy.name == name);
+        let kept: Vec<(Policy, usize)> = std::mem::take(&mut side.set.policies)
             .into_iter()
             .zip(std::mem::take(&mut side.set.file_of))
             .filter(|(policy, _)| wanted(&policy.name))

@@ -135,31 +135,44 @@ impl Server {
         self.read(answer.get("data"))
     }
 
+    /// A page of the audit's lines, behind the page that ended with this cursor.
+    pub(crate) async fn audit(&self, after: Option<&str>) -> Result<String, ServerError> {
+        let cursor = after.map(|after| format!("&after={after}")).unwrap_or_default();
+        let request = self.http.get(format!("{}/audit/export?limit={PAGE}{cursor}", self.base));
+        let body = self.answered(request).await?;
+        String::from_utf8(body).map_err(|_| self.strange())
+    }
+
+    fn strange(&self) -> ServerError {
+        ServerError::Failed(format!("`{}` answers, but not as a spine server does", self.url))
+    }
+
     async fn get(&self, path: &str) -> Result<Value, ServerError> {
         self.send(self.http.get(format!("{}{path}", self.base))).await
     }
 
     fn read<T: for<'d> Deserialize<'d>>(&self, value: Option<&Value>) -> Result<T, ServerError> {
         let read = value.and_then(|value| serde_json::from_value(value.clone()).ok());
-        read.ok_or_else(|| {
-            ServerError::Failed(format!("`{}` answers, but not as a spine server does", self.url))
-        })
+        read.ok_or_else(|| self.strange())
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, ServerError> {
+        let body = self.answered(request).await?;
+        serde_json::from_slice(&body).map_err(|_| self.strange())
+    }
+
+    /// The body of a good answer.
+    async fn answered(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, ServerError> {
         let url = &self.url;
         let failed = |what: String| ServerError::Failed(what);
-        let answer = request
-            .bearer_auth(self.key.reveal())
-            .send()
-            .await
-            .map_err(|error| failed(self.unreached(&error)))?;
+        let answer = request.bearer_auth(self.key.reveal()).send().await;
+        let answer = answer.map_err(|error| failed(self.unreached(&error)))?;
         let status = answer.status();
         let body = answer.bytes().await.map_err(|error| failed(self.unreached(&error)))?;
-        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         if status.is_success() {
-            return Ok(body);
+            return Ok(body.to_vec());
         }
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (code, detail, id) = (text("code"), text("detail"), text("request_id"));
         if let Some(findings) = body.get("findings").and_then(Value::as_array) {
