@@ -10,6 +10,7 @@ pub mod cli;
 pub mod engine;
 pub mod language;
 pub mod lint;
+pub mod lsp;
 pub mod machine;
 pub mod model;
 pub mod providers;

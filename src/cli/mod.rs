@@ -15,6 +15,7 @@ mod demo;
 mod doctor;
 mod error;
 mod key;
+mod lsp;
 mod migrate;
 mod node;
 mod openapi;
@@ -56,6 +57,7 @@ commands! {
         Demo(demo::Args),
         Serve(serve::Args),
         Policy(policy::Args),
+        Lsp(lsp::Args),
         Tenant(tenant::Args),
         Key(key::Args),
         Audit(audit::Args),

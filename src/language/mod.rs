@@ -23,3 +23,6 @@ pub use diagnostic::{Diagnostic, Edit, Severity};
 pub use format::{format, format_or_faults};
 pub use policy::Policy;
 pub use source::line_column;
+
+pub(crate) use compile::bad_name;
+pub(crate) use source::is_blank;

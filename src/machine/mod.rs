@@ -22,7 +22,7 @@ mod simulate;
 mod step;
 mod view;
 
-pub use bounds::{Bounds, bounds};
+pub use bounds::{Bounds, Start, bounds, starts};
 pub use compile::compile;
 pub use draw::{Drawing, DrawnEdge, DrawnNode, draw};
 pub use effect::{Effect, Effects, Moved, Told, Transition, Was};

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("engine", 5),
     ("webhooks", 5),
     ("workbench", 5),
+    ("lsp", 6),
     ("api", 6),
     ("cli", 7),
 ];

@@ -21,6 +21,7 @@ mod held;
 mod histories;
 mod invariants;
 mod language;
+mod lsp;
 mod machine;
 mod meaning;
 mod memory;

@@ -1,7 +1,7 @@
 //! `spine policy …`: the tools for those who write policies.
 
 mod against;
-mod catalog;
+pub(crate) mod catalog;
 mod changes;
 mod check;
 mod chosen;

@@ -18,6 +18,7 @@ use super::policy::{Policy, TextRange};
 use super::source::Scan;
 use super::{limits, words};
 
+pub(crate) use unit::bad_name;
 use unit::{Session, Unit};
 
 /// What the compiler may ask about the world around a source. A policy of the same source wins over

@@ -389,7 +389,7 @@ impl<'s> Unit<'s> {
 }
 
 /// What is wrong with a policy's or var's name, as the help that says how to write it.
-pub(super) fn bad_name(name: &str) -> Option<String> {
+pub(crate) fn bad_name(name: &str) -> Option<String> {
     let start = name.starts_with(|c: char| c.is_ascii_lowercase());
     let rest = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if start && rest && name.len() <= limits::NAME_CHARS_MAX {

@@ -16,12 +16,19 @@ use super::{Measure, goal};
 impl Measure<'_> {
     /// The longest path to the last start of a send.
     pub(super) fn latest_start(&self) -> Option<i64> {
+        let at = self.latest_times();
+        let last = |(id, channel): (StageId, &ChannelStage)| {
+            let begun = self.machine.node(Node::Begin(id)).and_then(|node| at.get(&node))?;
+            (!self.route(channel).is_empty()).then(|| begun.saturating_add(self.last_send(id, channel)))
+        };
+        (!at.is_empty()).then(|| self.machine.channel_stages().filter_map(last).max().unwrap_or_default())
+    }
+
+    /// When each node is come to at the latest; of the beginning of a stage, when it starts.
+    pub(super) fn latest_times(&self) -> BTreeMap<petgraph::graph::NodeIndex, i64> {
         let graph = self.machine.graph();
-        let order = toposort(graph, None).ok()?;
-        // When a node is come to at the latest.
         let mut at: BTreeMap<_, i64> = BTreeMap::new();
-        let mut latest: Option<i64> = None;
-        for node in order {
+        for node in toposort(graph, None).unwrap_or_default() {
             let came = graph.edges_directed(node, Direction::Incoming).filter_map(|edge| {
                 let from = *at.get(&edge.source())?;
                 Some(from.saturating_add(self.takes(graph[edge.source()], *edge.weight())))
@@ -34,21 +41,13 @@ impl Measure<'_> {
             };
             let Some(mut time) = time else { continue };
             match graph[node] {
-                Node::Begin(id) => {
-                    time = time.saturating_add(self.held(id));
-                    if let Kind::Channel(channel) = &self.machine.stage(id).kind
-                        && !self.route(channel).is_empty()
-                    {
-                        let last = time.saturating_add(self.last_send(id, channel));
-                        latest = Some(latest.map_or(last, |latest| latest.max(last)));
-                    }
-                }
+                Node::Begin(id) => time = time.saturating_add(self.held(id)),
                 Node::End(id) => time = time.saturating_add(self.runs(id)),
                 Node::Start | Node::Reached | Node::Unreached => {}
             }
             at.insert(node, time);
         }
-        Some(latest.unwrap_or_default())
+        at
     }
 
     /// When a stage's turn comes at the latest.
@@ -84,7 +83,7 @@ impl Measure<'_> {
 
     /// Whether a stage may be neither reached nor failed for good: something in it was sent, and
     /// nothing is heard of it.
-    fn can_be_silent(&self, id: StageId) -> bool {
+    pub(super) fn can_be_silent(&self, id: StageId) -> bool {
         match &self.machine.stage(id).kind {
             Kind::Wait(_) => false,
             Kind::Channel(channel) => {

@@ -16,7 +16,10 @@
 mod amounts;
 mod latest;
 mod meets;
+mod starts;
 mod windows;
+
+pub use starts::{Start, starts};
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -1,0 +1,316 @@
+//! What a word means, and what the stage at a place does and when.
+
+use std::ops::Range;
+
+use gen_lsp_types::{Contents, Hover, MarkupContent, MarkupKind};
+
+use super::reading::{Mark, Role};
+use super::stages::{self, Compiled, Placed};
+use super::world::{Document, World};
+use super::{navigate, reference};
+use crate::language::policy::{Action, ChannelStage, OnDoubt, Retry, Route, VarDeclaration, Wait};
+use crate::machine::catalog::Catalog;
+use crate::machine::{Bounds, Start, bounds};
+use crate::model::{Channel, Confirmation};
+
+/// What is told of a place.
+pub(super) fn at(world: &World<'_>, document: &Document, byte: usize) -> Option<Hover> {
+    let mark = document.reading.mark_at(byte)?;
+    let text = document.text.slice(&mark.at);
+    let parts: Vec<String> = [stage(world, document, mark), word(world, document, mark, text)]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
+    if parts.is_empty() {
+        return None;
+    }
+    let value = parts.join("\n\n---\n\n");
+    let contents = Contents::MarkupContent(MarkupContent { kind: MarkupKind::Markdown, value });
+    Some(Hover { contents, range: Some(world.range(document, &shown(document, mark))) })
+}
+
+/// Two words that mean something together are marked together.
+fn shown(document: &Document, mark: &Mark) -> Range<usize> {
+    let stage = document.outline().stage_at(mark.at.start);
+    let group = stage.filter(|stage| stage.word.start <= mark.at.start && mark.at.end <= stage.word.end);
+    group.map_or(mark.at.clone(), |stage| stage.word.clone())
+}
+
+fn word(world: &World<'_>, document: &Document, mark: &Mark, text: &str) -> Option<String> {
+    match mark.role {
+        Role::Channel => Some(reference::channel(text.parse::<Channel>().ok()?)),
+        Role::Policy | Role::PolicyUse => policy(world, document, text),
+        Role::Var | Role::VarUse => Some(var(world, document, mark, text)),
+        Role::Provider => Some(provider(&world.settings(document).catalog, text)),
+        Role::Contact if reference::of_role(text, Role::Contact).is_none() => {
+            Some(format!("`contact.{text}`\n\nAn attribute of the contact, as the caller has set it."))
+        }
+        Role::Zone if text == "contact.timezone" => Some(explained("timezone", Role::Contact)),
+        Role::Zone => Some(format!("`{text}`\n\nThe zone whose clock counts.")),
+        Role::Keyword => {
+            // `on` and `doubt` mean something together, and so do the two words of `move on`.
+            let behind = document.text.source().get(mark.at.end..).unwrap_or_default();
+            let doubt = text == "on" && behind.trim_start().starts_with("doubt") || text == "doubt";
+            Some(explained(if doubt { "on doubt" } else { text }, Role::Keyword))
+        }
+        role => Some(explained(text, role)),
+    }
+}
+
+fn explained(text: &str, role: Role) -> String {
+    reference::of_role(text, role)
+        .map_or_else(String::new, |word| format!("`{}`\n\n{}", word.form, word.meaning))
+}
+
+// ------------------------------------------------------------------------------------- names
+
+fn policy(world: &World<'_>, document: &Document, reference: &str) -> Option<String> {
+    let name = reference.split('@').next().unwrap_or(reference);
+    let Some((home, node)) = world.policy(document, name) else {
+        return Some(format!("No policy `{name}` is known here."));
+    };
+    let mut out = format!("policy `{name}`");
+    if let Some(comment) = comment_before(home, node.at.start) {
+        out.push_str(&format!("\n\n{comment}"));
+    }
+    let compiled = stages::compiled(world, home);
+    let machine = compiled.iter().find(|compiled| compiled.machine.name() == name);
+    if let Some(compiled) = machine {
+        let catalog = &world.settings(home).catalog;
+        out.push_str(&format!("\n\n{}", told_bounds(&bounds(&compiled.machine, catalog))));
+    } else {
+        out.push_str("\n\nIt has faults; when it sends what can be said once they are mended.");
+    }
+    if home.uri != document.uri
+        && let Some(file) = home.path.as_deref().and_then(|path| path.file_name())
+    {
+        out.push_str(&format!("\n\nIn `{}`.", file.to_string_lossy()));
+    }
+    Some(out)
+}
+
+/// The lines of comment right before a policy, without their signs.
+fn comment_before(document: &Document, start: usize) -> Option<String> {
+    let source = document.text.source();
+    let mut lines: Vec<&str> = Vec::new();
+    let mut end = start;
+    for comment in document.reading.comments.iter().rev().filter(|comment| comment.end <= start) {
+        let between = source.get(comment.end..end)?;
+        let alone = document
+            .text
+            .slice(&(document.text.line(document.text.line_of(comment.start)).start..comment.start));
+        if between.matches('\n').count() > 1 || !between.trim().is_empty() || !alone.trim().is_empty() {
+            break;
+        }
+        lines.push(document.text.slice(comment).trim_start_matches('#').trim());
+        end = comment.start;
+    }
+    lines.reverse();
+    Some(lines.join("\n")).filter(|text| !text.trim().is_empty())
+}
+
+fn told_bounds(bounds: &Bounds) -> String {
+    let sends = match bounds.sends_max {
+        1 => "At most 1 send".to_owned(),
+        n => format!("At most {n} sends"),
+    };
+    let latest = match bounds.duration_max_ms {
+        Some(ms) => format!(
+            ", the last one starting {} after acceptance at the latest",
+            crate::model::Span::from_ms(ms)
+        ),
+        None => ", at no bounded time".to_owned(),
+    };
+    let cost = bounds.cost_max.map_or_else(String::new, |cost| format!(", for at most {cost}"));
+    format!("{sends}{latest}{cost}.")
+}
+
+fn var(world: &World<'_>, document: &Document, mark: &Mark, name: &str) -> String {
+    let mut out = format!("`vars.{name}`");
+    for (home, at) in navigate::definitions(world, document, mark.at.start).into_iter().take(1) {
+        let declared =
+            home.outline().policies.iter().flat_map(|policy| &policy.vars).find(|var| var.name == at);
+        if let Some(declared) = declared {
+            out = format!("`{}`", home.text.slice(&declared.at));
+        }
+    }
+    if !out.contains(':') {
+        let inferred = stages::compiled(world, document).into_iter().find_map(|compiled| {
+            compiled.policy().and_then(|policy| policy.headers.vars.as_ref()?.get(name).copied())
+        });
+        if let Some(VarDeclaration { kind, optional }) = inferred {
+            let optional = if optional { " optional" } else { "" };
+            out = format!("`{name}: {}{optional}`", format!("{kind:?}").to_lowercase());
+        }
+    }
+    format!(
+        "{out}\n\nWhat a message brings along under this name. A comparison with a name that is missing is false."
+    )
+}
+
+fn provider(catalog: &Catalog, name: &str) -> String {
+    let Some(providers) = &catalog.providers else {
+        return format!("provider `{name}`\n\nNo catalog says anything of it.");
+    };
+    let Some(known) = providers.iter().find(|provider| provider.name == name) else {
+        return format!("provider `{name}`\n\nThe catalog does not have it.");
+    };
+    let channel = |channel: &Channel| {
+        let price = known.prices.get(channel).map_or_else(String::new, |price| format!(", {price} a send"));
+        let confirms: Vec<&str> = known.confirmations(*channel).iter().map(|c| c.word()).collect();
+        let confirms = match confirms.as_slice() {
+            [] => "confirms nothing".to_owned(),
+            some => format!("confirms {}", some.join(", ")),
+        };
+        format!("- `{channel}`: {confirms}{price}")
+    };
+    let lines: Vec<String> = known.channels.iter().map(channel).collect();
+    format!("provider `{name}`\n\n{}", lines.join("\n"))
+}
+
+// ------------------------------------------------------------------------------------ stages
+
+fn stage(world: &World<'_>, document: &Document, mark: &Mark) -> Option<String> {
+    let node = document.outline().stage_at(mark.at.start)?;
+    let about_start = matches!(document.text.slice(&mark.at), "after" | "then");
+    let on_word = node.word.start <= mark.at.start && mark.at.end <= node.word.end;
+    if !on_word && !about_start && mark.role != Role::Duration {
+        return None;
+    }
+    let catalog = &world.settings(document).catalog;
+    let compiled = stages::compiled(world, document);
+    for policy in &compiled {
+        let starts = policy.starts(catalog);
+        for placed in policy.stages() {
+            if placed.at == node.at {
+                let start = starts.get(usize::from(placed.id.0))?;
+                return Some(told_stage(document, policy, catalog, &placed, start));
+            }
+        }
+    }
+    None
+}
+
+fn told_stage(
+    document: &Document,
+    policy: &Compiled,
+    catalog: &Catalog,
+    placed: &Placed<'_>,
+    start: &Start,
+) -> String {
+    let number = policy.machine.number(placed.id);
+    let title = match (&placed.stage.action, number) {
+        (Action::Channel(channel), Some(number)) => format!("**Send {number}: {}**", channel.channel),
+        (Action::Group { .. } | Action::Channel(_), _) => "**A group**".to_owned(),
+        (Action::Use { policy, .. }, _) => format!("**The policy {policy}**"),
+        (Action::Wait(_), _) => "**A wait**".to_owned(),
+    };
+    let mut lines = vec![format!("{title} of `{}`", policy.machine.name())];
+    lines.extend(when(document, policy, start).into_iter().map(|line| format!("- {line}")));
+    match &placed.stage.action {
+        Action::Channel(channel) => {
+            lines.extend(what(channel, catalog).into_iter().map(|line| format!("- {line}")))
+        }
+        Action::Wait(Wait::For(span)) => lines.push(format!("- lasts {span}, and sends nothing")),
+        Action::Wait(Wait::Until { .. }) => {
+            lines.push("- lasts until that time, and sends nothing".to_owned())
+        }
+        Action::Group { .. } | Action::Use { .. } => {}
+    }
+    if let Some(guard) = &placed.stage.only_if {
+        lines.push(format!("- skipped unless `{}`", guard.text));
+    }
+    if let Some(guard) = &placed.stage.unless {
+        lines.push(format!("- skipped if `{}`", guard.text));
+    }
+    if placed.stage.between.is_some() {
+        lines.push("- held until its window is open".to_owned());
+    }
+    let sends = matches!(placed.stage.action, Action::Channel(_));
+    if sends && policy.machine.headers().quiet.is_some() {
+        lines.push("- held during the quiet hours".to_owned());
+    }
+    lines.join("\n")
+}
+
+/// When a stage starts, in a line or two.
+pub(super) fn when(document: &Document, policy: &Compiled, start: &Start) -> Vec<String> {
+    let from = if start.varies { " and the waits before it" } else { "" };
+    let mut lines = match (&start.silent, &start.behind) {
+        (Some(span), _) if span.ms() == 0 && start.earliest.ms() == 0 && !start.varies => {
+            vec!["starts at once".to_owned()]
+        }
+        (Some(span), _) if *span == start.earliest => vec![format!("starts {span} after acceptance{from}")],
+        (Some(span), _) => vec![
+            format!("starts {span} after acceptance{from}, if nothing is heard of what was sent before"),
+            match start.earliest.ms() {
+                0 => "starts sooner, at the earliest at once, where that fails".to_owned(),
+                _ => format!(
+                    "starts sooner, at the earliest {} after acceptance, where that fails",
+                    start.earliest
+                ),
+            },
+        ],
+        (None, Some((id, span))) => {
+            let behind = policy.stages().into_iter().find(|placed| placed.id == *id).map(|placed| {
+                let node = document.outline().stage_at(placed.at.start);
+                node.map_or_else(String::new, |node| document.text.slice(&node.word).to_owned())
+            });
+            let behind = behind
+                .filter(|word| !word.is_empty())
+                .map_or_else(|| "a stage before it".to_owned(), |word| format!("`{word}`"));
+            vec![match span.ms() {
+                0 => format!("starts only when {behind} fails or is skipped"),
+                _ => format!("starts {span} after {behind} has failed or was skipped, and not without that"),
+            }]
+        }
+        (None, None) => Vec::new(),
+    };
+    match start.latest {
+        Some(latest) if start.silent != Some(latest) => {
+            lines.push(format!("starts {latest} after acceptance at the latest"));
+        }
+        _ => {}
+    }
+    lines
+}
+
+/// What a send does until it is reached or fails.
+fn what(stage: &ChannelStage, catalog: &Catalog) -> Vec<String> {
+    let route = catalog.route(stage.channel, &stage.route);
+    let confirms = route.iter().any(|provider| provider.confirms.contains(&Confirmation::Delivered));
+    let goal = stage.until.unwrap_or(if confirms { Confirmation::Delivered } else { Confirmation::Accepted });
+    let mut lines = vec![format!("reached when it is {goal}")];
+    match &stage.route {
+        Route::Default => {}
+        Route::Failover(names) => lines.push(format!("by {}", names.join(", else "))),
+        Route::Weighted(shares) => {
+            let shares: Vec<String> = shares.iter().map(|(share, name)| format!("{share}% {name}")).collect();
+            lines.push(format!("by {}, each standing in for the others", shares.join(", ")));
+        }
+    }
+    if stage.retry != Retry::DEFAULT {
+        let Retry { times, from, to } = stage.retry;
+        lines.push(match (times, from == to) {
+            (0, _) => "never tried again after a failure".to_owned(),
+            (_, true) => format!("tried again {times} times at most, every {from}"),
+            (_, false) => format!("tried again {times} times at most, after {from} up to {to}"),
+        });
+    }
+    if let Some(repeat) = stage.repeat {
+        lines.push(format!(
+            "sent again every {}, {} times at most, while nobody confirms",
+            repeat.every, repeat.times
+        ));
+    }
+    if let Some(valid) = stage.valid {
+        lines.push(format!("the provider gives up after {valid}"));
+    }
+    match stage.on_doubt {
+        OnDoubt::Wait => {}
+        OnDoubt::MoveOn => lines.push("fails where nobody knows whether it was sent".to_owned()),
+        OnDoubt::Resend => lines.push("sent again where nobody knows whether it was sent".to_owned()),
+    }
+    lines
+}

@@ -1,0 +1,209 @@
+//! When stages start: by the clock alone, at the earliest, and at the latest.
+//!
+//! Walks along the graph. By the clock: everything that is sent is accepted and then nothing is heard
+//! of it, so that only `after` and waits lead on. At the earliest: every way counts, and what can fail
+//! fails at once.
+
+use std::collections::BTreeMap;
+
+use petgraph::Direction;
+use petgraph::algo::toposort;
+use petgraph::graph::NodeIndex;
+use petgraph::visit::EdgeRef;
+
+use crate::language::policy::Wait;
+use crate::machine::catalog::Catalog;
+use crate::machine::plan::{Kind, Machine, Node, StageId, StrategyId, Way};
+use crate::model::Span;
+
+use super::Measure;
+
+/// When a stage can start, counted from the start of the message. In the first three, windows are not
+/// looked into: what they hold starts later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// While nothing is heard of whatever was sent before; `None` where only a failure leads to it.
+    pub silent: Option<Span>,
+    /// Where only a failure leads to it, or to a stage before it: which stage must fail, and how long
+    /// after that it starts.
+    pub behind: Option<(StageId, Span)>,
+    /// At the earliest, if what stands before fails at once.
+    pub earliest: Span,
+    /// At the latest, windows and the expiry looked into; `None` where nothing bounds it.
+    pub latest: Option<Span>,
+    /// Whether a `wait until` comes before it, whose length is known on the day alone.
+    pub varies: bool,
+}
+
+/// By what a time is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Time {
+    ms: i64,
+    /// From the failure of this stage; else from the start of the message.
+    from: Option<StageId>,
+}
+
+/// When each stage can start, in the order of the text.
+#[must_use]
+pub fn starts(machine: &Machine, catalog: &Catalog) -> Vec<Start> {
+    let measure = Measure { machine, catalog };
+    let graph = machine.graph();
+    let Ok(order) = toposort(graph, None) else { return Vec::new() };
+    let mut earliest: BTreeMap<NodeIndex, i64> = BTreeMap::new();
+    let mut clock: BTreeMap<NodeIndex, Time> = BTreeMap::new();
+    let mut varies: BTreeMap<NodeIndex, bool> = BTreeMap::new();
+    for &node in &order {
+        let mut soonest: Option<i64> = (graph[node] == Node::Start).then_some(0);
+        let mut by_clock: Option<Time> = soonest.map(|ms| Time { ms, from: None });
+        let mut on_failure: Option<Time> = None;
+        let mut changes = false;
+        for edge in graph.edges_directed(node, Direction::Incoming) {
+            let before = edge.source();
+            let takes = measure.at_least(graph[before], *edge.weight());
+            if let Some(time) = earliest.get(&before) {
+                let time = time.saturating_add(takes);
+                soonest = Some(soonest.map_or(time, |known| known.min(time)));
+            }
+            let Some(time) = clock.get(&before) else { continue };
+            changes |= varies.get(&before).copied().unwrap_or_default();
+            let failed = match (graph[before], *edge.weight()) {
+                (Node::End(id), Way::Failed | Way::Passed) => Some(id),
+                // What an acceptance reaches leaves nothing to be patient about.
+                (Node::Begin(id), Way::After(_)) if !measure.can_be_silent(id) => Some(id),
+                _ => None,
+            };
+            match failed {
+                Some(id) => on_failure = Some(Time { ms: 0, from: Some(id) }),
+                None => {
+                    let time = Time { ms: time.ms.saturating_add(takes), from: time.from };
+                    by_clock = Some(match by_clock {
+                        Some(known) if known.from.is_none() && time.from.is_some() => known,
+                        Some(known) if known.from == time.from && known.ms <= time.ms => known,
+                        _ => time,
+                    });
+                }
+            }
+        }
+        if let Some(time) = soonest {
+            earliest.insert(node, time);
+        }
+        if let Some(time) = by_clock.or(on_failure) {
+            clock.insert(node, time);
+        }
+        let until = |id: StageId| matches!(machine.stage(id).kind, Kind::Wait(Wait::Until { .. }));
+        changes |= matches!(graph[node], Node::End(id) if until(id));
+        varies.insert(node, changes);
+    }
+    let latest = measure.latest_times();
+    let expires = machine.headers().expires;
+    let start = |id: StageId| {
+        let node = machine.node(Node::Begin(id));
+        let time = node.and_then(|node| clock.get(&node)).copied().unwrap_or(Time { ms: 0, from: None });
+        let soonest = node.and_then(|node| earliest.get(&node)).copied().unwrap_or_default();
+        Start {
+            silent: time.from.is_none().then_some(Span::from_ms(time.ms)),
+            behind: time.from.map(|id| (id, Span::from_ms(time.ms))),
+            earliest: Span::from_ms(soonest),
+            latest: node
+                .and_then(|node| latest.get(&node))
+                .map(|ms| Span::from_ms(expires.map_or(*ms, |expires| expires.ms().min(*ms)))),
+            varies: node.and_then(|node| varies.get(&node)).copied().unwrap_or_default(),
+        }
+    };
+    machine.ids().map(start).collect()
+}
+
+impl Measure<'_> {
+    /// What an edge adds at least, from the node that it leaves.
+    fn at_least(&self, from: Node, way: Way) -> i64 {
+        let (opens, lasts) = match from {
+            Node::Begin(id) => match &self.machine.stage(id).kind {
+                Kind::Wait(Wait::For(span)) => (0, span.ms()),
+                Kind::Group { .. } => (self.opens(id), 0),
+                _ => (0, 0),
+            },
+            _ => (0, 0),
+        };
+        match way {
+            Way::First(Some(after)) => after.ms(),
+            // A group starts with the first channel in it.
+            Way::After(after) => opens.saturating_add(after.ms()),
+            Way::Alongside => opens,
+            Way::Over => lasts,
+            _ => 0,
+        }
+    }
+
+    /// How much later than its turn comes the first channel of a stage can start.
+    fn opens(&self, id: StageId) -> i64 {
+        let Kind::Group { members, .. } = &self.machine.stage(id).kind else { return 0 };
+        let member = |id: &StrategyId| -> i64 {
+            let mut time = 0_i64;
+            for stage in &self.machine.strategy(*id).stages {
+                time = time.saturating_add(self.machine.stage(*stage).after.map_or(0, Span::ms));
+                match &self.machine.stage(*stage).kind {
+                    Kind::Wait(Wait::For(span)) => time = time.saturating_add(span.ms()),
+                    Kind::Wait(Wait::Until { .. }) => {}
+                    Kind::Channel(_) | Kind::Group { .. } => return time.saturating_add(self.opens(*stage)),
+                }
+            }
+            time
+        };
+        members.iter().map(member).min().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::NoLibrary;
+
+    /// Each stage on its own: when by the clock, and when at the earliest.
+    fn shown(source: &str) -> Vec<String> {
+        let compiled = crate::language::compile(source, None, &NoLibrary);
+        assert!(compiled.is_clean(), "{:?}", compiled.diagnostics);
+        let machine = crate::machine::compile(&compiled.policies[0]);
+        let one = |start: Start| match (start.silent, start.behind) {
+            (Some(span), _) => format!("{span} or {}", start.earliest),
+            (None, Some((id, span))) => format!("{} failed + {span}", id.0),
+            (None, None) => "never".to_owned(),
+        };
+        starts(&machine, &Catalog::default()).into_iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_stage_starts_by_the_clock_or_behind_a_failure() {
+        let shown_one = shown("whatsapp then sms after 30s then voice after 10m");
+        assert_eq!(shown_one, ["0s or 0s", "30s or 0s", "10m30s or 0s"]);
+        let shown_one = shown("sms then email then voice after 1m");
+        assert_eq!(shown_one, ["0s or 0s", "0 failed + 0s", "0 failed + 1m"]);
+        // Nobody confirms a webhook: it is reached when it is accepted.
+        assert_eq!(shown("webhook then sms after 30s"), ["0s or 0s", "0 failed + 0s"]);
+    }
+
+    #[test]
+    fn a_wait_begins_with_the_stage_before_it_and_always_lasts() {
+        let shown_one = shown("sms then wait 10m then email then voice after 5m");
+        assert_eq!(shown_one, ["0s or 0s", "0s or 0s", "10m or 10m", "15m or 10m"]);
+        assert_eq!(shown("wait 1m then sms after 2m")[1], "3m or 3m");
+    }
+
+    #[test]
+    fn members_start_with_their_group_and_it_with_the_first_of_them() {
+        let shown_one = shown("any of (push after 5s, whatsapp then email after 1m) then voice after 2m");
+        assert_eq!(shown_one, ["0s or 0s", "5s or 5s", "0s or 0s", "1m or 0s", "2m or 0s"]);
+        assert_eq!(shown("any of (push after 5s, sms after 9s) then voice after 2m")[3], "2m5s or 5s");
+        assert_eq!(shown("sms after 10s then email")[0], "10s or 10s");
+    }
+
+    #[test]
+    fn the_latest_start_is_that_of_the_bounds() {
+        let source = "policy p { expires after 1h whatsapp then sms after 30s then voice between 08:00 and 21:00 in UTC }";
+        let compiled = crate::language::compile(source, None, &NoLibrary);
+        let machine = crate::machine::compile(&compiled.policies[0]);
+        let catalog = Catalog::default();
+        let latest: Vec<_> = starts(&machine, &catalog).into_iter().map(|start| start.latest).collect();
+        let shown: Vec<String> = latest.iter().flatten().map(Span::to_string).collect();
+        assert_eq!(shown, ["0s", "30s", "1h"]);
+    }
+}
