@@ -59,7 +59,7 @@ impl Server<'_> {
                 let document = self.document(&params.text_document.uri)?;
                 write(formatting::range(world, document, params.range))
             }
-            "textDocument/foldingRange" => self.whole(&params, |document| folding::of_document(document)),
+            "textDocument/foldingRange" => self.whole(&params, folding::of_document),
             "textDocument/inlayHint" => {
                 let params: gen_lsp_types::InlayHintParams = read(params)?;
                 let document = self.document(&params.text_document.uri)?;

@@ -2,5 +2,6 @@
 
 mod cases;
 mod client;
+mod editors;
 mod protocol;
 mod random;
