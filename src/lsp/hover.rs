@@ -126,6 +126,11 @@ fn told_bounds(bounds: &Bounds) -> String {
     format!("{sends}{latest}{cost}.")
 }
 
+fn lower(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
 fn var(world: &World<'_>, document: &Document, mark: &Mark, name: &str) -> String {
     let mut out = format!("`vars.{name}`");
     for (home, at) in navigate::definitions(world, document, mark.at.start).into_iter().take(1) {
@@ -231,6 +236,7 @@ fn told_stage(
     if sends && policy.machine.headers().quiet.is_some() {
         lines.push("- held during the quiet hours".to_owned());
     }
+    lines.push(format!("\nThe whole policy: {}", lower(&told_bounds(&bounds(&policy.machine, catalog)))));
     lines.join("\n")
 }
 

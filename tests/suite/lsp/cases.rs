@@ -116,7 +116,8 @@ fn run(kind: &str, input: &str) -> String {
     let (kind, argument) = kind.split_once(' ').unwrap_or((kind, ""));
     match kind {
         "complete" => {
-            for item in list(&client.request("textDocument/completion", at).unwrap()) {
+            let most = if argument == "first" { 1 } else { usize::MAX };
+            for item in list(&client.request("textDocument/completion", at).unwrap()).iter().take(most) {
                 let (label, text) = (text_of(&item["label"]), text_of(&item["textEdit"]["newText"]));
                 let detail = text_of(&item["detail"]);
                 let text = if text == label { String::new() } else { format!(" => {text:?}") };
@@ -156,7 +157,8 @@ fn run(kind: &str, input: &str) -> String {
             }
         }
         "findings" => {
-            for found in client.findings(&name, 1) {
+            let wanted = |found: &Value| argument.split(' ').any(|rule| found["code"] == rule);
+            for found in client.findings(&name, 1).into_iter().filter(wanted) {
                 let (severity, code) = (&found["severity"], text_of(&found["code"]));
                 writeln!(out, "{} {severity} {code}: {}", range(&found["range"]), text_of(&found["message"]))
                     .unwrap();
@@ -175,10 +177,12 @@ fn run(kind: &str, input: &str) -> String {
         "actions" => {
             let mut params =
                 json!({"textDocument": document, "range": whole, "context": {"diagnostics": []}});
-            if !argument.is_empty() {
-                params["context"]["only"] = json!([argument]);
-            }
-            for action in list(&client.request("textDocument/codeAction", params).unwrap()) {
+            let (only, rule) = argument.split_once(' ').unwrap_or((argument, ""));
+            params["context"]["only"] = json!([only]);
+            let of_rule = |action: &&Value| rule.is_empty() || action["diagnostics"][0]["code"] == rule;
+            for action in
+                list(&client.request("textDocument/codeAction", params).unwrap()).iter().filter(of_rule)
+            {
                 writeln!(out, "{} ({})", text_of(&action["title"]), text_of(&action["kind"])).unwrap();
                 edits(&action["edit"], &mut out);
             }

@@ -123,7 +123,9 @@ fn the_vs_code_extension_is_packaged_and_starts_the_server() {
 #[test]
 fn the_set_ups_of_other_editors_start_the_server_for_policies() {
     let read = |path: &str| fs::read_to_string(Path::new(ROOT).join("editors").join(path)).unwrap();
-    for path in ["neovim/README.md", "neovim/spine.lua", "helix/README.md", "helix/languages.toml", "zed/README.md"] {
+    for path in
+        ["neovim/README.md", "neovim/spine.lua", "helix/README.md", "helix/languages.toml", "zed/README.md"]
+    {
         let text = read(path);
         assert!(text.contains("spine") && text.contains("lsp"), "{path}");
     }
