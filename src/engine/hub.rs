@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join, join_all};
 use tokio::sync::{OnceCell, RwLock};
 
 use super::clock::Clocks;
@@ -264,6 +264,9 @@ impl Engine {
         if let Some(desk) = open.desk.get() {
             return Ok(Arc::clone(desk));
         }
+        if self.context.stopping.load(Ordering::Acquire) {
+            return Err(Refusal::ShuttingDown);
+        }
         let _opening = self.opening.read().await;
         let (context, beside, scope) =
             (Arc::clone(&self.context), Arc::clone(&self.beside), Arc::clone(scope));
@@ -326,7 +329,7 @@ impl Engine {
     }
 
     /// Takes nothing more in, and waits for what is under way, not for ever: a call without an answer
-    /// by then is in doubt at the next start.
+    /// by then is in doubt at the next start, and an event that was being told is told again.
     pub async fn stop(&self) {
         self.context.stopping.store(true, Ordering::Release);
         let open: Vec<_> = self.desks().iter().map(|(id, open)| (*id, Arc::clone(open))).collect();
@@ -334,9 +337,12 @@ impl Engine {
             desk.wake.notify_one();
         }
         let end = self.context.clocks.real_now().plus(STOP_WITHIN);
+        // Both at once, and both before the lease ends: who goes on with an endpoint then would else try
+        // what is being tried here.
+        let beside = join_all(open.iter().map(|(id, _)| self.beside.close(*id)));
         tokio::select! {
             biased;
-            () = self.context.under_way.none() => {}
+            _ = join(self.context.under_way.none(), beside) => {}
             () = self.context.clocks.real_until(end) => {
                 tracing::warn!("stopping with calls under way: they are in doubt for who goes on with them");
             }

@@ -47,7 +47,6 @@ impl Idle {
 /// The program in a node.
 pub(crate) struct Program {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) node: Arc<MemoryNode>,
 }
 
@@ -160,7 +159,7 @@ impl Run {
         self.spawn(async move {
             let found = lock(&program).clone();
             if let Some(program) = found {
-                tokio::join!(program.engine.stop(), program.webhooks.stop());
+                program.engine.stop().await;
                 let _ = program.node.close().await;
             }
             *lock(&ended) = Some(Ok(()));
@@ -190,10 +189,10 @@ async fn begin(start: Start) -> Result<Program, StoreError> {
         peers: Arc::clone(&peers),
     };
     let webhooks = Arc::new(Webhooks::new(outside, spine::webhooks::Settings::default()));
-    let beside = Arc::new(Workers(Arc::clone(&webhooks)));
+    let beside = Arc::new(Workers(webhooks));
     let settings = Settings { lease: LEASE, ..Settings::default() };
     let engine = Engine::start(Setup { store, clocks, ids, outbound, settings, beside, peers }).await?;
-    Ok(Program { engine, webhooks, node })
+    Ok(Program { engine, node })
 }
 
 /// The webhooks' workers beside the engine.

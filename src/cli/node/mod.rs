@@ -62,7 +62,6 @@ pub struct Node {
     store: Arc<dyn Store>,
     place: String,
     engine: Arc<Engine>,
-    webhooks: Arc<Webhooks>,
     server: JoinHandle<std::io::Result<()>>,
     tidying: JoinHandle<()>,
     stop: CancellationToken,
@@ -142,7 +141,6 @@ impl Node {
             store,
             place,
             engine,
-            webhooks,
             server: listen::serve(listener, api.router(), stop.clone()),
             tidying: tokio::spawn(tidy(api, stop.clone())),
             stop,
@@ -189,7 +187,8 @@ impl Node {
         // Those who are being answered get their answer; those who wait for long hear of the stop
         // from the engine.
         let is_done = tokio::time::timeout(REQUESTS_WITHIN, &mut self.server).await.is_ok();
-        tokio::join!(self.engine.stop(), self.webhooks.stop());
+        // Its webhooks with it.
+        self.engine.stop().await;
         if !is_done && tokio::time::timeout(CONNECTIONS_WITHIN, &mut self.server).await.is_err() {
             self.server.abort();
         }
