@@ -229,7 +229,10 @@ impl Desk {
         for attempt in &running.attempts {
             if let Some(place) = &attempt.place {
                 state.providers.end(place);
-                state.quotas.leave(QuotaName::Channel(attempt.channel));
+                // Where its message has ended it counts as a use, and has no place in the quota.
+                if running.state.instance.ended().is_none() {
+                    state.quotas.leave(QuotaName::Channel(attempt.channel));
+                }
             }
         }
         if self.is_shared() {

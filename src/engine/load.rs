@@ -80,7 +80,9 @@ impl Desk {
                 let attempt = &mut running.attempts[index];
                 let mut state = self.state();
                 attempt.place = Some(state.providers.resume(&attempt.provider));
-                state.quotas.resume(crate::model::shapes::QuotaName::Channel(attempt.channel));
+                if running.state.instance.ended().is_none() {
+                    state.quotas.resume(crate::model::shapes::QuotaName::Channel(attempt.channel));
+                }
             }
         }
         if self.is_mine(running) {

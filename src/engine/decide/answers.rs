@@ -5,6 +5,7 @@ use super::{Decision, Undo, signed};
 use crate::engine::desk::DeskState;
 use crate::engine::doc::outcome_place;
 use crate::engine::health::ToldSwitch;
+use crate::engine::running::Attempt;
 use crate::machine::What;
 use crate::model::shapes::QuotaName;
 use crate::model::{Environment, Outcome};
@@ -37,32 +38,44 @@ impl Work<'_> {
         }
         let sends = decision.state.instance.sends();
         let (outcome, retry_after) = (answer.outcome, answer.retry_after);
-        // The place of the attempt must not stand in the way of what follows from its answer.
+        // A call that was under way where its message ended is a use since then, and on a store of one
+        // node has no place in the quota any more.
+        let was_used = self.was_used_at_end(&decision.attempts[place]);
+        let is_counted = decision.state.instance.level_of(number).is_some();
+        let has_place = !was_used || self.desk.is_shared();
+        // The place of the attempt must not stand in the way of what follows from its answer. One that
+        // counts as a send keeps it in the quota until it is counted there: what follows in the same step
+        // would else take the last place a second time.
+        let is_send = matches!(outcome, Outcome::Accepted | Outcome::InDoubt) && !is_counted;
         let open_before = decision.attempts[place].place.take();
         if let Some(taken) = &open_before {
             state.providers.end(taken);
-            state.quotas.release(QuotaName::Channel(channel));
+            if has_place && !is_send {
+                state.quotas.release(QuotaName::Channel(channel));
+            }
         }
         self.step(state, decision, What::Answered { attempt: number, outcome, retry_after }, None)?;
         if decision.state.instance.is_open(number) {
             // In doubt, and to be cleared up: it keeps its place.
             if let Some(taken) = open_before {
                 decision.attempts[place].place = Some(state.providers.resume(&taken.provider));
-                state.quotas.begin(QuotaName::Channel(channel));
+                if has_place && !is_send {
+                    state.quotas.begin(QuotaName::Channel(channel));
+                }
             }
             return Ok(());
         }
         if let Some(taken) = open_before {
-            decision.undo.push(Undo::Ended(taken, channel));
+            if has_place && is_send {
+                state.quotas.release(QuotaName::Channel(channel));
+            }
+            decision.undo.push(Undo::Ended(taken, has_place.then_some(channel)));
         }
         let mut added = signed(decision.state.instance.sends().saturating_sub(sends));
-        if decision.attempts[place].held && decision.attempts[place].outcome.is_none() {
-            if self.was_ended {
-                // It counted as a use when its message ended.
-                added -= 1;
-            } else {
-                decision.usage.push(state.quotas.give_back(QuotaName::Channel(channel), self.now));
-            }
+        if was_used && !is_counted {
+            added -= 1;
+        } else if !was_used && decision.attempts[place].held && decision.attempts[place].outcome.is_none() {
+            decision.usage.push(state.quotas.give_back(QuotaName::Channel(channel), self.now));
         }
         if added != 0 {
             self.count(state, decision, QuotaName::Channel(channel), added, false);
@@ -180,16 +193,33 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The calls that are still under way where a message ends count as uses from now on: nobody may be
-    /// there any more to give their places back.
+    /// The calls that are still under way where a message ends give their places back, and count as uses
+    /// from now on, unless a receipt has counted them: nobody may be there any more to do so later.
     pub(super) fn use_what_is_held(&mut self, state: &mut DeskState, decision: &mut Decision) {
-        let open = decision.attempts.iter().filter(|attempt| attempt.held && attempt.outcome.is_none());
-        let channels: Vec<_> = open.map(|attempt| attempt.channel).collect();
-        for channel in channels {
+        let open = decision.attempts.iter().filter(|attempt| self.is_used_at_end(attempt));
+        let open: Vec<_> = open.map(|attempt| (attempt.number, attempt.channel)).collect();
+        for (number, channel) in open {
             let name = QuotaName::Channel(channel);
-            decision.usage.push(state.quotas.give_back(name, self.now));
-            self.count(state, decision, name, 1, false);
+            if self.desk.is_shared() {
+                decision.usage.push(state.quotas.give_back(name, self.now));
+            } else {
+                state.quotas.release(name);
+                decision.undo.push(Undo::Released(channel));
+            }
+            if decision.state.instance.level_of(number).is_none() {
+                self.count(state, decision, name, 1, false);
+            }
         }
+    }
+
+    /// Whether a call is one that is a use and no place any more once its message has ended.
+    fn is_used_at_end(&self, attempt: &Attempt) -> bool {
+        attempt.outcome.is_none() && (attempt.held || !self.desk.is_shared())
+    }
+
+    /// Whether it was one already before this change.
+    pub(super) fn was_used_at_end(&self, attempt: &Attempt) -> bool {
+        self.was_ended && self.is_used_at_end(attempt)
     }
 
     pub(super) fn count(

@@ -63,7 +63,10 @@ pub(super) enum After {
 /// How what was taken in memory is given back where the change is not written.
 enum Undo {
     Began(Place, Channel),
-    Ended(Place, Channel),
+    /// Of the provider, and of the channel's quota where it still had one.
+    Ended(Place, Option<Channel>),
+    /// Of a quota alone.
+    Released(Channel),
     Counted(Vec<UsageDelta>, Vec<Crossed>),
 }
 
@@ -131,6 +134,9 @@ impl Desk {
         now: Instant,
     ) -> Result<Decision, StoreError> {
         let info = Arc::clone(before.info);
+        // The node that changed it last may have a clock that is ahead: within a message time never goes
+        // back, in its rows neither.
+        let now = now.max(before.state.instance.last_at());
         let mut entry = match before.state.unwritten.as_slice() {
             [] => JournalEntry::new(before.beginning.clone()),
             bytes => JournalEntry::from_bytes(bytes).map_err(|_| super::records::unreadable())?,
@@ -211,8 +217,11 @@ impl Desk {
                 }
                 Undo::Ended(place, channel) => {
                     state.providers.resume(&place.provider);
-                    state.quotas.begin(QuotaName::Channel(channel));
+                    if let Some(channel) = channel {
+                        state.quotas.begin(QuotaName::Channel(channel));
+                    }
                 }
+                Undo::Released(channel) => state.quotas.begin(QuotaName::Channel(channel)),
                 Undo::Counted(deltas, crossed) => state.quotas.uncount(&deltas, &crossed),
             }
         }

@@ -92,14 +92,14 @@ impl Work<'_> {
         let Some(attempt) = decision.attempts.iter_mut().find(|attempt| attempt.number == number) else {
             return Ok(());
         };
-        let channel = attempt.channel;
+        let (channel, was_used) = (attempt.channel, self.was_used_at_end(attempt));
         if attempt.outcome.is_none() && attempt.provider_message_id.is_none() {
             attempt.provider_message_id = sent_as.cloned();
         }
         let sends = decision.state.instance.sends();
         self.step(state, decision, what, reply)?;
         let added = decision.state.instance.sends().saturating_sub(sends);
-        if added > 0 {
+        if added > 0 && !was_used {
             self.count(state, decision, QuotaName::Channel(channel), signed(added), false);
         }
         Ok(())
