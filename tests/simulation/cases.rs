@@ -1,7 +1,7 @@
 //! Faults that others had, as histories by name: each is decided to the last step.
 
 use super::history::{
-    Call, History, Later, Named, POLICIES, Reaction, Receipt, Send, Step, StoreFault, To, What, Whose,
+    Call, History, Later, Mood, Named, POLICIES, Reaction, Receipt, Send, Step, StoreFault, To, What, Whose,
 };
 
 /// A history and what it is about.
@@ -128,6 +128,108 @@ pub(crate) fn all() -> Vec<Case> {
             ),
         ),
         case(
+            "recovery runs what is alive, whose call then fails",
+            "the same; the first call fails, late. Had the second node called again under the same key, what it \
+             sent would count as not sent, and be sent once more",
+            history(
+                2,
+                vec![
+                    (0, 1, What::Kill { back_after_ms: 3_000 }),
+                    (
+                        2_000,
+                        0,
+                        send(
+                            "one",
+                            vec![
+                                Call { reaction: Reaction::NotThere, ..plain(8_000) },
+                                plain(12_000),
+                                plain(50),
+                            ],
+                        ),
+                    ),
+                ],
+            ),
+        ),
+        case(
+            "two nodes change what has ended",
+            "one has a call of a message under way that has ended; another takes a receipt for it; then the \
+             first one gets its answer, and has seen an older version",
+            history(
+                2,
+                vec![(
+                    0,
+                    0,
+                    send(
+                        "one",
+                        vec![Call {
+                            reaction: Reaction::TakeAndHang,
+                            after_ms: 5,
+                            receipts: vec![
+                                receipt(Later::Delivered, 1_000, 0),
+                                receipt(Later::Read, 2_000, 1),
+                                receipt(Later::Replied, 16_000, 1),
+                            ],
+                        }],
+                    ),
+                )],
+            ),
+        ),
+        case(
+            "a use of a quota is forgotten with its call",
+            "a message ends while its call is under way, and the node dies: what the gateway took is a use all \
+             the same",
+            History {
+                quota: Some(1),
+                ..history(
+                    1,
+                    vec![
+                        (0, 0, send("one", vec![Call { reaction: Reaction::TakeAndHang, ..plain(5) }])),
+                        (1_000, 0, What::Cancel { of: 1 }),
+                        (3_000, 0, What::Kill { back_after_ms: 500 }),
+                        (5_000, 0, send("one", vec![plain(5)])),
+                    ],
+                )
+            },
+        ),
+        case(
+            "a clock that is behind goes on with a message",
+            "the clock of who takes a message in is ahead of who goes on with it: within the message, time does \
+             not go back",
+            History {
+                ahead_ms: vec![150, -150],
+                delay_ms: 0,
+                ..history(
+                    2,
+                    vec![
+                        (0, 0, What::Fault(StoreFault::AnswerLost)),
+                        (
+                            4_000,
+                            0,
+                            send(
+                                "one",
+                                vec![
+                                    Call { reaction: Reaction::TooMany(4), ..plain(17) },
+                                    Call { reaction: Reaction::TooMany(4), ..plain(17) },
+                                    plain(5),
+                                ],
+                            ),
+                        ),
+                    ],
+                )
+            },
+        ),
+        case(
+            "two nodes take the last place of a quota",
+            "each is asked for a message at the same instant, and knows of no use: one of them passes",
+            History {
+                quota: Some(1),
+                ..history(
+                    2,
+                    vec![(1_000, 0, send("one", vec![plain(5)])), (1_000, 1, send("one", vec![plain(5)]))],
+                )
+            },
+        ),
+        case(
             "recovery of a lone node",
             "a node dies with a call under way and comes back: the call is in doubt and made again under its key",
             history(
@@ -202,6 +304,44 @@ pub(crate) fn all() -> Vec<Case> {
                     (6_400, 0, What::Fault(StoreFault::AnswerLost)),
                     (12_000, 0, What::Fault(StoreFault::AnswerLost)),
                     (12_100, 0, What::Cancel { of: 2 }),
+                ],
+            ),
+        ),
+        case(
+            "the last place of a quota is taken twice",
+            "a send in doubt has the one place that the quota has left, and its policy sends anew: the new send \
+             is no part of it",
+            History {
+                quota: Some(1),
+                ..history(
+                    1,
+                    vec![(0, 0, send("resend", vec![Call { reaction: Reaction::TakeAndBreak, ..plain(5) }]))],
+                )
+            },
+        ),
+        case(
+            "the last place of a quota is taken twice, among several nodes",
+            "the same, where the store looks at the limit: it refuses what the node decides, however often",
+            History {
+                quota: Some(1),
+                ..history(
+                    2,
+                    vec![(0, 0, send("resend", vec![Call { reaction: Reaction::TakeAndBreak, ..plain(5) }]))],
+                )
+            },
+        ),
+        case(
+            "a node ends its lease with an event on its way",
+            "one is told to stop while a receiver keeps it waiting: whoever takes the endpoint over tries the \
+             same event only once that try has ended",
+            history(
+                2,
+                vec![
+                    (0, 0, What::Receiver { endpoint: 0, mood: Mood::Hangs }),
+                    (1_000, 0, send("one", vec![plain(5)])),
+                    (1_100, 1, send("one", vec![plain(5)])),
+                    (4_000, 0, What::Stop { back_after_ms: 15_000 }),
+                    (26_000, 1, What::Stop { back_after_ms: 1_000 }),
                 ],
             ),
         ),

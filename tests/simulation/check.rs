@@ -12,6 +12,7 @@ use spine::store::{Page, PageStart};
 
 use super::callers::Answer;
 use super::coverage::Coverage;
+use super::gateway::Called;
 use super::history::{What, Whose};
 use super::scene::now;
 use super::weather::{number_in, short};
@@ -259,6 +260,7 @@ fn calls(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)) 
         let own: Vec<_> = calls.iter().filter(|call| call.message == number).collect();
         let allowed =
             read.lines.iter().filter(|line| matches!(event(line), "attempt_started" | "attempt_repeated"));
+        key_of_attempts(read, &own, broken);
         let (made, allowed) = (own.len(), allowed.count());
         if made > allowed {
             broken(2, format!("message {number} was sent to the gateway {made} times, by {allowed} intents"));
@@ -271,6 +273,29 @@ fn calls(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)) 
                 }
                 Some(_) => {}
             }
+        }
+    }
+}
+
+/// 4: the key of an attempt stands for one send: what the gateway took counts as sent, or as in doubt, and is
+/// not sent again under another key as if it were not there; what counts as sent was taken.
+fn key_of_attempts(read: &Read, calls: &[&Called], broken: &mut impl FnMut(u8, String)) {
+    let number = read.number.unwrap_or_default();
+    for attempt in &read.attempts {
+        let Some(outcome) = attempt.outcome.as_ref().map(|row| row.outcome) else { continue };
+        let taken = calls.iter().any(|call| call.attempt == attempt.row.id && call.taken);
+        let name = short(attempt.row.id);
+        match outcome {
+            Outcome::InDoubt => {}
+            Outcome::Accepted if !taken => {
+                broken(4, format!("{name} of message {number} counts as sent, and nobody took it"));
+            }
+            Outcome::Accepted => {}
+            refused if taken => {
+                let word = refused.word();
+                broken(4, format!("{name} of message {number} was taken, and counts as not sent ({word})"));
+            }
+            _ => {}
         }
     }
 }
@@ -412,7 +437,8 @@ fn webhooks(world: &World, broken: &mut impl FnMut(u8, String)) {
             let same = one.endpoint == other.endpoint && one.event == other.event && one.run != other.run;
             let meanwhile = other.at < one.until;
             let (from, to) = (one.at.ms() - super::core::T0, one.until.ms() - super::core::T0);
-            if same && meanwhile && !world.was_disturbed(one.run, from - 60_000, to) {
+            // Who is paused is taken for dead by the others, with its calls under way.
+            if same && meanwhile && !world.was_paused(one.run, from, to) {
                 broken(
                     6,
                     format!(

@@ -38,7 +38,7 @@ pub(crate) struct Called {
 #[derive(Debug, Clone)]
 pub(crate) struct Tried {
     pub(crate) at: Instant,
-    /// When the one who tried was answered, or gave up.
+    /// When the one who tried was answered, gave up, or was no more.
     pub(crate) until: Instant,
     pub(crate) run: RunNo,
     pub(crate) endpoint: usize,
@@ -121,14 +121,22 @@ impl Gateway {
         lock(&self.seen).receipts.iter().filter(|due| !due.taken).count()
     }
 
-    fn called(&self, run: RunNo, url: &Url, headers: &HeaderMap, body: &[u8]) -> Answer {
+    fn called(&self, line: &Line, url: &Url, headers: &HeaderMap, body: &[u8]) -> Answer {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         match url.path() {
             path if path.starts_with("/gw/") => self.send(&body, headers),
             path => {
                 let endpoint = path.trim_start_matches("/hook/").parse().unwrap_or_default();
-                self.webhook(run, endpoint, &body)
+                self.webhook(line, endpoint, &body)
             }
+        }
+    }
+
+    /// Nobody waits for the answer to this try any more.
+    fn hung_up(&self, place: usize) {
+        let now = self.core.now();
+        if let Some(tried) = lock(&self.seen).tries.get_mut(place) {
+            tried.until = tried.until.min(now);
         }
     }
 
@@ -200,7 +208,7 @@ impl Gateway {
         answer(reaction, part.after_ms, &id)
     }
 
-    fn webhook(&self, run: RunNo, endpoint: usize, body: &Value) -> Answer {
+    fn webhook(&self, line: &Line, endpoint: usize, body: &Value) -> Answer {
         let mut seen = lock(&self.seen);
         let mood = seen.moods.get(&endpoint).copied().unwrap_or(Mood::Takes);
         let (after, answer) = match mood {
@@ -212,9 +220,10 @@ impl Gateway {
         let event = body.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let at = self.core.now();
         let taken = mood == Mood::Takes;
-        let until = Instant::from_ms(at.ms() + after);
         self.core.tell(|| format!("  receiver {endpoint} is told of {} ({}): {mood:?}", body["type"], event));
-        seen.tries.push(Tried { at, until, run, endpoint, event, taken });
+        let until = if line.is_held() { Instant::from_ms(at.ms() + after) } else { at };
+        seen.tries.push(Tried { at, until, run: line.run, endpoint, event, taken });
+        line.holds(seen.tries.len() - 1);
         (after, answer)
     }
 }
@@ -263,6 +272,48 @@ fn answer(reaction: Reaction, after_ms: i64, id: &str) -> Answer {
     (after_ms, answer)
 }
 
+/// A connection: what a caller tries over it, and whether the caller is still there.
+struct Line {
+    run: RunNo,
+    state: Mutex<LineState>,
+}
+
+#[derive(Default)]
+struct LineState {
+    /// The place of the try, once it has arrived.
+    tried: Option<usize>,
+    hung_up: bool,
+}
+
+impl Line {
+    fn is_held(&self) -> bool {
+        !lock(&self.state).hung_up
+    }
+
+    fn holds(&self, tried: usize) {
+        lock(&self.state).tried = Some(tried);
+    }
+}
+
+/// The caller's end of a connection: dropped when it is answered, gives up, or dies.
+struct Caller {
+    line: Arc<Line>,
+    gateway: Arc<Gateway>,
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let tried = {
+            let mut state = lock(&self.line.state);
+            state.hung_up = true;
+            state.tried
+        };
+        if let Some(place) = tried {
+            self.gateway.hung_up(place);
+        }
+    }
+}
+
 /// How the calls of one run leave.
 pub(crate) struct Wire {
     pub(crate) core: Arc<Core>,
@@ -280,11 +331,13 @@ impl Transport for Wire {
         let (core, gateway, run) = (Arc::clone(&self.core), Arc::clone(&self.gateway), self.run);
         Box::pin(async move {
             let (tell, told) = oneshot::channel();
+            let line = Arc::new(Line { run, state: Mutex::default() });
+            let _caller = Caller { line: Arc::clone(&line), gateway: Arc::clone(&gateway) };
             let there = core.random(|random| if random.percent(30) { random.between(1, 20) } else { 0 });
             let back = Arc::clone(&core);
             // What is on its way arrives, whatever becomes of its sender meanwhile.
             let arrive = Box::new(move || {
-                let (after, answer) = gateway.called(run, &url, &headers, &body);
+                let (after, answer) = gateway.called(&line, &url, &headers, &body);
                 back.after(after, Entry::Wire(run, Box::new(move || drop(tell.send(answer)))));
             });
             core.after(there, Entry::Wire(run, arrive));

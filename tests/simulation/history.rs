@@ -33,7 +33,7 @@ pub(crate) const POLICIES: &[(&str, &str)] = &[
     ("window", "email between 12:00 and 12:02 in UTC then sms after 3s"),
     ("guards", "sms then email after 4s unless delivered then voice after 4s if elapsed > 6s and sends < 3"),
     ("nested", "use fallback then voice after 20s unless read"),
-    ("until", "wait until 12:01 in contact.timezone else UTC then sms"),
+    ("until", "wait until 12:03 in contact.timezone else UTC then sms"),
     ("clock", "sms then wait until 12:02 in contact.timezone then email unless replied"),
     ("nowhere", "sms via nowhere then email after 3s unless quiet"),
     (

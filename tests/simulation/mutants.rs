@@ -2,6 +2,7 @@
 
 use spine::store::memory::Sabotage;
 
+use super::cases;
 use super::coverage::Coverage;
 use super::happen;
 use super::history::History;
@@ -21,7 +22,7 @@ impl Mutant {
         let of = |sabotage: Sabotage| -> &'static [u8] {
             match sabotage {
                 Sabotage::DropsTheFence => &[3, 8, 1, 2, 5],
-                Sabotage::ForgetsTheLease => &[1, 2, 3, 5],
+                Sabotage::ForgetsTheLease => &[4, 1, 2, 3, 5],
                 Sabotage::ForgetsKeys | Sabotage::ForgetsLimits => &[4],
                 Sabotage::AnswersTooEarly | Sabotage::LosesMessages => &[1, 2, 3],
                 Sabotage::WritesLater => &[2, 1, 8, 3],
@@ -54,6 +55,18 @@ impl Mutant {
                     | Sabotage::SharesClaims
             )
         )
+    }
+
+    /// The first of the histories by name that finds it, each looked at under so many seeds, and by which of
+    /// them; what was broken.
+    pub(crate) fn found_by_name(self, seeds: u64) -> Option<(&'static str, u64, u8)> {
+        cases::all().into_iter().find_map(|case| {
+            (0..seeds).find_map(|seed| {
+                let history = History { seed, ..case.history.clone() };
+                let outcome = happen(&history, Some(self), false, &mut Coverage::default());
+                outcome.broken.first().map(|broken| (case.name, seed + 1, broken.invariant))
+            })
+        })
     }
 
     /// How many histories it takes to find it, from this seed on; none where so many do not.

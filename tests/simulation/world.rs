@@ -54,6 +54,8 @@ const CALLER_MS: i64 = 6_000;
 const CALM_MS: i64 = 45_000;
 /// By when everything must have come to its end.
 const END_MS: i64 = 40 * 60_000;
+/// How often the world moves the test clock on, a day and more each time, once all else is done.
+const ADVANCES_MAX: u32 = 6;
 /// More than any history takes: one that goes round in a circle is ended.
 const ENTRIES_MAX: u64 = 400_000;
 
@@ -85,9 +87,10 @@ pub(crate) struct World {
     pub(crate) asked: Vec<Asked>,
     answers: Answers,
     calm: bool,
-    advanced: bool,
-    /// Runs that were killed, paused, or lost their lease, and from when to when.
-    pub(crate) disturbed: Vec<(RunNo, i64, i64)>,
+    /// How often the world itself has moved the test clock on.
+    advanced: u32,
+    /// Runs that were paused, and from when to when.
+    pub(crate) pauses: Vec<(RunNo, i64, i64)>,
     mutant: Option<Mutant>,
 }
 
@@ -121,8 +124,8 @@ impl World {
             asked: Vec::new(),
             answers: Answers::default(),
             calm: false,
-            advanced: false,
-            disturbed: Vec::new(),
+            advanced: 0,
+            pauses: Vec::new(),
             mutant,
             history,
         }
@@ -249,8 +252,6 @@ impl World {
         let dead = self.runs.remove(place);
         self.core.tell(|| format!("{} dies", dead.name));
         drop(dead);
-        let now = self.core.elapsed_ms();
-        self.disturbed.push((run, now, i64::MAX));
         if let Some(node) = self.node_of(run) {
             self.nodes[node] = None;
             let back = if self.calm { back_after_ms.min(500) } else { back_after_ms };
@@ -290,7 +291,7 @@ impl World {
                 {
                     found.paused = true;
                     self.core.tell(|| format!("{name} is paused for {for_ms} ms"));
-                    self.disturbed.push((run, now, now + for_ms));
+                    self.pauses.push((run, now, now + for_ms));
                     self.core.after(for_ms, Entry::Turn(Turn::Resume(run)));
                 }
             }
@@ -405,13 +406,14 @@ impl World {
         None
     }
 
-    /// The horizons of a test scope are a day away: its clock is moved there.
+    /// The horizons of a test scope are a day away, and a window may open only the day after: its clock
+    /// is moved there.
     fn advance(&mut self) {
         let Some(scope) = self.scene.id(Whose::Test) else { return };
         let others_done = self.asked.iter().all(|asked| asked.done);
-        if !self.advanced && others_done && self.store.unfinished(scope).live > 0 {
-            self.advanced = true;
-            self.request(900, What::Advance { by_s: 26 * 3_600 }, 0);
+        if self.advanced < ADVANCES_MAX && others_done && self.store.unfinished(scope).live > 0 {
+            self.request(900 + self.advanced, What::Advance { by_s: 26 * 3_600 }, 0);
+            self.advanced += 1;
         }
     }
 
@@ -464,10 +466,10 @@ impl World {
         self.weather.forget();
     }
 
-    /// Whether a run was disturbed at an instant.
-    pub(crate) fn was_disturbed(&self, run: RunNo, from_ms: i64, to_ms: i64) -> bool {
+    /// Whether a run was paused between two instants: others may have taken its work over meanwhile.
+    pub(crate) fn was_paused(&self, run: RunNo, from_ms: i64, to_ms: i64) -> bool {
         run == NOBODY
-            || self.disturbed.iter().any(|(of, from, to)| *of == run && *from <= to_ms && from_ms <= *to)
+            || self.pauses.iter().any(|(of, from, to)| *of == run && *from <= to_ms && from_ms <= *to)
     }
 
     /// Messages by their number, as callers know them.

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{oneshot, watch};
 
 use crate::model::{Id, Instant, ScopeId, Span, kinds};
-use crate::store::rows::{DeliveryState, EndpointRow, IdempotencyKey, Kept, UsageRow};
+use crate::store::rows::{DeliveryState, IdempotencyKey, Kept, UsageRow};
 use crate::store::seal::{MasterKey, Randomness};
 use crate::store::{Answer, NodeId, Position, StoreError};
 
@@ -272,11 +272,10 @@ impl MemoryStore {
     pub fn unfinished(&self, scope: ScopeId) -> Unfinished {
         let rows = self.0.rows();
         let Some(tables) = rows.scopes.get(&scope) else { return Unfinished::default() };
-        let behind = |endpoint: &&EndpointRow| endpoint.enabled && endpoint.position < tables.heads.event;
         Unfinished {
             live: tables.live.len(),
             deliveries: tables.deliveries.values().filter(|row| row.state == DeliveryState::Pending).count(),
-            endpoints_behind: tables.endpoints.values().filter(behind).count(),
+            endpoints_behind: tables.endpoints_behind(),
             signals: tables.signals.len(),
         }
     }

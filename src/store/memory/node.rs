@@ -10,7 +10,6 @@ use super::schedule::Step;
 use super::scope::MemoryScope;
 use super::{Bell, Rows, Shared};
 use crate::model::{Instant, ScopeId, Span};
-use crate::store::rows::EndpointRow;
 use crate::store::seal::{Scope, ScopeKeys};
 use crate::store::{
     Answer, Generation, Lease, NodeId, Nodes, Registry, ScopeRows, Seen, Store, StoreError, USAGE_KEPT,
@@ -167,8 +166,7 @@ impl MemoryNode {
                 if tables.attempts_where(|n, _| is_open(n)).any(|attempt| attempt.outcome.is_none()) {
                     return Some(Instant::from_ms(0));
                 }
-                let behind = |it: &EndpointRow| it.enabled && it.position < tables.heads.event;
-                if tables.endpoints.values().any(behind) {
+                if tables.endpoints_behind() > 0 {
                     return Some(Instant::from_ms(0));
                 }
                 let ahead_ms = tables.clock.get(&()).map_or(0, |clock| clock.advanced_by_ms);

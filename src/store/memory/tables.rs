@@ -89,6 +89,20 @@ pub(super) struct Tables {
     pub(super) health: BTreeMap<(), u64>,
 }
 
+impl Tables {
+    /// The position of the newest event that stands. The last that was given may be of a change that was
+    /// taken back.
+    fn newest_event(&self) -> Position {
+        self.events.last_key_value().map_or(0, |(n, _)| *n)
+    }
+
+    /// The enabled endpoints that have not taken up every event that stands.
+    pub(super) fn endpoints_behind(&self) -> usize {
+        let newest = self.newest_event();
+        self.endpoints.values().filter(|endpoint| endpoint.enabled && endpoint.position < newest).count()
+    }
+}
+
 /// How a kind stands in its key.
 pub(super) const fn kind_number(kind: VersionKind) -> u8 {
     match kind {
