@@ -17,7 +17,7 @@ use super::policies::{Plan, Policies, of_channels};
 use super::records::PolicyRecord;
 use super::verify::journal;
 use crate::language::BARE_NAME;
-use crate::store::rows::{MessageState, Names, StoredJournal, StoredMessage, VersionKind};
+use crate::store::rows::{AuditRow, MessageState, Names, StoredJournal, StoredMessage, VersionKind};
 use crate::store::seal::Scope;
 use crate::store::{Page, PageStart, Position, StoreError};
 
@@ -95,7 +95,9 @@ struct Export<'a> {
     is_left: bool,
 }
 
-fn line(kind: &str, fields: Value) -> Value {
+/// A line of a type.
+#[must_use]
+pub fn line(kind: &str, fields: Value) -> Value {
     let mut line = Map::new();
     line.insert("type".to_owned(), kind.into());
     if let Value::Object(fields) = fields {
@@ -218,17 +220,22 @@ impl<'a> Export<'a> {
     async fn entries(&mut self, after: Position, limit: u32) -> Result<Option<Position>, StoreError> {
         let rows = self.scope.audit_after(after, limit).await?;
         for row in &rows {
-            let entry = &row.row.entry;
-            let fields = json!({
-                "id": entry.id, "at": entry.at, "who": entry.who, "what": entry.what,
-                "object_id": entry.object_id, "request_id": entry.request_id,
-                "prev_hash": hex(&row.row.prev_hash), "hash": hex(&row.row.hash),
-            });
-            self.put("entry", fields);
+            self.put("entry", entry(&row.row));
         }
         let is_full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(rows.last().map(|row| row.n).filter(|_| is_full && !self.is_left))
     }
+}
+
+/// An entry of a chain as its line shows it.
+#[must_use]
+pub fn entry(row: &AuditRow) -> Value {
+    let entry = &row.entry;
+    json!({
+        "id": entry.id, "at": entry.at, "who": entry.who, "what": entry.what,
+        "object_id": entry.object_id, "request_id": entry.request_id,
+        "prev_hash": hex(&row.prev_hash), "hash": hex(&row.hash),
+    })
 }
 
 fn shown(names: &Names) -> String {

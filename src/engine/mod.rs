@@ -47,7 +47,7 @@ mod verify;
 pub use breaker::BreakerSettings;
 pub use clock::{Clocks, RealTime, SystemTime};
 pub use doc::State;
-pub use export::{EXPORT_FORMAT, Lines, export, export_page};
+pub use export::{EXPORT_FORMAT, Lines, entry as export_entry, export, export_page, line as export_line};
 pub use hub::{Beside, Engine, Setup};
 pub use providers::health_of_providers;
 pub use retention::Retention;

@@ -50,21 +50,30 @@ async fn entries_of(scope: &Scope, begins: Option<Pruned>) -> Result<Chain, Stor
 
 /// The chain of the registry's audit of a scope, or, for scope 0, of the installation.
 pub(super) async fn of_registry(registry: &dyn Registry, scope: ScopeId) -> Result<Chain, StoreError> {
-    let (mut newest_first, mut start) = (Vec::new(), PageStart::Newest);
+    let (mut chain, mut before) = (Chain::default(), [0; 32]);
+    for row in &rows_of_registry(registry, scope).await? {
+        chain.add(row, &mut before);
+    }
+    Ok(chain)
+}
+
+/// Its rows, oldest first.
+pub(super) async fn rows_of_registry(
+    registry: &dyn Registry,
+    scope: ScopeId,
+) -> Result<Vec<AuditRow>, StoreError> {
+    let (mut rows, mut start) = (Vec::new(), PageStart::Newest);
     loop {
         let page = registry.audit(scope, Page { start, limit: PAGE_ROWS }).await?;
         let last = page.rows.last().map(|row| row.n);
-        newest_first.extend(page.rows.into_iter().map(|row| row.row));
+        rows.extend(page.rows.into_iter().map(|row| row.row));
         match last {
             Some(n) if page.has_more => start = PageStart::After(n),
             _ => break,
         }
     }
-    let (mut chain, mut before) = (Chain::default(), [0; 32]);
-    for row in newest_first.iter().rev() {
-        chain.add(row, &mut before);
-    }
-    Ok(chain)
+    rows.reverse();
+    Ok(rows)
 }
 
 impl Chain {

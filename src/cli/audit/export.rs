@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::chain::rows_of_registry;
 use crate::cli::CliError;
 use crate::cli::operator::{Where, block_on};
 use crate::engine::{self, EXPORT_FORMAT, Lines};
@@ -14,9 +15,10 @@ use crate::store::{Installation, ScopeRow};
 /// Write the audit as lines of JSON
 ///
 /// Each line has a `type`: `export` once at the beginning, `scope`, `policy` (a version with its text),
-/// `message`, `transition` (with its hashes and, as `given`, what it was decided by), and `entry` for
-/// anything else that was done. No personal data is in it. Works beside a running server, and writes
-/// nothing to it. `spine policy replay` reads it.
+/// `message`, `transition` (with its hashes and, as `given`, what it was decided by), `entry` for
+/// anything else that was done, and `registry_entry` for keys, which have a chain of their own. No
+/// personal data is in it. Works beside a running server, and writes nothing to it. `spine policy replay`
+/// reads it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     spine audit export --data ./spine-data > audit.jsonl\n  \
@@ -97,6 +99,12 @@ async fn of_scope(beside: &dyn Installation, row: &ScopeRow, out: &mut Out) -> R
     }
     if let Some(scope) = beside.scope(row.id).await? {
         engine::export(&scope, out).await?;
+    }
+    for row in &rows_of_registry(beside.registry().as_ref(), row.id).await? {
+        if out.failed.is_some() || !out.line(engine::export_line("registry_entry", engine::export_entry(row)))
+        {
+            return Ok(false);
+        }
     }
     Ok(out.failed.is_none())
 }

@@ -205,7 +205,7 @@ fn run(diff: &mut PolicyDiff, old: &Machine, new: &Machine, catalog: &Catalog, e
     }
     if !all_facts {
         diff.gave_up
-            .push(format!("{} choices of facts were looked at, the most ordinary first", facts.len()));
+            .push(format!("no more than the {} most ordinary choices of facts were tried", facts.len()));
     }
     diff.gave_up.extend(space.gaps().iter().cloned());
     beyond(diff);

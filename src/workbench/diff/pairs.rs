@@ -6,6 +6,8 @@ use crate::machine::{Machine, draw};
 
 /// What two machines must share, in hundredths, to be taken for one policy under two names.
 const ALIKE_MIN: usize = 60;
+/// Pairs of unknown names that are looked at.
+const LIKELY_MAX: usize = 250_000;
 
 /// Pairs of places, of the old ones and of the new ones.
 pub(super) fn matched(old: &[Machine], new: &[Machine]) -> Vec<(usize, usize)> {
@@ -19,10 +21,17 @@ pub(super) fn matched(old: &[Machine], new: &[Machine]) -> Vec<(usize, usize)> {
             pairs.push((from, to));
         }
     }
+    let free = |machines: &[Machine], taken: &dyn Fn(usize) -> bool| -> Vec<(usize, Parts)> {
+        let places = machines.iter().enumerate().filter(|(place, _)| !taken(*place));
+        places.map(|(place, machine)| (place, parts(machine))).collect()
+    };
+    let gone = free(old, &|place| pairs.iter().any(|(from, _)| *from == place));
+    let fresh = free(new, &|place| pairs.iter().any(|(_, to)| *to == place));
     let mut likely: Vec<(usize, usize, usize)> = Vec::new();
-    for (from, before) in old.iter().enumerate().filter(|(at, _)| pairs.iter().all(|(from, _)| from != at)) {
-        for (to, after) in new.iter().enumerate().filter(|(at, _)| pairs.iter().all(|(_, to)| to != at)) {
-            likely.push((alike(before, after), from, to));
+    // Who renames that many at once is told of each that one goes and another comes.
+    if gone.len() * fresh.len() <= LIKELY_MAX {
+        for (from, before) in &gone {
+            likely.extend(fresh.iter().map(|(to, after)| (alike(before, after), *from, *to)));
         }
     }
     likely.retain(|(alike, ..)| *alike >= ALIKE_MIN);
@@ -35,31 +44,32 @@ pub(super) fn matched(old: &[Machine], new: &[Machine]) -> Vec<(usize, usize)> {
     pairs
 }
 
-/// How much of two machines is the same, in hundredths.
-fn alike(old: &Machine, new: &Machine) -> usize {
-    if old.decides_as(new) {
-        return 100;
+/// What a machine is made of, each part as often as it occurs.
+type Parts = BTreeMap<String, usize>;
+
+fn parts(machine: &Machine) -> Parts {
+    let drawing = draw(machine);
+    let labels: BTreeMap<&str, &str> =
+        drawing.nodes.iter().map(|node| (node.id.as_str(), node.label.as_str())).collect();
+    let label = |id: &str| labels.get(id).copied().unwrap_or_default();
+    let nodes = drawing.nodes.iter().map(|node| node.label.clone());
+    let edges = drawing.edges.iter();
+    let edges = edges.map(|e| format!("{} {} {}", label(&e.from), e.label, label(&e.to)));
+    let mut parts = Parts::new();
+    for part in nodes.chain(edges) {
+        *parts.entry(part).or_default() += 1;
     }
-    let parts = |machine: &Machine| {
-        let drawing = draw(machine);
-        let mut parts: BTreeMap<String, usize> = BTreeMap::new();
-        let label = |id: &str| {
-            drawing.nodes.iter().find(|node| node.id == id).map(|node| node.label.clone()).unwrap_or_default()
-        };
-        let nodes = drawing.nodes.iter().map(|node| node.label.clone());
-        let edges = drawing.edges.iter();
-        let edges = edges.map(|e| format!("{} {} {}", label(&e.from), e.label, label(&e.to)));
-        for part in nodes.chain(edges) {
-            *parts.entry(part).or_default() += 1;
-        }
-        // Every policy has these.
-        for common in ["start", "reached", "not reached"] {
-            parts.remove(common);
-        }
-        parts
-    };
-    let (a, b) = (parts(old), parts(new));
-    let shared: usize = a.iter().map(|(part, n)| (*n).min(b.get(part).copied().unwrap_or_default())).sum();
-    let all = a.values().sum::<usize>().max(b.values().sum::<usize>());
+    // Every policy has these.
+    for common in ["start", "reached", "not reached"] {
+        parts.remove(common);
+    }
+    parts
+}
+
+/// How much of two machines is the same, in hundredths.
+fn alike(old: &Parts, new: &Parts) -> usize {
+    let shared: usize =
+        old.iter().map(|(part, n)| (*n).min(new.get(part).copied().unwrap_or_default())).sum();
+    let all = old.values().sum::<usize>().max(new.values().sum::<usize>());
     shared * 100 / all.max(1)
 }

@@ -70,6 +70,11 @@ impl Typical {
         self.providers.get(&(channel, name.to_owned()))
     }
 
+    /// The providers that other messages' routes had on a channel.
+    pub(super) fn on(&self, channel: Channel) -> impl Iterator<Item = &RouteProvider> {
+        self.providers.iter().filter(move |((served, _), _)| *served == channel).map(|(_, provider)| provider)
+    }
+
     /// What becomes of a message on a channel of which this message's record has nothing, and what is
     /// assumed by that.
     fn usual(&self, channel: Channel, provider: Option<&RouteProvider>) -> (Answer, String) {

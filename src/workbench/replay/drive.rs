@@ -23,14 +23,14 @@ pub(super) fn both(
     typical: &Typical,
     catalog: &Catalog,
 ) -> Replayed {
-    let (own_ran, _) = run(message, record, own, typical, catalog, true, record.beginning.clone());
+    let (own_ran, _) = run(message, record, (own, own), typical, catalog, record.beginning.clone());
     let mut beginning = record.beginning.clone();
     // An expiry of the request stays; one of the policy is the other version's.
     let by_policy = |machine: &Machine| machine.headers().expires.map(|after| beginning.start_at.plus(after));
     if beginning.expires_at == by_policy(own) {
         beginning.expires_at = by_policy(other);
     }
-    let (other_ran, assumed) = run(message, record, other, typical, catalog, false, beginning);
+    let (other_ran, assumed) = run(message, record, (other, own), typical, catalog, beginning);
     Replayed {
         message_id: message.id.clone(),
         policy: message.policy.clone(),
@@ -64,13 +64,13 @@ struct Run<'a> {
     confirmed: Option<(Instant, Channel)>,
 }
 
+/// Runs a message by a machine; the second is the one that made the record.
 fn run(
     message: &Message,
     record: &Record,
-    machine: &Machine,
+    (machine, own): (&Machine, &Machine),
     typical: &Typical,
     catalog: &Catalog,
-    is_own: bool,
     beginning: Beginning,
 ) -> (Ran, Vec<String>) {
     let accepted_at = beginning.accepted_at;
@@ -80,7 +80,7 @@ fn run(
         what: (*what).into(),
     });
     let mut run = Run {
-        played: Played::new(message, record, machine, catalog, typical, is_own),
+        played: Played::new(message, record, machine, own, catalog, typical),
         answers: Answers::new(record, typical),
         instance: Instance::new(machine, beginning),
         now: accepted_at,

@@ -9,11 +9,12 @@ use crate::machine::catalog::{Catalog, SimulatedWorld};
 use crate::machine::facts::{Counters, Facts, Moment, Opening, Readiness, RouteProvider, Truth};
 use crate::machine::known::{FactsAt, Known, Person};
 use crate::machine::{Machine, StageId};
-use crate::model::{Channel, Instant, Window, Zone};
+use crate::model::{Channel, ContactField, Instant, Window, Zone};
 
 use super::answers::Typical;
 use super::read::Message;
 use super::record::{Over, Record, at};
+use super::zone::{self, Found};
 
 /// What is assumed in a run, each once.
 #[derive(Default)]
@@ -38,20 +39,23 @@ pub(super) struct Played<'a> {
     /// Whether this is the version that made the record.
     pub(super) is_own: bool,
     known: Known,
+    /// What is known of the person's zone.
+    zone: Found,
     world: SimulatedWorld,
     pub(super) assumed: Assumed,
 }
 
 impl<'a> Played<'a> {
+    /// `own` is the version that made the record.
     pub(super) fn new(
         message: &Message,
         record: &'a Record,
         machine: &'a Machine,
+        own: &Machine,
         catalog: &'a Catalog,
         typical: &'a Typical,
-        is_own: bool,
     ) -> Played<'a> {
-        let known = Known {
+        let mut known = Known {
             vars: BTreeMap::new(),
             person: Person::default(),
             priority: message.priority,
@@ -59,8 +63,13 @@ impl<'a> Played<'a> {
             category: machine.headers().category.clone().unwrap_or_else(|| message.category.clone()),
             zone: message.zone.clone(),
         };
+        let zone = zone::find(&record.known, own, &known);
+        if let Found::Fits(Some(zone)) = &zone {
+            known.person.fields.insert(ContactField::Timezone, zone.clone());
+        }
         let world = SimulatedWorld { catalog: catalog.clone(), ..SimulatedWorld::default() };
-        Played { machine, record, catalog, typical, is_own, known, world, assumed: Assumed::default() }
+        let (is_own, assumed) = (std::ptr::eq(machine, own), Assumed::default());
+        Played { machine, record, catalog, typical, is_own, known, zone, world, assumed }
     }
 
     /// The facts of an instant; `paused` are the providers that asked for it in this run.
@@ -104,15 +113,21 @@ impl At<'_> {
 
     /// Says that the person's own zone is needed and not on record.
     fn zone(&self, zones: &[Option<&Zone>]) {
-        let unknown = zones.iter().flatten().any(|zone| matches!(zone, Zone::Contact { .. }));
-        if unknown {
-            let otherwise = zones.iter().flatten().find_map(|zone| match zone {
-                Zone::Contact { otherwise } => otherwise.clone(),
-                Zone::Named(_) => None,
-            });
-            let zone = otherwise.unwrap_or_else(|| self.played.known.zone.clone());
-            self.played.assumed.add(format!("the person's time zone: taken as {zone}"));
-        }
+        let mut otherwise = zones.iter().flatten().filter_map(|zone| match zone {
+            Zone::Contact { otherwise } => Some(otherwise.clone()),
+            Zone::Named(_) => None,
+        });
+        let Some(otherwise) = otherwise.next() else { return };
+        let without = || otherwise.unwrap_or_else(|| self.played.known.zone.clone());
+        let fits = "in which its own version finds its windows as it did";
+        let assumed = match &self.played.zone {
+            // That there was none is on record.
+            Found::Missing => return,
+            Found::Fits(Some(zone)) => format!("the person's time zone: taken as {zone}, {fits}"),
+            Found::Fits(None) => format!("the person's time zone: taken as {}, {fits}", without()),
+            Found::Nothing => format!("the person's time zone: taken as {}", without()),
+        };
+        self.played.assumed.add(assumed);
     }
 }
 
@@ -222,11 +237,11 @@ impl Facts for At<'_> {
         if !told && stage.route == Route::Default {
             // Without a `via`, those that are known to serve the channel, in the order of the record.
             let mut served: Vec<RouteProvider> = Vec::new();
-            for (_, _, providers) in known.routes.iter().filter(|(channel, ..)| *channel == stage.channel) {
-                for provider in providers {
-                    if served.iter().all(|known| known.name != provider.name) {
-                        served.push(provider.clone());
-                    }
+            let own = known.routes.iter().filter(|(channel, ..)| *channel == stage.channel);
+            let own = own.flat_map(|(_, _, providers)| providers);
+            for provider in own.chain(played.typical.on(stage.channel)) {
+                if served.iter().all(|known| known.name != provider.name) {
+                    served.push(provider.clone());
                 }
             }
             if !served.is_empty() {

@@ -11,6 +11,7 @@ mod outcome;
 mod read;
 mod record;
 mod report;
+mod zone;
 
 use std::collections::BTreeMap;
 

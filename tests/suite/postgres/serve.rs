@@ -61,6 +61,10 @@ async fn a_first_start_makes_the_schema_a_tenant_and_a_key_and_messages_are_sent
     let verified: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
     assert_eq!((&verified["ok"], &verified["messages"]), (&true.into(), &1.into()));
 
+    let exported = stdout(&on(&database, &["audit", "export", "--tenant", "default"]));
+    let of_message = exported.lines().filter(|line| line.contains(sent["id"].as_str().unwrap()));
+    assert!(of_message.count() > 3 && exported.contains("key.revoked"), "{exported}");
+
     // The operator removes the beginning of the audit and looks the installation over, beside it. Of a
     // server of the tests, which does not sync, that is told.
     let looked = || -> Vec<String> {

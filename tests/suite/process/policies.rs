@@ -300,6 +300,8 @@ async fn the_audit_is_exported_and_its_messages_run_by_another_version() {
     let texts: Vec<_> = of("policy").iter().map(|p| p["source"].clone()).collect();
     assert_eq!(texts, [json!(source), json!("sms")], "a version's text stands once, before who needs it");
     assert!(of("entry").iter().any(|entry| entry["what"] == "policy.published"));
+    let keys: Vec<_> = of("registry_entry").iter().map(|entry| entry["what"].clone()).collect();
+    assert_eq!(keys, [json!("key.created")]);
     for personal in ["4915112345678", "hello"] {
         assert!(!export.contains(personal), "{personal} is personal");
     }
