@@ -17,6 +17,14 @@ pub enum CliError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file cannot be written.
+    #[error("cannot write `{}`: {source}", .path.display())]
+    WriteFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A folder holds nothing to work on.
     #[error("there is no `.policy` file in `{}` or below; name a file, a folder or `-` for the standard input", .0.display())]
     NoPolicies(PathBuf),

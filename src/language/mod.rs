@@ -10,6 +10,7 @@ pub mod facts_text;
 mod format;
 mod grammar;
 pub mod limits;
+mod names;
 pub mod policy;
 pub mod script;
 mod source;
@@ -21,8 +22,9 @@ pub use compile::{
 };
 pub use diagnostic::{Diagnostic, Edit, Severity};
 pub use format::{format, format_or_faults};
+pub use names::names;
 pub use policy::Policy;
-pub use source::line_column;
+pub use source::{comments, line_column};
 
 pub(crate) use compile::bad_name;
 pub(crate) use source::is_blank;

@@ -14,15 +14,31 @@ pub(crate) struct Scan {
     pub(crate) too_deep: Option<usize>,
 }
 
+/// The comments of a source, each from its `#` to the end of its line, in order.
+#[must_use]
+pub fn comments(source: &str) -> Vec<TextRange> {
+    Scan::of(source).comments
+}
+
 impl Scan {
     pub(crate) fn of(source: &str) -> Scan {
+        Scan::outside(source, &mut |_, _| {})
+    }
+
+    /// Looks at a source, and calls `look` at each character outside of texts and comments, with the
+    /// number of brackets that are open there.
+    pub(crate) fn outside(source: &str, look: &mut dyn FnMut(usize, usize)) -> Scan {
         let bytes = source.as_bytes();
         let (mut scan, mut depth, mut i) = (Scan::default(), 0_usize, 0_usize);
         while i < bytes.len() {
+            if bytes[i] != b'#' && source.is_char_boundary(i) {
+                look(depth, i);
+            }
             match bytes[i] {
                 b'#' => {
                     let end = line_end(bytes, i);
-                    scan.comments.push(i..end);
+                    let written = source[i..end].trim_end_matches('\r').len();
+                    scan.comments.push(i..i + written);
                     i = end;
                 }
                 b'"' => i = string_end(bytes, i),
@@ -148,5 +164,7 @@ mod tests {
         let range = scan.tight(source, 0..source.len());
         assert_eq!(&source[range.clone()], "sms # one\n  # two\n then \"#\"");
         assert_eq!(scan.folded(source, &range), "sms then \"#\"");
+        let source = "30sec  # of lines that end in two characters\r\n";
+        assert_eq!(Scan::of(source).tight(source, 0..source.len()), 0..5);
     }
 }

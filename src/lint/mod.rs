@@ -4,10 +4,23 @@
 //! written for people and for programs. **Does not know** the runtime, the store, any I/O: sources
 //! come in as text, and what a server knows comes in as a [`Library`].
 
+pub mod allow;
+pub mod baseline;
+mod fingerprint;
+mod fix;
+pub mod house;
+pub mod pages;
 pub mod report;
 pub mod rules;
+pub mod settings;
+mod words;
 
+use crate::language::policy::TextRange;
 use crate::language::{Compiled, Diagnostic, Library, Policy, Severity, compile};
+
+pub use fingerprint::{Fingerprints, fingerprints};
+pub use fix::{Mended, mend};
+pub use settings::Settings;
 
 /// What a rule looks at: one policy without faults.
 #[derive(Clone, Copy)]
@@ -57,7 +70,7 @@ pub struct SourceFile {
 }
 
 /// What was found in a source.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct FileFindings {
     /// How the source is named.
     pub path: String,
@@ -67,6 +80,31 @@ pub struct FileFindings {
     pub policies: usize,
     /// What was found, in the order of the text.
     pub findings: Vec<Diagnostic>,
+    /// What was found and set aside, with who did it.
+    pub allowed: Vec<Allowed>,
+}
+
+/// A finding that was set aside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Allowed {
+    /// What was found.
+    pub finding: Diagnostic,
+    /// Who set it aside.
+    pub by: AllowedBy,
+}
+
+/// Who set a finding aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedBy {
+    /// A comment in the text.
+    Comment {
+        /// The comment.
+        at: TextRange,
+        /// What it says why.
+        reason: Option<String>,
+    },
+    /// A baseline: it stood when the rule was adopted.
+    Baseline,
 }
 
 impl FileFindings {
@@ -75,6 +113,13 @@ impl FileFindings {
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|f| f.severity == Severity::Error)
     }
+}
+
+/// Whether a finding is one of the compiler's that keep a policy from being one: no comment allows
+/// it, no level and no baseline sets it aside.
+#[must_use]
+pub fn keeps_from_compiling(finding: &Diagnostic) -> bool {
+    finding.severity == Severity::Error && !words::is_of_the_linter(finding.rule)
 }
 
 /// Compiles and lints sources, each by itself.
@@ -86,23 +131,53 @@ pub fn check(sources: &[SourceFile], library: &dyn Library) -> Vec<FileFindings>
 /// Compiles and lints one source; gives its policies too.
 #[must_use]
 pub fn check_one(file: &SourceFile, library: &dyn Library) -> (Compiled, FileFindings) {
+    check_by(file, library, &Settings::default())
+}
+
+/// The same, by what somebody set.
+#[must_use]
+pub fn check_by(file: &SourceFile, library: &dyn Library, settings: &Settings) -> (Compiled, FileFindings) {
     let compiled = compile(&file.text, file.bare_name.as_deref(), library);
-    let findings = findings(&compiled, &file.text, library);
+    let (findings, allowed) = sifted(&compiled, &file.text, &file.path, library, settings);
     let (path, source) = (file.path.clone(), file.text.clone());
-    let found = FileFindings { path, source, policies: compiled.found, findings };
+    let found = FileFindings { path, source, policies: compiled.found, findings, allowed };
     (compiled, found)
 }
 
-/// The compiler's findings and those of every rule, in the order of the text.
+/// The compiler's findings and those of every rule, in the order of the text, without those that the
+/// text allows.
 #[must_use]
 pub fn findings(compiled: &Compiled, source: &str, library: &dyn Library) -> Vec<Diagnostic> {
+    sifted(compiled, source, "", library, &Settings::default()).0
+}
+
+fn sifted(
+    compiled: &Compiled,
+    source: &str,
+    path: &str,
+    library: &dyn Library,
+    settings: &Settings,
+) -> (Vec<Diagnostic>, Vec<Allowed>) {
     let mut out = compiled.diagnostics.clone();
+    let house_path = if settings.house.is_empty() { String::new() } else { settings.root.path_of(path) };
     for policy in &compiled.policies {
         let context = Context { policy, source, known: library };
         for rule in rules::ALL {
             rule.check(&context, &mut out);
         }
+        if !settings.house.is_empty() {
+            let look = house::Look::new(policy, source, &settings.catalog);
+            settings.house.iter().for_each(|rule| rule.check(&look, &house_path, &mut out));
+        }
     }
+    let known = words::Names { settings, has_providers: library.providers().is_some() };
+    let mut allowed = allow::apply(source, &compiled.policies, compiled.is_clean(), &known, &mut out);
+    let levels = settings.levels_of(path);
+    levels.apply(&mut out, |finding| !keeps_from_compiling(finding));
     out.sort_by(|a, b| (a.at.start, a.at.end, a.rule).cmp(&(b.at.start, b.at.end, b.rule)));
-    out
+    allowed.sort_by(|a, b| {
+        let key = |a: &Allowed| (a.finding.at.start, a.finding.at.end, a.finding.rule);
+        key(a).cmp(&key(b))
+    });
+    (out, allowed)
 }

@@ -7,6 +7,7 @@ use super::diagnostics::of_finding;
 use super::server::Client;
 use super::world::{Document, World};
 use crate::language::{Diagnostic, Severity};
+use crate::lint::allow::rules::is_about_comments;
 
 /// What can be done about the findings of a range.
 pub(super) fn of_range(
@@ -70,7 +71,8 @@ fn fix(world: &World<'_>, document: &Document, found: &Diagnostic, client: Clien
 
 /// A comment that says that the finding is meant. Errors cannot be allowed.
 fn allow(world: &World<'_>, document: &Document, found: &Diagnostic, client: Client) -> Option<CodeAction> {
-    if found.severity == Severity::Error || crate::lint::rules::find(found.rule).is_none() {
+    let is_rule = crate::lint::rules::find(found.rule).is_some() && !is_about_comments(found.rule);
+    if found.severity == Severity::Error || !is_rule {
         return None;
     }
     let line = document.text.line(document.text.line_of(found.at.start));

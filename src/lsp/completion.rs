@@ -7,6 +7,7 @@ use gen_lsp_types::{
 
 use super::reading::{self, Expect, is_letter, joins};
 use super::world::{Document, World};
+use crate::lint::allow::rules::is_about_comments;
 
 mod items;
 
@@ -117,7 +118,8 @@ fn allowed_rules(world: &World<'_>, document: &Document, before: &str, byte: usi
     }
     let checked = world.checked(document);
     let found = |name: &str| checked.findings.iter().any(|finding| finding.rule == name);
-    let mut rules: Vec<_> = crate::lint::rules::ALL.iter().collect();
+    let can_be_allowed = |rule: &&&dyn crate::lint::Rule| !is_about_comments(rule.name());
+    let mut rules: Vec<_> = crate::lint::rules::ALL.iter().filter(can_be_allowed).collect();
     rules.sort_by_key(|rule| !found(rule.name()));
     let range = world.range(document, &(byte.saturating_sub(typed.len())..byte));
     let offer = |rule: &&&dyn crate::lint::Rule| Offer {

@@ -10,6 +10,7 @@ mod api;
 mod architecture;
 mod bad_input;
 mod cases;
+mod check;
 mod cli;
 mod crash;
 mod engine;

@@ -244,6 +244,8 @@ fn read(r: &mut Reader<'_>) -> Config {
         log: r.section("log", |r| Log { level: r.get("level"), format: r.get("format") }),
     };
     r.leave("catalog");
+    r.leave("lint");
+    r.leave("require");
     config
 }
 

@@ -21,8 +21,12 @@ const OF_PROVIDER: [&str; 4] = ["channels", "price", "confirms", "horizon"];
 /// The catalog of a file; an empty one without a file.
 pub(crate) fn load(path: Option<&Path>) -> Result<Catalog, CliError> {
     let Some(path) = path else { return Ok(Catalog::default()) };
-    let file = YamlFile::read(path)?;
-    let mut reader = Reader { file: &file, faults: Vec::new() };
+    of(&YamlFile::read(path)?)
+}
+
+/// The catalog of a file that was read.
+pub(crate) fn of(file: &YamlFile) -> Result<Catalog, CliError> {
+    let mut reader = Reader { file, faults: Vec::new() };
     let catalog = reader.whole();
     if reader.faults.is_empty() {
         return Ok(catalog);
@@ -231,7 +235,7 @@ fn unknown_channel(word: &str) -> String {
 
 /// The policies of a folder together with what a catalog says.
 pub(crate) struct WithCatalog<'a> {
-    pub(crate) policies: &'a dyn Library,
+    pub(crate) policies: &'a (dyn Library + Sync),
     pub(crate) catalog: &'a Catalog,
 }
 

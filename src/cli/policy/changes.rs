@@ -154,14 +154,16 @@ fn backwards(trace: &[Vec<usize>], a_len: usize, b_len: usize) -> Vec<Edit> {
 /// Writes a file beside itself and puts it in its place: whoever reads it sees the old text or the
 /// new one, also where this process dies. A link stays one, and the permissions stay as they were.
 pub(crate) fn write_whole(path: &Path, text: &str) -> Result<(), CliError> {
-    let refused =
-        |error: std::io::Error| CliError::Refused(format!("cannot write `{}`: {error}", path.display()));
-    let target = std::fs::canonicalize(path).map_err(refused)?;
+    let refused = |source| CliError::WriteFile { path: path.to_owned(), source };
+    // A new file has no place yet that could be looked up.
+    let target = if path.exists() { std::fs::canonicalize(path).map_err(refused)? } else { path.to_owned() };
     let new = beside(&target);
     let written = (|| {
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&new)?;
         file.write_all(text.as_bytes())?;
-        file.set_permissions(std::fs::metadata(&target)?.permissions())?;
+        if let Ok(old) = std::fs::metadata(&target) {
+            file.set_permissions(old.permissions())?;
+        }
         file.sync_all()?;
         std::fs::rename(&new, &target)
     })();
@@ -235,5 +237,31 @@ mod tests {
         }
         let (old, new) = ("a\n".repeat(3_000), "b\n".repeat(3_000));
         assert_eq!(applied(&old, &unified("p", &old, &new)), new);
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_stays_beside_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.policy");
+        write_whole(&path, "one").unwrap();
+        write_whole(&path, "two").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+        assert!(write_whole(&home.path().join("none/a.policy"), "x").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_one_and_permissions_are_kept() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let (path, link) = (home.path().join("a.policy"), home.path().join("link.policy"));
+        std::fs::write(&path, "one").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        write_whole(&link, "two").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     }
 }

@@ -1,39 +1,81 @@
 //! Policy files: a file, a folder (all `.policy` files below it) or `-`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cli::CliError;
-use crate::language::{Library, Used, limits, parse};
+use crate::language::{Library, Used, limits, names};
 use crate::lint::SourceFile;
 
 /// How deep folders are looked into.
 const FOLDERS_DEPTH_MAX: usize = 32;
 
-/// Reads all files of the paths; those of a folder in the order of their names.
+/// Reads all files of the paths; those of a folder in the order of their names, those named twice once.
 pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<SourceFile>, CliError> {
-    let mut files = Vec::new();
+    let mut all: Vec<PathBuf> = Vec::new();
     for path in paths {
-        if path.as_os_str() == "-" {
-            let text = read_text(std::io::stdin().lock(), path)?;
-            files.push(SourceFile { path: "<stdin>".to_owned(), text, bare_name: None });
+        if path.as_os_str() == STDIN {
+            all.push(path.clone());
             continue;
         }
         let meta = std::fs::metadata(path).map_err(|source| CliError::Read { path: path.clone(), source })?;
         if !meta.is_dir() {
-            files.push(read(path)?);
+            all.push(path.clone());
             continue;
         }
-        let below = below(path, ".policy")?;
-        if below.is_empty() {
+        let before = all.len();
+        walk(path, ".policy", 0, &mut all)?;
+        if all.len() == before {
             return Err(CliError::NoPolicies(path.clone()));
         }
-        for file in below {
-            files.push(read(&file)?);
-        }
     }
-    Ok(files)
+    let mut seen = BTreeSet::new();
+    all.retain(|path| seen.insert(path.clone()));
+    in_parallel(&all, |path| read(path)).into_iter().collect()
+}
+
+/// The name of the standard input.
+const STDIN: &str = "-";
+
+/// Does the same for each, on all cores; the answers in the order of what was asked.
+pub(crate) fn in_parallel<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    // So little is done sooner than a thread is started.
+    const ALONE_MAX: usize = 16;
+    const TAKEN_AT_ONCE: usize = 32;
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    if cores == 1 || all.len() <= ALONE_MAX {
+        return all.iter().map(work).collect();
+    }
+    let parts: Vec<&[T]> = all.chunks(TAKEN_AT_ONCE).collect();
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        while let Some((place, part)) = {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            parts.get(place).map(|part| (place, part))
+        } {
+            done.push((place, part.iter().map(&work).collect::<Vec<R>>()));
+        }
+        done
+    };
+    let mut done: Vec<(usize, Vec<R>)> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..cores.min(parts.len())).map(|_| scope.spawn(take)).collect();
+        let mut done = take();
+        for other in others {
+            match other.join() {
+                Ok(more) => done.extend(more),
+                // A fault of the program goes on as one.
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().flat_map(|(_, part)| part).collect()
 }
 
 /// The files below a folder whose names end so, in the order of their names.
@@ -63,6 +105,10 @@ fn walk(folder: &Path, ending: &str, depth: usize, out: &mut Vec<PathBuf>) -> Re
 }
 
 pub(crate) fn read(path: &Path) -> Result<SourceFile, CliError> {
+    if path.as_os_str() == STDIN {
+        let text = read_text(std::io::stdin().lock(), path)?;
+        return Ok(SourceFile { path: "<stdin>".to_owned(), text, bare_name: None });
+    }
     let file =
         std::fs::File::open(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
     let text = read_text(file, path)?;
@@ -92,63 +138,118 @@ fn read_text(from: impl Read, path: &Path) -> Result<String, CliError> {
     Ok(text)
 }
 
-/// The policies of files, so that one may use another.
-#[derive(Debug, Default)]
+/// The policies of files, and of those that stand beside them, so that one may use another. They are
+/// looked for once one is asked for.
+#[derive(Debug)]
 pub(crate) struct Folder {
-    by_name: BTreeMap<String, Used>,
+    files: Vec<SourceFile>,
+    /// Whether those that stand beside them count.
+    around: bool,
+    index: OnceLock<Index>,
+}
+
+/// The files beside those that were named, and where each name is.
+#[derive(Debug, Default)]
+struct Index {
+    beside: Vec<SourceFile>,
+    by_name: HashMap<String, usize>,
 }
 
 impl Folder {
     /// The policies of these files alone.
     pub(crate) fn of(files: &[SourceFile]) -> Folder {
-        let mut folder = Folder::default();
-        files.iter().for_each(|file| folder.add(file));
-        folder
+        Folder { files: files.to_vec(), around: false, index: OnceLock::new() }
     }
 
     /// The policies of these files, and of those that stand beside them. Where two have one name, the
     /// first counts.
     pub(crate) fn around(files: &[SourceFile]) -> Folder {
-        let mut folder = Folder::of(files);
-        let mut looked_into: Vec<PathBuf> = Vec::new();
-        for file in files {
-            let Some(parent) = Path::new(&file.path).parent() else { continue };
-            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-            if file.path == "<stdin>" || looked_into.iter().any(|p| p == parent) {
-                continue;
-            }
-            looked_into.push(parent.to_owned());
-            // A neighbour that cannot be read is missed only where it is used.
-            let beside = std::fs::read_dir(parent).into_iter().flatten().flatten().map(|e| e.path());
-            let mut beside: Vec<PathBuf> =
-                beside.filter(|p| p.extension().is_some_and(|e| e == "policy") && p.is_file()).collect();
-            beside.sort();
-            for path in beside {
-                if let Ok(file) = read(&path) {
-                    folder.add(&file);
-                }
-            }
-        }
-        folder
+        Folder { around: true, ..Folder::of(files) }
     }
 
-    fn add(&mut self, file: &SourceFile) {
-        let parsed = parse(&file.text);
-        let bare = parsed.bare.then(|| file.bare_name.clone()).flatten();
-        for name in parsed.names.into_iter().chain(bare) {
-            let used = Used {
-                name_at_version: name.clone(),
-                source: file.text.clone(),
-                policy_name: name.clone(),
-                uses: Vec::new(),
-            };
-            self.by_name.entry(name).or_insert(used);
-        }
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let named: HashSet<&Path> = self.files.iter().map(|file| Path::new(file.path.as_str())).collect();
+            let mut looked_into: BTreeSet<PathBuf> = BTreeSet::new();
+            let mut beside = Vec::new();
+            for file in self.files.iter().filter(|file| self.around && file.path != "<stdin>") {
+                let Some(parent) = Path::new(&file.path).parent() else { continue };
+                if !looked_into.insert(parent.to_owned()) {
+                    continue;
+                }
+                let folder = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+                let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+                let paths = entries.map(|entry| parent.join(entry.file_name()));
+                let new = |p: &PathBuf| {
+                    p.extension().is_some_and(|e| e == "policy") && !named.contains(p.as_path())
+                };
+                let mut paths: Vec<PathBuf> = paths.filter(|path| new(path) && path.is_file()).collect();
+                paths.sort();
+                beside.extend(paths);
+            }
+            // A neighbour that cannot be read is missed only where it is used.
+            let beside: Vec<SourceFile> =
+                in_parallel(&beside, |path| read(path)).into_iter().flatten().collect();
+            let all: Vec<&SourceFile> = self.files.iter().chain(&beside).collect();
+            let found = in_parallel(&all, |file| {
+                let named = names(&file.text);
+                let bare = named.bare.then(|| file.bare_name.clone()).flatten();
+                named.names.into_iter().chain(bare).collect::<Vec<String>>()
+            });
+            let mut by_name = HashMap::new();
+            for (place, names) in found.into_iter().enumerate() {
+                for name in names {
+                    by_name.entry(name).or_insert(place);
+                }
+            }
+            Index { beside, by_name }
+        })
     }
 }
 
 impl Library for Folder {
     fn policy(&self, reference: &str) -> Option<Used> {
-        self.by_name.get(reference).cloned()
+        let index = self.index();
+        let place = *index.by_name.get(reference)?;
+        let file = self.files.get(place).or_else(|| index.beside.get(place - self.files.len()))?;
+        Some(Used {
+            name_at_version: reference.to_owned(),
+            source: file.text.clone(),
+            policy_name: reference.to_owned(),
+            uses: Vec::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_on_all_cores_comes_back_in_order() {
+        for count in [0, 1, 16, 17, 100, 1_000] {
+            let all: Vec<usize> = (0..count).collect();
+            assert_eq!(in_parallel(&all, |n| n * 2), all.iter().map(|n| n * 2).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_policy_is_found_in_the_files_and_beside_them_and_the_first_counts() {
+        let home = tempfile::tempdir().unwrap();
+        let path = |name: &str| home.path().join(name);
+        for (name, text) in
+            [("a.policy", "policy a { sms }"), ("b.policy", "policy a { email } policy b { push }")]
+        {
+            std::fs::write(path(name), text).unwrap();
+        }
+        std::fs::write(path("bare.policy"), "voice").unwrap();
+        let files = load(&[path("b.policy"), path("b.policy")]).unwrap();
+        assert_eq!(files.len(), 1);
+        let folder = Folder::around(&files);
+        let text = |name: &str| folder.policy(name).map(|used| used.source);
+        assert_eq!(Folder::of(&files).policy("bare"), None);
+        assert_eq!(text("a").as_deref(), Some("policy a { email } policy b { push }"));
+        assert_eq!(text("bare").as_deref(), Some("voice"));
+        assert_eq!(text("c"), None);
     }
 }

@@ -119,7 +119,12 @@ impl Args {
         let new = match format_or_faults(&old) {
             Ok(new) => new,
             Err(faults) => {
-                let found = [FileFindings { path: path.clone(), source: old, policies: 0, findings: faults }];
+                let found = [FileFindings {
+                    path: path.clone(),
+                    source: old,
+                    findings: faults,
+                    ..Default::default()
+                }];
                 for (file, fault) in
                     found.iter().flat_map(|file| file.findings.iter().map(move |f| (file, f)))
                 {

@@ -12,7 +12,9 @@ mod graph;
 mod pull;
 mod push;
 mod replay;
+mod rule;
 mod set;
+mod settings;
 mod simulate;
 mod suites;
 mod test;
@@ -24,6 +26,7 @@ commands! {
     PolicyCommand {
         Check(check::Args),
         Fmt(fmt::Args),
+        Rule(rule::Args),
         Simulate(simulate::Args),
         Test(test::Args),
         Graph(graph::Args),

@@ -181,7 +181,7 @@ impl Desk {
             Err(compiled) => {
                 let findings = lint::findings(&compiled, &source, &crate::language::NoLibrary);
                 let (path, policies) = ("strategy".to_owned(), compiled.found);
-                let file = lint::FileFindings { path, source, policies, findings };
+                let file = lint::FileFindings { path, source, policies, findings, ..Default::default() };
                 let report = lint::report::Report::of(&[file]);
                 Err(Refusal::PolicyInvalid(serde_json::to_value(report.findings).map_err(|_| unreadable())?))
             }

@@ -21,6 +21,11 @@ use super::{limits, words};
 pub(crate) use unit::bad_name;
 use unit::{Session, Unit};
 
+/// Whether a policy can have this name.
+pub(super) fn is_name(name: &str) -> bool {
+    unit::bad_name(name).is_none()
+}
+
 /// What the compiler may ask about the world around a source. A policy of the same source wins over
 /// the library's.
 pub trait Library {

@@ -4,9 +4,9 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use crate::language::{Diagnostic, Severity};
-use crate::lint::FileFindings;
+use crate::lint::{FileFindings, Settings};
 
-use super::Report;
+use super::{Format, Found, Summary};
 
 /// How findings look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,24 +17,39 @@ pub enum Style {
     Colour,
 }
 
+pub(super) const FORMAT: Format = Format {
+    name: "human",
+    help: "Lines with what is meant marked in them",
+    is_success_once_written: false,
+    write: human_report,
+};
+
 /// All findings, and a line that counts them.
 #[must_use]
 pub fn human(files: &[FileFindings], style: Style) -> String {
+    human_report(&Found { style, ..Found::of(files, &Settings::default()) })
+}
+
+/// The same, with what was mended and set aside.
+#[must_use]
+pub fn human_report(found: &Found<'_>) -> String {
     let mut out = String::new();
-    for file in files {
+    for file in found.files {
         for finding in &file.findings {
-            out.push_str(&human_one(&file.path, &file.source, finding, style));
+            out.push_str(&human_one(&file.path, &file.source, finding, found.style));
             out.push_str("\n\n");
         }
     }
-    let summary = Report::of(files).summary;
-    let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let summary = Summary::of(found.files);
+    if let Some(mended) = found.mended {
+        out.push_str(&format!("mended: {}\n", count(mended, "finding", "findings")));
+    }
     let looked_at = format!(
         "{} in {}",
         count(summary.policies, "policy", "policies"),
         count(summary.files, "file", "files")
     );
-    let found = match (summary.errors, summary.warnings, summary.notes) {
+    let told = match (summary.errors, summary.warnings, summary.notes) {
         (0, 0, 0) => "nothing found".to_owned(),
         (errors, warnings, notes) => format!(
             "{}, {}, {}",
@@ -43,8 +58,21 @@ pub fn human(files: &[FileFindings], style: Style) -> String {
             count(notes, "note", "notes")
         ),
     };
-    out.push_str(&format!("{looked_at}: {found}\n"));
+    let allowed = match found.files.iter().map(|file| file.allowed.len()).sum() {
+        0_usize => String::new(),
+        n => format!(" ({n} allowed)"),
+    };
+    out.push_str(&format!("{looked_at}: {told}{allowed}\n"));
+    let fixable = found.files.iter().flat_map(|file| &file.findings).filter(|f| !f.fix.is_empty()).count();
+    if fixable > 0 && found.mended.is_none() && found.tells_of_fixes {
+        out.push_str(&format!("{} can be mended by `--fix`\n", count(fixable, "finding", "findings")));
+    }
     out
+}
+
+/// `1 error`, `2 errors`.
+fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 /// One finding, without a line break at its end.

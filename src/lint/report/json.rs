@@ -5,7 +5,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::language::{Diagnostic, Severity, line_column};
-use crate::lint::FileFindings;
+use crate::lint::settings::Root;
+use crate::lint::{AllowedBy, FileFindings, Fingerprints, fingerprints};
+
+use super::{Format, Found};
+
+pub(super) const FORMAT: Format = Format {
+    name: "json",
+    help: "One object; its shape is kept",
+    is_success_once_written: false,
+    write: |found| {
+        let text = serde_json::to_string_pretty(&Report::whole(found)).unwrap_or_default();
+        format!("{text}\n")
+    },
+};
 
 /// Everything that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +27,25 @@ pub struct Report {
     pub findings: Vec<ReportedFinding>,
     /// How much there is of it.
     pub summary: Summary,
+    /// What was found and set aside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<ReportedAllowed>,
+    /// Findings that were mended before, where that was asked for; only on the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub mended: Option<usize>,
+}
+
+/// A finding that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReportedAllowed {
+    /// What was found.
+    #[serde(flatten)]
+    pub finding: ReportedFinding,
+    /// `comment` or `baseline`.
+    pub allowed_by: String,
+    /// What the comment says why.
+    pub reason: Option<String>,
 }
 
 /// One finding. Lines and columns count from 1, columns in characters.
@@ -39,6 +71,10 @@ pub struct ReportedFinding {
     pub help: Option<String>,
     /// A change that mends it.
     pub fix: Fix,
+    /// What stays the same when lines move; only on the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub fingerprint: Option<String>,
 }
 
 /// A change of the text; without edits where none is certain.
@@ -82,8 +118,52 @@ impl Report {
     /// The report on these files.
     #[must_use]
     pub fn of(files: &[FileFindings]) -> Report {
+        Report::made(files, None)
+    }
+
+    /// The same, with fingerprints, and with what was mended.
+    #[must_use]
+    pub fn whole(found: &Found<'_>) -> Report {
+        Report { mended: found.mended, ..Report::made(found.files, Some(&found.root)) }
+    }
+
+    fn made(files: &[FileFindings], root: Option<&Root>) -> Report {
+        let (mut findings, mut allowed) = (Vec::new(), Vec::new());
+        for file in files {
+            if file.findings.is_empty() && file.allowed.is_empty() {
+                continue;
+            }
+            let prints = root.map(|root| fingerprints(file, &root.path_of(&file.path)));
+            let print = |of: fn(&Fingerprints) -> &Vec<String>, place: usize| {
+                of(prints.as_ref()?).get(place).cloned()
+            };
+            for (place, finding) in file.findings.iter().enumerate() {
+                let fingerprint = print(|prints| &prints.findings, place);
+                findings.push(ReportedFinding {
+                    fingerprint,
+                    ..ReportedFinding::of(&file.path, &file.source, finding)
+                });
+            }
+            for (place, aside) in file.allowed.iter().enumerate() {
+                let fingerprint = print(|prints| &prints.allowed, place);
+                let (by, reason) = match &aside.by {
+                    AllowedBy::Comment { reason, .. } => ("comment", reason.clone()),
+                    AllowedBy::Baseline => ("baseline", None),
+                };
+                let of = ReportedFinding::of(&file.path, &file.source, &aside.finding);
+                let finding = ReportedFinding { fingerprint, ..of };
+                allowed.push(ReportedAllowed { finding, allowed_by: by.to_owned(), reason });
+            }
+        }
+        Report { findings, summary: Summary::of(files), allowed, mended: None }
+    }
+}
+
+impl Summary {
+    /// The counts of these files.
+    #[must_use]
+    pub fn of(files: &[FileFindings]) -> Summary {
         let mut summary = Summary { files: files.len(), ..Summary::default() };
-        let mut findings = Vec::new();
         for file in files {
             summary.policies += file.policies;
             for finding in &file.findings {
@@ -92,10 +172,9 @@ impl Report {
                     Severity::Warning => &mut summary.warnings,
                     Severity::Note => &mut summary.notes,
                 } += 1;
-                findings.push(ReportedFinding::of(&file.path, &file.source, finding));
             }
         }
-        Report { findings, summary }
+        summary
     }
 }
 
@@ -121,6 +200,7 @@ impl ReportedFinding {
             message: finding.message.clone(),
             help: finding.help.clone(),
             fix: Fix { edits: finding.fix.iter().map(edit).collect() },
+            fingerprint: None,
         }
     }
 }

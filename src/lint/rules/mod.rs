@@ -6,10 +6,18 @@ mod unsure_zone;
 mod walk;
 
 use super::Rule;
+use super::allow::rules as allow;
 
 /// All rules, in the order of their names.
-pub const ALL: &[&dyn Rule] =
-    &[&lowered_goal::LoweredGoal, &unknown_provider::UnknownProvider, &unsure_zone::UnsureZone];
+pub const ALL: &[&dyn Rule] = &[
+    &allow::AllowWithoutReason,
+    &lowered_goal::LoweredGoal,
+    &allow::MalformedAllow,
+    &allow::UnknownAllow,
+    &unknown_provider::UnknownProvider,
+    &unsure_zone::UnsureZone,
+    &allow::UnusedAllow,
+];
 
 /// The rule of a name.
 #[must_use]

@@ -1,0 +1,113 @@
+//! `--watch`: what is saved is checked again, whichever way an editor saves.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use tempfile::tempdir;
+
+use super::{spine_in, write};
+
+/// How long a process may take to say something. Reached only where a test fails.
+const WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A watching process and what it says, line by line.
+struct Watching {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Watching {
+    fn start(folder: &std::path::Path, args: &[&str]) -> Watching {
+        let mut command = spine_in(folder);
+        command.args(["policy", "check", "--watch"]).args(args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let said = sender.clone();
+        std::thread::spawn(move || {
+            BufReader::new(out).lines().map_while(Result::ok).all(|l| said.send(l).is_ok())
+        });
+        std::thread::spawn(move || {
+            BufReader::new(err).lines().map_while(Result::ok).all(|l| sender.send(l).is_ok())
+        });
+        Watching { child, lines }
+    }
+
+    /// Waits until a line has these words; gives it.
+    fn until(&self, words: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(WITHIN).unwrap_or_else(|_| panic!("it never said `{words}`"));
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    /// Ctrl-C.
+    fn interrupt(mut self) {
+        let killed = std::process::Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(killed.unwrap().success());
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+#[test]
+fn whatever_way_a_file_is_saved_it_is_checked_again() {
+    let home = tempdir().unwrap();
+    write(home.path(), &[("policies/a.policy", "watsapp")]);
+    let watching = Watching::start(home.path(), &["policies"]);
+    assert!(watching.until("1 policy in 1 file").ends_with("1 error, 0 warnings, 0 notes"));
+
+    // Written in place.
+    write(home.path(), &[("policies/a.policy", "slack then sms")]);
+    watching.until("0 errors, 1 warning, 0 notes");
+
+    // Written beside it and renamed over it, as editors do, twice: the first rename must not end the watch.
+    for (text, told) in [("sms", "nothing found"), ("nonsense", "1 error")] {
+        write(home.path(), &[("policies/.a.policy.swp", text)]);
+        std::fs::rename(home.path().join("policies/.a.policy.swp"), home.path().join("policies/a.policy"))
+            .unwrap();
+        watching.until(told);
+    }
+
+    // A new folder with a new file, which mends nothing, and one that goes.
+    write(home.path(), &[("policies/new/b.policy", "email")]);
+    watching.until("2 policies in 2 files");
+    std::fs::remove_file(home.path().join("policies/a.policy")).unwrap();
+    watching.until("1 policy in 1 file: nothing found");
+
+    // Settings count too, and what cannot be read does not end it.
+    write(home.path(), &[("spine.yaml", "lint: 3\n")]);
+    watching.until("must hold settings");
+    write(home.path(), &[("spine.yaml", "require: { loud: { uses: [voice] } }\n")]);
+    watching.until("error[loud]");
+    watching.interrupt();
+}
+
+#[test]
+fn one_file_is_watched_by_its_folder() {
+    let home = tempdir().unwrap();
+    write(home.path(), &[("a.policy", "sms")]);
+    let watching = Watching::start(home.path(), &["a.policy"]);
+    watching.until("nothing found");
+    for (text, told) in [("watsapp", "1 error"), ("sms then email", "nothing found")] {
+        write(home.path(), &[("next", text)]);
+        std::fs::rename(home.path().join("next"), home.path().join("a.policy")).unwrap();
+        watching.until(told);
+    }
+    watching.interrupt();
+}
+
+#[test]
+fn the_standard_input_cannot_be_watched() {
+    let home = tempdir().unwrap();
+    let output = spine_in(home.path()).args(["policy", "check", "--watch", "-"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
