@@ -9,6 +9,7 @@ use super::reading::{self, Expect, is_letter, joins};
 use super::world::{Document, World};
 use crate::lint::allow::rules::is_about_comments;
 
+mod conditions;
 mod items;
 
 use items::Offer;
