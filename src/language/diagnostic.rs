@@ -38,6 +38,19 @@ pub struct Edit {
     pub text: String,
 }
 
+/// A run that shows what a finding says, in the words that `spine policy simulate` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counterexample {
+    /// What is known of the message and its person, for `--facts`; empty where all is ordinary.
+    pub facts: String,
+    /// When the message is accepted, for `--at`.
+    pub at: String,
+    /// What the providers say, for `--script`.
+    pub script: String,
+    /// What happens, a line an entry: `30s: send sms`.
+    pub timeline: Vec<String>,
+}
+
 /// One finding about a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -53,4 +66,6 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// Changes that mend it, where they are certain.
     pub fix: Vec<Edit>,
+    /// A run that shows it, where it is about what happens.
+    pub counterexample: Option<Box<Counterexample>>,
 }

@@ -408,7 +408,15 @@ impl fmt::Display for GivenFacts {
 
 fn fault(at: TextRange, message: String, help: String, mended: Option<String>) -> Diagnostic {
     let fix = mended.map(|text| Edit { at: at.clone(), text }).into_iter().collect();
-    Diagnostic { rule: "bad-fact", severity: Severity::Error, at, message, help: Some(help), fix }
+    Diagnostic {
+        rule: "bad-fact",
+        severity: Severity::Error,
+        at,
+        message,
+        help: Some(help),
+        fix,
+        counterexample: None,
+    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub mod yaml;
 pub use compile::{
     BARE_NAME, Compiled, KnownProvider, Library, NoLibrary, Parsed, Used, compile, compile_version, parse,
 };
-pub use diagnostic::{Diagnostic, Edit, Severity};
+pub use diagnostic::{Counterexample, Diagnostic, Edit, Severity};
 pub use format::{format, format_or_faults};
 pub use names::names;
 pub use policy::Policy;

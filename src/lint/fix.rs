@@ -155,6 +155,7 @@ mod tests {
             message: String::new(),
             help: None,
             fix,
+            counterexample: None,
         };
         let all = [
             finding(vec![edit(0..2, "x"), edit(4..4, "y")]),

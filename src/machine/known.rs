@@ -162,7 +162,8 @@ enum Comparable {
 }
 
 /// Decides a comparison; `value` gives the values of names that an instance does not know.
-pub(super) fn evaluate(
+#[must_use]
+pub fn evaluate(
     comparison: &Comparison,
     counters: Counters,
     value: &dyn Fn(&Operand) -> Option<Value>,

@@ -256,6 +256,8 @@ impl Library for WithCatalog<'_> {
                 .iter()
                 .map(|channel| (*channel, provider.confirmations(*channel)))
                 .collect(),
+            prices: provider.prices.clone(),
+            horizons: provider.horizon.clone(),
         };
         Some(self.catalog.providers.as_ref()?.iter().map(known).collect())
     }

@@ -11,7 +11,9 @@ mod types;
 mod unit;
 mod value;
 
-use crate::model::{Channel, Confirmation, Currency};
+use std::collections::BTreeMap;
+
+use crate::model::{Channel, Confirmation, Currency, Money, Span};
 
 use super::diagnostic::{Diagnostic, Edit, Severity};
 use super::policy::{Policy, TextRange};
@@ -68,12 +70,16 @@ pub struct Used {
 }
 
 /// A provider of the scope.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KnownProvider {
     /// Its name.
     pub name: String,
     /// What it serves, and on each channel what it can confirm beyond acceptance.
     pub channels: Vec<(Channel, Vec<Confirmation>)>,
+    /// What an attempt costs, by channel, where that is told.
+    pub prices: BTreeMap<Channel, Money>,
+    /// How long a confirmation is waited for, where that is told.
+    pub horizons: BTreeMap<Channel, Span>,
 }
 
 /// What came of a source.
@@ -156,6 +162,7 @@ fn cut(diagnostics: &mut Vec<Diagnostic>) {
                 ),
                 help: Some("mend those above and check again".to_owned()),
                 fix: Vec::new(),
+                counterexample: None,
             };
         }
     }
@@ -183,7 +190,15 @@ impl<'s> Faults<'s> {
     ) {
         let help = Some(help.into()).filter(|h| !h.is_empty());
         let at = self.scan.tight(self.source, at);
-        self.found.push(Diagnostic { rule, severity: Severity::Error, at, message, help, fix });
+        self.found.push(Diagnostic {
+            rule,
+            severity: Severity::Error,
+            at,
+            message,
+            help,
+            fix,
+            counterexample: None,
+        });
     }
 
     /// A fault that is mended by writing `text` in its place.

@@ -156,6 +156,7 @@ impl<'s> Unit<'s> {
             message,
             help: Some(help),
             fix: Vec::new(),
+            counterexample: None,
         };
         if source.len() > limits::SOURCE_BYTES_MAX {
             let message = format!("the file is too large: {} bytes", source.len());

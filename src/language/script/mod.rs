@@ -261,7 +261,7 @@ fn fault(
     mended: Option<String>,
 ) -> Diagnostic {
     let fix = mended.map(|text| Edit { at: at.clone(), text }).into_iter().collect();
-    Diagnostic { rule, severity: Severity::Error, at, message, help: Some(help), fix }
+    Diagnostic { rule, severity: Severity::Error, at, message, help: Some(help), fix, counterexample: None }
 }
 
 fn too_long(text: &str) -> Diagnostic {

@@ -160,7 +160,7 @@ impl Work<'_> {
 }
 
 fn finding(rule: &'static str, at: TextRange, message: String, help: String, fix: Vec<Edit>) -> Diagnostic {
-    Diagnostic { rule, severity: Severity::Warning, at, message, help: Some(help), fix }
+    Diagnostic { rule, severity: Severity::Warning, at, message, help: Some(help), fix, counterexample: None }
 }
 
 /// The line of a byte, with the break at its end.

@@ -145,6 +145,7 @@ impl HouseRule {
                 message,
                 help: Some(help),
                 fix: Vec::new(),
+                counterexample: None,
             });
         }
     }

@@ -1,10 +1,7 @@
-use crate::language::Library;
-use crate::language::policy::{Action, ChannelStage, Route};
 use crate::lint::Context;
-use crate::model::{Channel, Confirmation};
+use crate::model::Confirmation;
 
-use super::walk::stages;
-use super::{Found, declare_rule};
+use super::{Finding, Found, declare_rule};
 
 declare_rule! {
     /// A stage without `until` is reached as soon as it is accepted, because nobody can confirm its
@@ -26,14 +23,14 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
-    stages(context.policy, &mut |place| {
-        let Action::Channel(stage) = &place.stage.action else { return };
+    for place in context.analysis.places() {
+        let Some(stage) = place.channel() else { continue };
         // What another policy says by itself is told where that policy is checked.
         if place.used && place.followed_where_written {
-            return;
+            continue;
         }
-        if stage.until.is_some() || !place.followed || can_deliver(stage, context.known) {
-            return;
+        if stage.until.is_some() || !place.followed || place.goal != Some(Confirmation::Accepted) {
+            continue;
         }
         let channel = stage.channel;
         let message = format!(
@@ -42,25 +39,6 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let help = format!(
             "the stages after it start only where it fails; write `{channel} until accepted` if that is meant, or another goal"
         );
-        found(place.at.clone(), message, help);
-    });
-}
-
-/// Whether a provider of the stage's route can confirm delivery.
-fn can_deliver(stage: &ChannelStage, library: &dyn Library) -> bool {
-    let usual = stage.channel.default_confirmations().contains(&Confirmation::Delivered);
-    let Some(providers) = library.providers() else { return usual };
-    let on_route = |name: &str| match &stage.route {
-        Route::Default => true,
-        Route::Failover(names) => names.iter().any(|n| n == name),
-        Route::Weighted(shares) => shares.iter().any(|(_, n)| n == name),
-    };
-    let serving: Vec<&Vec<Confirmation>> = providers
-        .iter()
-        .filter(|p| on_route(&p.name))
-        .filter_map(|p| p.channels.iter().find(|(c, _): &&(Channel, _)| *c == stage.channel))
-        .map(|(_, confirms)| confirms)
-        .collect();
-    // A route without a provider fails at once: that is another rule's.
-    serving.is_empty() || serving.iter().any(|confirms| confirms.contains(&Confirmation::Delivered))
+        found(Finding::new(place.at.clone(), message, help));
+    }
 }

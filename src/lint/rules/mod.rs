@@ -1,22 +1,140 @@
 //! The rules. A rule is a file here, declared by [`declare_rule`], and one line in [`ALL`].
 
+mod after_behind_wait;
+mod code_in_quiet_hours;
+mod code_without_expiry;
+mod contradictory_guards;
+mod delayed_start;
+mod expiry_before_window;
+mod expiry_in_quiet_hours;
+mod goal_never_confirmed;
+mod group_of_one;
+mod guard_against_group;
+mod guard_always_holds;
+mod guard_never_holds;
+mod huge_duration;
+mod impossible_value;
+mod limit_below_group;
+mod limit_below_price;
+mod limit_never_reached;
+mod limit_used_up;
 mod lowered_goal;
+mod marketing_without_opt_out;
+mod marketing_without_quiet;
+mod missing_is_not;
+mod mixed_confirmations;
+mod nested_group;
+mod never_before_expiry;
+mod never_confirmed;
+mod no_provider;
+mod no_quiet_hours;
+mod odd_zone;
+mod only_after_failure;
+mod out_of_reach;
+mod price_missing;
+mod quiet_by_day;
+mod quiet_guard;
+mod quiet_leaves_little;
+mod redundant_condition;
+mod repeat_cut_short;
+mod repeat_past_expiry;
+mod repeat_without_silence;
+mod retries_cut_short;
+mod retries_outlive_message;
+mod same_again;
+mod same_channel_at_once;
+mod scope;
+mod short_window;
+mod silent_end;
+mod single_share;
+mod starts_after_expiry;
+mod tiny_duration;
+mod undeclared_vars;
 mod unknown_provider;
+mod unless_not;
 mod unsure_zone;
-mod walk;
+mod valid_past_expiry;
+mod wait_at_end;
+mod wait_in_all_of;
+mod waits_in_a_row;
+mod window_by_night;
+mod window_never_open;
+mod window_without_effect;
+mod write_repeat;
 
 use super::Rule;
 use super::allow::rules as allow;
+use crate::language::policy::TextRange;
+use crate::language::{Counterexample, Edit};
+
+pub use scope::ExampleScope;
 
 /// All rules, in the order of their names.
 pub const ALL: &[&dyn Rule] = &[
+    &after_behind_wait::AfterBehindWait,
     &allow::AllowWithoutReason,
+    &code_in_quiet_hours::CodeInQuietHours,
+    &code_without_expiry::CodeWithoutExpiry,
+    &contradictory_guards::ContradictoryGuards,
+    &delayed_start::DelayedStart,
+    &expiry_before_window::ExpiryBeforeWindow,
+    &expiry_in_quiet_hours::ExpiryInQuietHours,
+    &goal_never_confirmed::GoalNeverConfirmed,
+    &group_of_one::GroupOfOne,
+    &guard_against_group::GuardAgainstGroup,
+    &guard_always_holds::GuardAlwaysHolds,
+    &guard_never_holds::GuardNeverHolds,
+    &huge_duration::HugeDuration,
+    &impossible_value::ImpossibleValue,
+    &limit_below_group::LimitBelowGroup,
+    &limit_below_price::LimitBelowPrice,
+    &limit_never_reached::LimitNeverReached,
+    &limit_used_up::LimitUsedUp,
     &lowered_goal::LoweredGoal,
     &allow::MalformedAllow,
+    &marketing_without_opt_out::MarketingWithoutOptOut,
+    &marketing_without_quiet::MarketingWithoutQuiet,
+    &missing_is_not::MissingIsNot,
+    &mixed_confirmations::MixedConfirmations,
+    &nested_group::NestedGroup,
+    &never_before_expiry::NeverBeforeExpiry,
+    &never_confirmed::NeverConfirmed,
+    &no_provider::NoProvider,
+    &no_quiet_hours::NoQuietHours,
+    &odd_zone::OddZone,
+    &only_after_failure::OnlyAfterFailure,
+    &out_of_reach::OutOfReach,
+    &price_missing::PriceMissing,
+    &quiet_by_day::QuietByDay,
+    &quiet_guard::QuietGuard,
+    &quiet_leaves_little::QuietLeavesLittle,
+    &redundant_condition::RedundantCondition,
+    &repeat_cut_short::RepeatCutShort,
+    &repeat_past_expiry::RepeatPastExpiry,
+    &repeat_without_silence::RepeatWithoutSilence,
+    &retries_cut_short::RetriesCutShort,
+    &retries_outlive_message::RetriesOutliveMessage,
+    &same_again::SameAgain,
+    &same_channel_at_once::SameChannelAtOnce,
+    &short_window::ShortWindow,
+    &silent_end::SilentEnd,
+    &single_share::SingleShare,
+    &starts_after_expiry::StartsAfterExpiry,
+    &tiny_duration::TinyDuration,
+    &undeclared_vars::UndeclaredVars,
     &allow::UnknownAllow,
     &unknown_provider::UnknownProvider,
+    &unless_not::UnlessNot,
     &unsure_zone::UnsureZone,
     &allow::UnusedAllow,
+    &valid_past_expiry::ValidPastExpiry,
+    &wait_at_end::WaitAtEnd,
+    &wait_in_all_of::WaitInAllOf,
+    &waits_in_a_row::WaitsInARow,
+    &window_by_night::WindowByNight,
+    &window_never_open::WindowNeverOpen,
+    &window_without_effect::WindowWithoutEffect,
+    &write_repeat::WriteRepeat,
 ];
 
 /// The rule of a name.
@@ -48,14 +166,15 @@ macro_rules! declare_rule {
                 },)+]
             }
             fn check(&self, context: &$crate::lint::Context<'_>, out: &mut Vec<$crate::language::Diagnostic>) {
-                $check(context, &mut |at, message: String, help: String| {
+                $check(context, &mut |found: $crate::lint::rules::Finding| {
                     out.push($crate::language::Diagnostic {
                         rule: $name,
                         severity: $crate::language::Severity::$severity,
-                        at,
-                        message,
-                        help: Some(help),
-                        fix: Vec::new(),
+                        at: found.at,
+                        message: found.message,
+                        help: Some(found.help),
+                        fix: found.fix,
+                        counterexample: found.counterexample.map(Box::new),
                     });
                 });
             }
@@ -66,29 +185,46 @@ macro_rules! declare_rule {
 }
 use declare_rule;
 
-/// Takes a finding: where, what, and what to do.
-type Found<'a> = &'a mut dyn FnMut(crate::language::policy::TextRange, String, String);
+/// What a rule has found.
+struct Finding {
+    at: TextRange,
+    message: String,
+    help: String,
+    fix: Vec<Edit>,
+    counterexample: Option<Counterexample>,
+}
+
+impl Finding {
+    /// Where, what, and what to do.
+    fn new(at: TextRange, message: impl Into<String>, help: impl Into<String>) -> Finding {
+        let (message, help) = (message.into(), help.into());
+        Finding { at, message, help, fix: Vec::new(), counterexample: None }
+    }
+
+    /// With a change that certainly mends it.
+    fn fixed(mut self, at: TextRange, text: impl Into<String>) -> Finding {
+        self.fix.push(Edit { at, text: text.into() });
+        self
+    }
+
+    /// With a run that shows it.
+    fn shown(mut self, run: Option<Counterexample>) -> Finding {
+        self.counterexample = run;
+        self
+    }
+}
+
+/// Takes a finding.
+type Found<'a> = &'a mut dyn FnMut(Finding);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::{KnownProvider, Library, Used};
-    use crate::lint::{SourceFile, check_one};
-    use crate::model::Channel;
-
-    struct Scope(&'static [&'static str]);
-    impl Library for Scope {
-        fn policy(&self, _: &str) -> Option<Used> {
-            None
-        }
-        fn providers(&self) -> Option<Vec<KnownProvider>> {
-            let known = |name: &&str| KnownProvider {
-                name: (*name).to_owned(),
-                channels: vec![(Channel::Sms, Channel::Sms.default_confirmations().to_vec())],
-            };
-            (!self.0.is_empty()).then(|| self.0.iter().map(known).collect())
-        }
-    }
+    use crate::language::Compiled;
+    use crate::language::facts_text::GivenFacts;
+    use crate::language::script::Scripts;
+    use crate::lint::{Example, FileFindings, SourceFile, check_one};
+    use crate::machine::{Scenario, simulate};
 
     #[test]
     fn each_rule_has_a_name_of_its_own_a_page_and_examples_of_both_kinds() {
@@ -105,18 +241,68 @@ mod tests {
 
     #[test]
     fn each_example_does_what_its_page_says() {
+        let mut wrong = Vec::new();
         for rule in ALL {
             for example in rule.examples() {
-                let file =
-                    SourceFile { path: "example".into(), text: example.source.into(), bare_name: None };
-                let (compiled, found) = check_one(&file, &Scope(example.providers));
+                let (compiled, found) = checked(example.source, example);
                 assert!(compiled.is_clean(), "{}: {:?}", example.source, compiled.diagnostics);
                 let fires = found.findings.iter().any(|f| f.rule == rule.name());
-                assert_eq!(fires, example.fires, "{}: {}", rule.name(), example.source);
+                if fires != example.fires {
+                    wrong.push(format!("{} {fires}: {}", rule.name(), example.source));
+                }
                 for finding in &found.findings {
                     assert!(finding.help.is_some() && !finding.message.contains('\n'), "{finding:?}");
                 }
             }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    fn checked(text: &str, example: &Example) -> (Compiled, FileFindings) {
+        let file = SourceFile { path: "example".into(), text: text.into(), bare_name: None };
+        check_one(&file, &ExampleScope::of(example))
+    }
+
+    #[test]
+    fn a_text_that_was_mended_has_the_finding_no_more_and_no_new_one() {
+        let mut mended = 0;
+        for (rule, example) in ALL.iter().flat_map(|rule| rule.examples().iter().map(move |e| (rule, e))) {
+            let (_, before) = checked(example.source, example);
+            for finding in before.findings.iter().filter(|f| f.rule == rule.name() && !f.fix.is_empty()) {
+                let mut text = example.source.to_owned();
+                for edit in finding.fix.iter().rev() {
+                    text.replace_range(edit.at.clone(), &edit.text);
+                }
+                let (compiled, after) = checked(&text, example);
+                assert!(compiled.is_clean(), "{}: {text}", rule.name());
+                let new =
+                    after.findings.iter().find(|f| before.findings.iter().all(|old| old.rule != f.rule));
+                assert_eq!(new, None, "{text}");
+                assert!(after.findings.len() < before.findings.len(), "{}: {text}", rule.name());
+                mended += 1;
+            }
+        }
+        assert!(mended >= 10, "{mended}");
+    }
+
+    #[test]
+    fn each_run_that_is_shown_is_what_the_simulator_prints() {
+        let mut shown = 0;
+        for example in ALL.iter().flat_map(|rule| rule.examples()) {
+            let (compiled, found) = checked(example.source, example);
+            for (finding, run) in
+                found.findings.iter().filter_map(|f| Some((f, f.counterexample.as_deref()?)))
+            {
+                let policy = compiled.policies.iter().find(|p| p.at.contains(&finding.at.start)).unwrap();
+                let machine = crate::machine::compile(policy);
+                let facts = GivenFacts::parse(&run.facts).unwrap();
+                let catalog = crate::lint::analysis::catalog_of(&ExampleScope::of(example));
+                let scenario = Scenario::given(&machine, &facts, catalog, run.at.parse().unwrap());
+                let timeline = simulate(&scenario, &Scripts::parse(&run.script).unwrap());
+                assert_eq!(run.timeline, crate::lint::analysis::shown(&timeline), "{}", example.source);
+                shown += 1;
+            }
+        }
+        assert!(shown >= 20, "{shown}");
     }
 }

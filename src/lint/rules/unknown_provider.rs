@@ -1,8 +1,8 @@
-use crate::language::policy::{Action, Route};
+use crate::language::policy::Route;
 use crate::lint::Context;
+use crate::lint::analysis::word_in;
 
-use super::walk::{stages, word_in};
-use super::{Found, declare_rule};
+use super::{Finding, Found, declare_rule};
 
 declare_rule! {
     /// `via` names a provider that the catalog or the scope does not have, or that does not serve
@@ -22,8 +22,8 @@ declare_rule! {
 
 fn check(context: &Context<'_>, found: Found<'_>) {
     let Some(providers) = context.known.providers() else { return };
-    stages(context.policy, &mut |place| {
-        let Action::Channel(stage) = &place.stage.action else { return };
+    for place in context.analysis.places() {
+        let Some(stage) = place.channel() else { continue };
         let names: Vec<&String> = match &stage.route {
             Route::Default => Vec::new(),
             Route::Failover(names) => names.iter().collect(),
@@ -49,7 +49,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 false => format!("the providers for `{}` are `{}`", stage.channel, serving.join("`, `")),
             };
             let at = if place.used { place.at.clone() } else { word_in(context.source, &place.at, name) };
-            found(at, message, help);
+            found(Finding::new(at, message, help));
         }
-    });
+    }
 }

@@ -1,9 +1,9 @@
 use crate::language::policy::{Action, TextRange, Wait};
 use crate::lint::Context;
+use crate::lint::analysis::{tail_of, word_in};
 use crate::model::Zone;
 
-use super::walk::{stages, word_in};
-use super::{Found, declare_rule};
+use super::{Finding, Found, declare_rule};
 
 declare_rule! {
     /// `contact.timezone` is used without saying what holds where it is missing.
@@ -26,33 +26,25 @@ declare_rule! {
 fn check(context: &Context<'_>, found: Found<'_>) {
     let policy = context.policy;
     let mut tell = |range: TextRange| {
-        found(
+        found(Finding::new(
             word_in(context.source, &range, "contact.timezone"),
-            "`contact.timezone` does not say which zone holds where the contact has none".to_owned(),
-            "write for example `contact.timezone else Europe/Berlin`; without it the tenant's default zone holds"
-                .to_owned(),
-        );
+            "`contact.timezone` does not say which zone holds where the contact has none",
+            "write for example `contact.timezone else Europe/Berlin`; without it the tenant's default zone holds",
+        ));
     };
     if policy.headers.quiet.as_ref().is_some_and(|q| is_unsure(&q.window.zone)) {
         let first = policy.strategy.stages.first().map_or(policy.at.end, |s| s.at.start);
         tell(policy.at.start..first);
     }
-    stages(policy, &mut |place| {
+    for place in context.analysis.places() {
         let stage = place.stage;
         let between = stage.between.as_ref().is_some_and(|w| is_unsure(&w.zone));
         let waits = matches!(&stage.action, Action::Wait(Wait::Until { zone, .. }) if is_unsure(zone));
         // What another policy says is told where that policy is checked.
-        if (!between && !waits) || place.used {
-            return;
+        if (between || waits) && !place.used {
+            tell(tail_of(place));
         }
-        let inside = match &stage.action {
-            Action::Group { members, .. } => {
-                members.iter().filter_map(|m| m.stages.last()).map(|s| s.at.end).max()
-            }
-            _ => None,
-        };
-        tell(inside.unwrap_or(place.at.start)..place.at.end);
-    });
+    }
 }
 
 fn is_unsure(zone: &Zone) -> bool {

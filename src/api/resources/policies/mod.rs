@@ -459,6 +459,7 @@ mod tests {
             message: String::new(),
             help: None,
             fix: Vec::new(),
+            counterexample: None,
         };
         let start = source.find("policy b").unwrap();
         let policy = Checked { at: start..source.len() - 1, ..compiled.policies[1].clone() };

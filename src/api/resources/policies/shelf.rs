@@ -50,6 +50,8 @@ impl Library for Shelf<'_> {
             let known = |provider: &ProviderRecord| KnownProvider {
                 name: provider.name.clone(),
                 channels: provider.channels.iter().map(|c| (*c, confirms(provider, *c))).collect(),
+                prices: provider.prices.clone(),
+                horizons: provider.horizon.clone(),
             };
             self.providers.iter().map(known).collect()
         })

@@ -1,0 +1,209 @@
+//! What the rules share about one policy: its stages with what surrounds them, when each can start,
+//! what can be confirmed, which conditions can hold, and the week as its windows see it. Computed
+//! once a policy, and only as far as a rule asks.
+
+mod groups;
+mod place;
+mod purpose;
+mod run;
+mod text;
+mod timing;
+mod truth;
+mod week;
+
+use std::cell::OnceCell;
+
+use crate::language::condition::{Condition, Expr};
+use crate::language::{KnownProvider, Library, Policy};
+use crate::lint::Context;
+use crate::machine::catalog::{Catalog, CatalogProvider};
+use crate::machine::{Bounds, Machine, bounds, compile};
+use crate::model::Confirmation;
+
+pub use place::Place;
+pub(super) use purpose::{instant_of, is_for_codes, is_marketing, lasting, names};
+#[cfg(test)]
+pub(super) use run::shown;
+pub(super) use run::{run, run_at};
+pub(super) use text::{
+    before_blanks, guard_text, header_of, last_of, modifier_of, tail_of, word_in, written,
+};
+pub(super) use truth::{Scope, Table, changes_over_time};
+pub(super) use week::{DAY_MINUTES, Week, moment};
+
+/// One policy, looked at.
+pub struct Analysis<'a> {
+    policy: &'a Policy,
+    catalog: &'a Catalog,
+    places: Vec<Place<'a>>,
+    machine: OnceCell<Machine>,
+    bounds: OnceCell<Bounds>,
+}
+
+impl<'a> Analysis<'a> {
+    /// Walks through the policy.
+    #[must_use]
+    pub fn of(policy: &'a Policy, catalog: &'a Catalog) -> Analysis<'a> {
+        let places = timing::walk(policy, catalog);
+        Analysis { policy, catalog, places, machine: OnceCell::new(), bounds: OnceCell::new() }
+    }
+
+    /// The stages in the order of the text: the place of each is the number of its `StageId`.
+    #[must_use]
+    pub fn places(&self) -> &[Place<'a>] {
+        &self.places
+    }
+
+    /// What is known of providers.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        self.catalog
+    }
+
+    /// The machine.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        self.machine.get_or_init(|| compile(self.policy))
+    }
+
+    /// Its bounds.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        *self.bounds.get_or_init(|| bounds(self.machine(), self.catalog))
+    }
+
+    /// A stage and all groups and `use`s around it, from the innermost.
+    pub fn around(&self, id: usize) -> impl Iterator<Item = &Place<'a>> {
+        std::iter::successors(self.places.get(id), |place| self.places.get(place.parent?))
+    }
+
+    /// Where two stages part: the place of each, or of what is around it, in the innermost strategy or
+    /// group that holds both. `None` where one is around the other.
+    fn parting(&self, one: usize, other: usize) -> Option<(&Place<'a>, &Place<'a>)> {
+        let theirs: Vec<&Place<'a>> = self.around(other).collect();
+        self.around(one).find_map(|mine| {
+            let meets = theirs.iter().find(|their| their.parent == mine.parent)?;
+            (meets.id != mine.id).then_some((mine, *meets))
+        })
+    }
+
+    /// Whether `one` may have been sent when `other` has its turn.
+    fn may_come_before(&self, one: usize, other: usize) -> bool {
+        match self.parting(one, other) {
+            None => false,
+            Some((mine, their)) if mine.member == their.member => mine.index < their.index,
+            Some(_) => true,
+        }
+    }
+
+    /// How far another stage can have been confirmed, beyond acceptance, while this one can still start.
+    #[must_use]
+    pub fn confirmed_before(&self, id: usize) -> Option<Confirmation> {
+        let sent = self.places.iter().filter(|one| one.goal.is_some() && self.may_come_before(one.id, id));
+        sent.filter_map(|one| self.confirmed_without_end(one, id)).max()
+    }
+
+    /// How far `one` can be confirmed without an end of all in which `other` could start.
+    fn confirmed_without_end(&self, one: &Place<'a>, other: usize) -> Option<Confirmation> {
+        let (mine, _) = self.parting(one.id, other)?;
+        // Inside an `all of` that is reached by all of its members, one of them ends nothing.
+        let within = self.around(one.id).skip(1).take_while(|place| Some(place.id) != mine.parent);
+        let shared = mine.parent.and_then(|parent| self.places.get(parent));
+        let parallel = self.parting(one.id, other).is_some_and(|(mine, their)| mine.member != their.member);
+        let all = within.chain(shared.filter(|_| parallel)).any(Place::is_all_of);
+        let levels = one.route.iter().flat_map(|provider| provider.confirms.iter().copied());
+        levels.filter(|level| all || one.goal.is_some_and(|goal| *level < goal)).max()
+    }
+
+    /// What holds for the guard of a stage; `strict` names what is looked at beyond pure logic.
+    pub(super) fn scope(&self, id: Option<usize>, strict: Strict) -> Scope<'_> {
+        let vars = self.policy.headers.vars.as_ref();
+        let mut scope = Scope::relaxed(vars);
+        match strict {
+            Strict::Logic => {}
+            Strict::Quiet => scope.quiet = (self.policy.headers.quiet.is_some(), true),
+            Strict::Confirmed => scope.level_max = id.and_then(|id| self.confirmed_before(id)),
+            Strict::Counters => {
+                if let Some(place) = id.and_then(|id| self.places.get(id)) {
+                    let last = self.policy.headers.expires.map(|expires| expires.ms() - 1);
+                    scope.elapsed = (place.earliest, last);
+                    let any_before = self
+                        .places
+                        .iter()
+                        .any(|one| one.goal.is_some() && self.may_come_before(one.id, place.id));
+                    scope.sends_max = Some(if any_before { self.bounds().sends_max } else { 0 });
+                    scope.cost_max = (!any_before).then_some(0);
+                }
+            }
+        }
+        scope
+    }
+
+    /// Whether a condition can hold, and whether it can fail, for a stage; `None` where that is too
+    /// much to look at.
+    pub(super) fn weigh(&self, condition: &Expr, id: Option<usize>, strict: Strict) -> Option<Weighed> {
+        let scope = self.scope(id, strict);
+        Some(Table::of(&[condition], &scope)?.weigh(condition))
+    }
+
+    /// The conditions of a stage: `if` first, each with whether the stage wants it to hold.
+    pub(super) fn guards<'p>(
+        place: &'p Place<'a>,
+    ) -> impl Iterator<Item = (&'a Condition, bool)> + use<'a, 'p> {
+        let stage = place.stage;
+        let wanted = stage.only_if.as_ref().map(|condition| (condition, true));
+        wanted.into_iter().chain(stage.unless.as_ref().map(|condition| (condition, false)))
+    }
+}
+
+/// Whether a condition is the same in every case that `strict` leaves over, though by pure logic it is
+/// not: then what it is.
+pub(super) fn out_of(
+    context: &Context<'_>,
+    place: &Place<'_>,
+    condition: &Condition,
+    strict: Strict,
+) -> Option<bool> {
+    let analysis = context.analysis;
+    let free = analysis.weigh(&condition.expr, Some(place.id), Strict::Logic)?;
+    if !free.can_hold || !free.can_fail {
+        return None;
+    }
+    let bound = analysis.weigh(&condition.expr, Some(place.id), strict)?;
+    (bound.can_hold != bound.can_fail).then_some(bound.can_hold)
+}
+
+/// What is looked at beyond pure logic when a condition is weighed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strict {
+    /// Nothing.
+    Logic,
+    /// Whether there are quiet hours.
+    Quiet,
+    /// What can have been confirmed.
+    Confirmed,
+    /// `elapsed`, `sends` and `cost` where the stage can start.
+    Counters,
+}
+
+/// What can come of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Weighed {
+    /// There is a case in which it holds.
+    pub(super) can_hold: bool,
+    /// There is a case in which it does not.
+    pub(super) can_fail: bool,
+}
+
+/// What a library knows of providers, as the machine takes it.
+#[must_use]
+pub fn catalog_of(library: &dyn Library) -> Catalog {
+    let known = |provider: KnownProvider| CatalogProvider {
+        channels: provider.channels.iter().map(|(channel, _)| *channel).collect(),
+        confirms: provider.channels.into_iter().collect(),
+        name: provider.name,
+        prices: provider.prices,
+        horizon: provider.horizons,
+    };
+    Catalog { zone: None, providers: library.providers().map(|all| all.into_iter().map(known).collect()) }
+}

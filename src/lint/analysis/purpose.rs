@@ -1,0 +1,57 @@
+//! What a policy is for, by its category, and small questions about names, hours and instants.
+
+use crate::language::condition::{Expr, Operand};
+use crate::model::{Days, Instant, Span, TimeOfDay, Zone, ZoneTable};
+
+use super::week::DAY_MINUTES;
+
+/// Monday 2026-01-05, 00:00 UTC.
+const MONDAY: i64 = 1_767_571_200_000;
+
+/// Whether a category is that of advertising.
+pub(in crate::lint) fn is_marketing(category: Option<&str>) -> bool {
+    let words =
+        ["marketing", "promotion", "promotional", "promo", "newsletter", "advertising", "ads", "campaign"];
+    category.is_some_and(|category| words.contains(&category))
+}
+
+/// Whether a category is that of codes that somebody waits for.
+pub(in crate::lint) fn is_for_codes(category: Option<&str>) -> bool {
+    let words = ["authentication", "otp", "verification", "two_factor", "2fa", "mfa", "login"];
+    category.is_some_and(|category| words.contains(&category))
+}
+
+/// Calls `look` with each name of a condition and what it is compared with.
+pub(in crate::lint) fn names<'e>(condition: &'e Expr, look: &mut dyn FnMut(&'e Operand, &'e Operand)) {
+    match condition {
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| names(part, look)),
+        Expr::Not(part) => names(part, look),
+        Expr::Word(_) | Expr::HasAddress(_) => {}
+        Expr::Compare(comparison) => {
+            for (side, other) in
+                [(&comparison.left, &comparison.right), (&comparison.right, &comparison.left)]
+            {
+                if !matches!(side, Operand::Literal(_)) {
+                    look(side, other);
+                }
+            }
+        }
+    }
+}
+
+/// Minutes as a duration.
+pub(in crate::lint) fn lasting(minutes: usize) -> Span {
+    Span::from_s(i64::try_from(minutes).unwrap_or(i64::MAX).saturating_mul(60))
+}
+
+/// The first instant of January 2026 at which the clock of a zone shows a minute of the week.
+pub(in crate::lint) fn instant_of(minute: usize, zone: &Zone) -> Instant {
+    let name = match zone {
+        Zone::Named(name) | Zone::Contact { otherwise: Some(name) } => name.as_str(),
+        Zone::Contact { otherwise: None } => "UTC",
+    };
+    let start = Instant::from_ms(MONDAY);
+    let time = u16::try_from(minute % DAY_MINUTES).ok().and_then(TimeOfDay::from_minutes);
+    let (Some(clock), Some(time)) = (ZoneTable.get(name), time) else { return start };
+    time.next(start, Days::none().with(minute / DAY_MINUTES), &clock).unwrap_or(start)
+}

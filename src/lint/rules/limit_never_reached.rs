@@ -1,0 +1,43 @@
+use crate::lint::Context;
+use crate::lint::analysis::header_of;
+
+use super::{Finding, Found, declare_rule};
+
+declare_rule! {
+    /// The policy can never send as much as its limit allows.
+    ///
+    /// `limit 10 sends` on a policy of two stages bounds nothing. It reads as if it did, and mostly another
+    /// number was meant.
+    ///
+    /// Write the number that is meant, or leave the limit out.
+    LimitNeverReached, "limit-never-reached", Note, check;
+    true => "policy p { limit 10 sends sms then voice after 5m }",
+    for &["a: sms 0.05 EUR"]; true => "policy p { limit 3 sends, 9.00 EUR sms }",
+    false => "policy p { limit 2 sends sms then voice after 5m }",
+    false => "policy p { limit 3 sends voice until replied repeat 2 times every 5m }",
+    for &["a: sms 0.05 EUR"]; false => "policy p { limit 0.05 EUR sms }",
+}
+
+fn check(context: &Context<'_>, found: Found<'_>) {
+    let headers = &context.policy.headers;
+    if headers.limit_sends.is_none() && headers.limit_cost.is_none() {
+        return;
+    }
+    let bounds = context.analysis.bounds();
+    if let Some(limit) = headers.limit_sends.filter(|limit| bounds.sends_max < *limit) {
+        let most = bounds.sends_max;
+        let message =
+            format!("the policy sends {most} messages at most, so the limit of {limit} bounds nothing");
+        let help = format!("write `limit {most} sends`, or leave it out");
+        found(Finding::new(header_of(context, "limit"), message, help));
+    }
+    let cost = bounds.cost_max.filter(|cost| cost.micros > 0);
+    if let (Some(limit), Some(most)) = (headers.limit_cost, cost)
+        && most.micros < limit.micros
+        && most.currency == limit.currency
+    {
+        let message = format!("the policy costs `{most}` at most, so the limit of `{limit}` bounds nothing");
+        let help = format!("write `limit {most}`, or leave it out");
+        found(Finding::new(header_of(context, "limit"), message, help));
+    }
+}

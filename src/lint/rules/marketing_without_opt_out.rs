@@ -1,0 +1,44 @@
+use crate::language::condition::{Expr, Word};
+use crate::lint::Context;
+use crate::lint::analysis::{Analysis, Place, is_marketing};
+
+use super::{Finding, Found, declare_rule};
+
+declare_rule! {
+    /// A marketing policy does not say what becomes of those who opted out.
+    ///
+    /// Nobody who opted out of a channel is written to on it, whatever the policy says. But a stage that cannot run
+    /// counts as failed, and the next one starts at once: whoever opted out of e-mail gets the sms.
+    ///
+    /// Write `unless opted_out` on the stages, so that whoever reads the policy sees that it was thought of.
+    MarketingWithoutOptOut, "marketing-without-opt-out", Note, check;
+    true => "policy p { category marketing quiet 20:00 to 09:00 in UTC sms }",
+    true => "policy p { category marketing quiet 20:00 to 09:00 in UTC email then sms after 1d unless opted_out }",
+    false => "policy p { category marketing quiet 20:00 to 09:00 in UTC sms unless opted_out }",
+    false => "policy p { category transactional sms }",
+}
+
+fn check(context: &Context<'_>, found: Found<'_>) {
+    if !is_marketing(context.policy.headers.category.as_deref()) {
+        return;
+    }
+    let asks =
+        |place: &Place<'_>| Analysis::guards(place).any(|(condition, _)| names_opt_out(&condition.expr));
+    let first = context.analysis.places().iter().find(|place| place.channel().is_some() && !asks(place));
+    if let Some(place) = first {
+        let name = place.name();
+        let message = format!(
+            "`{name}` does not say what becomes of those who opted out, and the policy is `marketing`"
+        );
+        found(Finding::new(place.at.clone(), message, format!("write `{name} … unless opted_out`")));
+    }
+}
+
+fn names_opt_out(condition: &Expr) -> bool {
+    match condition {
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(names_opt_out),
+        Expr::Not(part) => names_opt_out(part),
+        Expr::Word(word) => *word == Word::OptedOut,
+        Expr::HasAddress(_) | Expr::Compare(_) => false,
+    }
+}

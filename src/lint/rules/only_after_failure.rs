@@ -1,0 +1,39 @@
+use crate::lint::Context;
+
+use super::{Finding, Found, declare_rule};
+
+declare_rule! {
+    /// A stage without `after` stands behind one that may stay silent.
+    ///
+    /// `sms then voice` calls where the sms fails, and never where it was accepted and nothing more is
+    /// heard of it: a switched-off phone, a full mailbox, a provider without receipts. The message then
+    /// ends as `sent` once the wait for a confirmation is over, a day later.
+    ///
+    /// Write `then voice after 10m` if silence shall lead on. If a fallback for failures alone is meant,
+    /// all is well.
+    OnlyAfterFailure, "only-after-failure", Note, check;
+    true => "sms then voice",
+    true => "whatsapp then sms after 30s then email",
+    true => "any of (push, email) then sms",
+    false => "sms then voice after 10m",
+    false => "slack then sms",
+    false => "sms then wait 10m then voice",
+    false => "sms",
+}
+
+fn check(context: &Context<'_>, found: Found<'_>) {
+    let places = context.analysis.places();
+    for place in places {
+        let Some(before) = place.before.and_then(|id| places.get(id)) else { continue };
+        let leads_on = place.stage.after.is_some() || place.wait().is_some() || before.wait().is_some();
+        // What another policy says is told where that policy is checked.
+        if leads_on || place.used || !before.can_be_silent {
+            continue;
+        }
+        let (name, earlier) = (place.name(), before.name());
+        let message =
+            format!("`{name}` starts only where `{earlier}` fails, not where nothing is heard of it");
+        let help = format!("write `{name} … after 10m` if silence shall lead on too");
+        found(Finding::new(place.at.clone(), message, help));
+    }
+}

@@ -1,0 +1,33 @@
+use crate::lint::Context;
+use crate::lint::analysis::{Strict, Table};
+
+use super::{Finding, Found, declare_rule};
+
+declare_rule! {
+    /// The `unless` of the quiet hours holds always or never.
+    ///
+    /// It is decided inside the quiet hours, so `unless quiet` lifts them always; and one that can hold in
+    /// no case says nothing.
+    ///
+    /// Write for whom they do not count: `unless priority is urgent`.
+    QuietGuard, "quiet-guard", Warning, check;
+    true => "policy p { quiet 21:00 to 08:00 in UTC unless quiet sms }",
+    true => "policy p { quiet 21:00 to 08:00 in UTC unless priority >= low sms }",
+    true => "policy p { quiet 21:00 to 08:00 in UTC unless vars.n > 5 and vars.n < 3 sms }",
+    false => "policy p { quiet 21:00 to 08:00 in UTC unless priority is urgent sms }",
+}
+
+fn check(context: &Context<'_>, found: Found<'_>) {
+    let quiet = context.policy.headers.quiet.as_ref();
+    let Some(condition) = quiet.and_then(|quiet| quiet.unless.as_ref()) else { return };
+    let scope = context.analysis.scope(None, Strict::Logic).inside_quiet_hours();
+    let Some(table) = Table::of(&[&condition.expr], &scope) else { return };
+    let weighed = table.weigh(&condition.expr);
+    let message = match (weighed.can_hold, weighed.can_fail) {
+        (true, false) => "this always holds inside the quiet hours, so they hold nothing back",
+        (false, true) => "this never holds, so the quiet hours count for everybody",
+        _ => return,
+    };
+    let help = "write for which messages they do not count: `unless priority is urgent`";
+    found(Finding::new(condition.at.clone(), message, help));
+}

@@ -1,0 +1,49 @@
+use crate::lint::Context;
+use crate::lint::analysis::{modifier_of, run};
+use crate::model::Span;
+
+use super::{Finding, Found, declare_rule};
+
+declare_rule! {
+    /// Where nothing is heard of the stages before it, a stage would start when the message has expired.
+    ///
+    /// In `expires after 5m`, `sms then voice after 10m`, the voice comes where the sms fails, and never
+    /// where it stays silent, which `after` is for. The times of several stages add up: each `after` counts
+    /// from the start of the stage before it. A one-time password whose last stage comes after its expiry is
+    /// the usual case.
+    ///
+    /// Write shorter times, or let the message live longer.
+    StartsAfterExpiry, "starts-after-expiry", Warning, check;
+    true => "policy p { expires after 5m sms then voice after 10m }",
+    true => "policy otp { expires after 5m sms then whatsapp after 3m then voice after 3m }",
+    true => "policy p { expires after 10m sms then voice after 10m }",
+    false => "policy p { expires after 10m sms then voice after 5m }",
+    false => "policy p { expires after 5m push if contact has push then sms after 10m }",
+    false => "policy p { expires after 1h sms then wait 2h then voice }",
+}
+
+fn check(context: &Context<'_>, found: Found<'_>) {
+    let Some(expires) = context.policy.headers.expires else { return };
+    let places = context.analysis.places();
+    let late = |id: Option<usize>| {
+        let silent = id.and_then(|id| places.get(id)).and_then(|place| place.silent);
+        silent.is_some_and(|silent| silent >= expires.ms())
+    };
+    for place in places.iter().filter(|place| late(Some(place.id))) {
+        let never = place.earliest >= expires.ms();
+        if never || place.wait().is_some() || late(place.before) || late(place.parent) {
+            continue;
+        }
+        let (name, silent) = (place.name(), Span::from_ms(place.silent.unwrap_or_default()));
+        let message = format!(
+            "where nothing is heard of the stages before, `{name}` would start at `{silent}`, and the message expires after `{expires}`"
+        );
+        let help = "write a shorter `after`, or a longer `expires after`";
+        let at = if place.stage.after.is_some() {
+            modifier_of(context.source, place, "after")
+        } else {
+            place.at.clone()
+        };
+        found(Finding::new(at, message, help).shown(run(context, &[])));
+    }
+}
