@@ -11,6 +11,7 @@ mod fix;
 pub mod house;
 pub mod pages;
 pub mod analysis;
+pub mod faults;
 pub mod report;
 pub mod rules;
 pub mod settings;

@@ -61,7 +61,8 @@ fn the_policies_of_the_repository_are_clean() {
         assert!(file.text.contains('#'), "{} does not say why it is so", file.path);
     }
     let found = check(&files, &NoLibrary);
-    assert!(found.iter().all(|f| f.findings.is_empty()), "{}", human(&found, Style::Plain));
+    let notes_alone = found.iter().flat_map(|f| &f.findings).all(|f| f.severity == Severity::Note);
+    assert!(notes_alone, "{}", human(&found, Style::Plain));
 }
 
 /// Every finding can be shown: its span is one of the text, its words follow the rules of messages.

@@ -137,10 +137,15 @@ pub const ALL: &[&dyn Rule] = &[
     &write_repeat::WriteRepeat,
 ];
 
-/// The rule of a name.
+/// The page of a name: a rule's, or that of something which the compiler finds.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static dyn Rule> {
-    ALL.iter().copied().find(|rule| rule.name() == name)
+    pages().find(|rule| rule.name() == name)
+}
+
+/// Everything that has a page: the rules, then what the compiler finds.
+pub fn pages() -> impl Iterator<Item = &'static dyn Rule> {
+    ALL.iter().chain(super::faults::ALL).copied()
 }
 
 /// Declares a rule: its doc comment is its page, `check` is what it does.
