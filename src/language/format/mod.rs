@@ -52,6 +52,7 @@ pub fn format_or_faults(source: &str) -> Result<String, Vec<Diagnostic>> {
             message: "the text cannot be formatted without a change of its words".to_owned(),
             help: Some("leave it as it is, and report it".to_owned()),
             fix: Vec::new(),
+            counterexample: None,
         }]),
     }
 }

@@ -152,11 +152,13 @@ mod tests {
 
     /// The names in quotes of the shape `word-word`, or one of the few of one word.
     fn names_in(text: &str, out: &mut BTreeSet<String>) {
-        for part in text.split('"').skip(1).step_by(2) {
+        for (at, _) in text.match_indices('"') {
+            let part = &text[at + 1..];
+            let length = part.find(|c: char| !c.is_ascii_lowercase() && c != '-').unwrap_or(part.len());
+            let (part, behind) = part.split_at(length);
             let words = part.split('-').count();
-            let plain = part.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') && !part.starts_with('-');
-            let is_name = plain && words > 1 && part.split('-').all(|word| word.len() > 1);
-            if is_name || part == "unreadable" {
+            let is_name = words > 1 && part.split('-').all(|word| word.len() > 1);
+            if behind.starts_with('"') && (is_name || part == "unreadable") {
                 out.insert(part.to_owned());
             }
         }

@@ -132,7 +132,7 @@ fault! {
     /// Leave it out, or put a text in quotes where one is asked for: behind `otherwise fail` and in
     /// comparisons.
     StrayText, "stray-text";
-    true => "sms ; then email )",
+    true => "sms then email )",
     true => "sms )",
     false => "sms then email",
 }

@@ -35,9 +35,8 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 continue;
             }
             let name = place.name();
-            let message = format!(
-                "this leaves out everybody who lacks the value, not only those of whom it is another"
-            );
+            let message =
+                "this leaves out everybody who lacks the value, not only those of whom it is another";
             let positive = comparison.text.replace("is not", "is").replace("!=", "is");
             let help = format!("write `{name} … unless {positive}`, if those who lack it are meant too");
             found(Finding::new(condition.at.clone(), message, help));

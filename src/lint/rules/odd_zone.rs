@@ -27,7 +27,8 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let message = match name.strip_prefix("Etc/GMT").and_then(|sign| sign.parse::<i32>().ok()) {
             Some(hours) if hours != 0 => {
                 let side = if hours > 0 { "behind" } else { "ahead of" };
-                format!("`{name}` is {} hours {side} UTC, in summer as in winter", hours.abs())
+                let unit = if hours.abs() == 1 { "hour" } else { "hours" };
+                format!("`{name}` is {} {unit} {side} UTC, in summer as in winter", hours.abs())
             }
             _ if ["EST", "MST", "HST"].contains(&name.as_str()) => {
                 format!("`{name}` knows no summer time")

@@ -34,7 +34,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     }
     let Some(last) = places.iter().rev().find(|place| place.channel().is_some()) else { return };
     let goal = last.goal.unwrap_or(Confirmation::Read);
-    let message = format!("where nobody has `{goal}` the message, it ends as if all were well");
+    let message = format!("where nothing is ever `{goal}`, the message ends as if all were well");
     let help = "write `otherwise fail \"nobody answered\"` at the end, if that counts as failed";
     found(Finding::new(last.at.clone(), message, help).shown(run(context, &[])));
 }
