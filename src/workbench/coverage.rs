@@ -173,6 +173,7 @@ impl Coverage {
                     message,
                     help: None,
                     fix: Vec::new(),
+                    counterexample: None,
                 };
                 let follows = told.follows(*part, &never_begun);
                 let witness = witness.cloned();
