@@ -357,6 +357,8 @@ impl Library for Around<'_, '_> {
         let known = |provider: &CatalogProvider| KnownProvider {
             name: provider.name.clone(),
             channels: provider.channels.iter().map(|c| (*c, provider.confirmations(*c))).collect(),
+            prices: provider.prices.clone(),
+            horizons: provider.horizon.clone(),
         };
         Some(self.settings.catalog.providers.as_ref()?.iter().map(known).collect())
     }
