@@ -5,13 +5,13 @@
 //! come in as text, and what a server knows comes in as a [`Library`].
 
 pub mod allow;
+pub mod analysis;
 pub mod baseline;
+pub mod faults;
 mod fingerprint;
 mod fix;
 pub mod house;
 pub mod pages;
-pub mod analysis;
-pub mod faults;
 pub mod report;
 pub mod rules;
 pub mod settings;

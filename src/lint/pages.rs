@@ -32,10 +32,12 @@ pub struct PageExample {
     pub fires: bool,
 }
 
-/// The pages of all rules, in the order of their names.
+/// The pages of all rules, and of what the compiler itself finds, in the order of their names.
 #[must_use]
 pub fn pages() -> Vec<Page> {
-    rules::ALL.iter().map(|rule| Page::of(*rule)).collect()
+    let mut all: Vec<Page> = rules::pages().map(Page::of).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
 }
 
 impl Page {

@@ -137,10 +137,10 @@ pub const ALL: &[&dyn Rule] = &[
     &write_repeat::WriteRepeat,
 ];
 
-/// The page of a name: a rule's, or that of something which the compiler finds.
+/// The rule of a name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static dyn Rule> {
-    pages().find(|rule| rule.name() == name)
+    ALL.iter().copied().find(|rule| rule.name() == name)
 }
 
 /// Everything that has a page: the rules, then what the compiler finds.
