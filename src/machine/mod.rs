@@ -24,7 +24,7 @@ mod view;
 
 pub use bounds::{Bounds, Start, bounds, starts};
 pub use compile::compile;
-pub use draw::{Drawing, DrawnEdge, DrawnNode, draw};
+pub use draw::{Drawing, DrawnEdge, DrawnNode, SvgOptions, Theme, draw, svg};
 pub use effect::{Effect, Effects, Moved, Told, Transition, Was};
 pub use event::{Event, What};
 pub use explore::{Ending, Endings, Witness, all_endings};

@@ -47,7 +47,7 @@ fn a_text_with_a_fault_is_not_formatted() {
     }
 }
 
-fn policies() -> Vec<(String, String)> {
+pub(super) fn policies() -> Vec<(String, String)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "policy")).collect();

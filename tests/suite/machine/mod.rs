@@ -6,5 +6,6 @@ mod driver;
 mod explore;
 mod format;
 pub(crate) mod generator;
+mod picture;
 pub(crate) mod properties;
 mod steps;

@@ -1,4 +1,6 @@
-//! A machine's graph, as data and as text for the tools that draw.
+//! A machine's graph, as data, as text for the tools that draw, and as a picture.
+
+mod svg;
 
 use std::fmt::Write as _;
 
@@ -7,6 +9,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::language::policy::{GroupKind, Route, Wait};
+
+pub use svg::{SvgOptions, Theme, svg};
 
 use super::plan::{Kind, Machine, Node, StageId, Way};
 
