@@ -7,6 +7,7 @@
 
 pub mod coverage;
 pub mod diff;
+pub mod explain;
 pub mod generate;
 mod places;
 pub mod replay;

@@ -6,6 +6,7 @@ mod changes;
 mod check;
 mod chosen;
 mod diff;
+mod explain;
 pub(crate) mod files;
 mod fmt;
 mod graph;
@@ -29,6 +30,7 @@ commands! {
         Rule(rule::Args),
         Simulate(simulate::Args),
         Test(test::Args),
+        Explain(explain::Args),
         Graph(graph::Args),
         Diff(diff::Args),
         Replay(replay::Args),

@@ -3,6 +3,7 @@
 mod bounds;
 mod doubt;
 mod driver;
+mod explain;
 mod explore;
 mod format;
 pub(crate) mod generator;
