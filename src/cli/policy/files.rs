@@ -143,6 +143,8 @@ fn read_text(from: impl Read, path: &Path) -> Result<String, CliError> {
 #[derive(Debug)]
 pub(crate) struct Folder {
     files: Vec<SourceFile>,
+    /// From elsewhere: they count where none here has their name.
+    more: Vec<SourceFile>,
     /// Whether those that stand beside them count.
     around: bool,
     index: OnceLock<Index>,
@@ -156,9 +158,14 @@ struct Index {
 }
 
 impl Folder {
+    /// The same with policies from elsewhere, which count where none here has their name.
+    pub(crate) fn and(self, files: &[SourceFile]) -> Folder {
+        Folder { more: files.to_vec(), index: OnceLock::new(), ..self }
+    }
+
     /// The policies of these files alone.
     pub(crate) fn of(files: &[SourceFile]) -> Folder {
-        Folder { files: files.to_vec(), around: false, index: OnceLock::new() }
+        Folder { files: files.to_vec(), more: Vec::new(), around: false, index: OnceLock::new() }
     }
 
     /// The policies of these files, and of those that stand beside them. Where two have one name, the
@@ -188,8 +195,11 @@ impl Folder {
                 beside.extend(paths);
             }
             // A neighbour that cannot be read is missed only where it is used.
-            let beside: Vec<SourceFile> =
-                in_parallel(&beside, |path| read(path)).into_iter().flatten().collect();
+            let beside: Vec<SourceFile> = in_parallel(&beside, |path| read(path))
+                .into_iter()
+                .flatten()
+                .chain(self.more.clone())
+                .collect();
             let all: Vec<&SourceFile> = self.files.iter().chain(&beside).collect();
             let found = in_parallel(&all, |file| {
                 let named = names(&file.text);

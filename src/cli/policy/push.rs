@@ -17,6 +17,7 @@ use crate::workbench::diff::{Effort, Level, human as differences, json as differ
 use super::against::{Remote, Server, ServerError, Side};
 use super::catalog;
 use super::diff::between;
+use super::files::{Folder, load};
 use super::set::PolicySet;
 
 /// Publish the policies of files on a server
@@ -74,7 +75,11 @@ impl Args {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let server = Server::at(&self.url)?;
         let catalog = catalog::load(self.catalog.as_deref())?;
-        let set = PolicySet::load(&self.paths, &catalog)?;
+        let files = load(&self.paths)?;
+        let remote = block_on(async { Ok(server.policies().await?) })?;
+        // What no file holds may be used all the same, where the server has it.
+        let folder = Folder::around(&files).and(&Remote::files(&remote, &server.url));
+        let set = PolicySet::of(files, &folder, &catalog);
         let faults = set.faults();
         if !faults.is_empty() {
             terminal::tell(findings(&faults, Style::Plain).trim_end());
@@ -83,7 +88,6 @@ impl Args {
         if let Some(twice) = twice(&set) {
             return Err(CliError::Refused(twice));
         }
-        let remote = block_on(async { Ok(server.policies().await?) })?;
         let wanted = differing(&set, &remote);
         let local = Side::of_set(set);
         // A policy of the server that no file holds stays as it is.

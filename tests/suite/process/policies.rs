@@ -83,6 +83,14 @@ async fn policies_are_pushed_compared_and_pulled() {
         second["policies"].as_array().unwrap().iter().map(|p| p["version"].clone()).collect();
     assert_eq!(versions, [json!(2), json!(1), json!(2)]);
 
+    // What no file here holds is used as the server has it.
+    let alone = tempdir().unwrap();
+    write(alone.path(), &[("alarm.policy", "policy alarm { use page then voice after 10m }\n")]);
+    let args = ["policy", "push", "alarm.policy", "--url", &url, "--format", "json"];
+    let third = read(&spine_in(alone.path(), &key, &args));
+    assert_eq!(names(&third["policies"], "published"), ["alarm"]);
+    assert_eq!(third["diff"]["level"], "more-sends");
+
     // The server's side of a comparison, with commands that reproduce it.
     write(here, &[("page.policy", "policy page { push until read then sms after 3m }\n")]);
     let diff =

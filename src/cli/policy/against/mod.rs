@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::CliError;
 use crate::language::Policy;
-use crate::lint::SourceFile;
 use crate::machine::catalog::Catalog;
 use crate::workbench::diff::Origin;
 
@@ -73,12 +72,7 @@ impl Side {
 
     /// What a server has published.
     pub(crate) fn published(remote: &[Remote], url: &str, catalog: &Catalog) -> Side {
-        let file = |policy: &Remote| SourceFile {
-            path: format!("{} at {url}", policy.name),
-            text: policy.source.clone(),
-            bare_name: Some(policy.name.clone()),
-        };
-        let files: Vec<SourceFile> = remote.iter().map(file).collect();
+        let files = Remote::files(remote, url);
         let command =
             |policy: &Remote| Some(format!("spine policy pull {} --url {url} --stdout", policy.name));
         let from = remote.iter().map(command).collect();

@@ -10,6 +10,7 @@ use crate::api::BASE_PATH;
 use crate::api::conventions::keys::ApiKey;
 use crate::cli::CliError;
 use crate::cli::operator::now;
+use crate::lint::SourceFile;
 use crate::providers::outbound;
 
 /// Where the key stands.
@@ -25,6 +26,18 @@ pub(crate) struct Remote {
     pub(crate) name: String,
     pub(crate) version: u32,
     pub(crate) source: String,
+}
+
+impl Remote {
+    /// Policies of a server as files.
+    pub(crate) fn files(remote: &[Remote], url: &str) -> Vec<SourceFile> {
+        let file = |policy: &Remote| SourceFile {
+            path: format!("{} at {url}", policy.name),
+            text: policy.source.clone(),
+            bare_name: Some(policy.name.clone()),
+        };
+        remote.iter().map(file).collect()
+    }
 }
 
 /// A caller of one server.
