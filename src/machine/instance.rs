@@ -399,6 +399,15 @@ impl Instance {
         self.ended
     }
 
+    /// Whether any stage has been confirmed so, or more, by now, as the words of guards say it.
+    #[must_use]
+    pub fn is_confirmed(&self, level: Confirmation) -> bool {
+        let confirmed = |run: &StageRun| {
+            !run.lost && run.sending.as_deref().is_some_and(|sending| sending.level() >= Some(level))
+        };
+        self.caller || self.stages.iter().any(confirmed)
+    }
+
     /// When the message was accepted.
     #[must_use]
     pub fn accepted_at(&self) -> Instant {

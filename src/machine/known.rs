@@ -38,6 +38,20 @@ pub struct Known {
     pub zone: String,
 }
 
+impl Known {
+    /// The value of a name; none of what an instance itself knows.
+    pub(super) fn value(&self, operand: &Operand) -> Option<Value> {
+        match operand {
+            Operand::Var(name) => self.vars.get(name).cloned(),
+            Operand::Contact(field) => self.person.fields.get(field).cloned().map(Value::String),
+            Operand::Attribute(name) => self.person.attributes.get(name).cloned(),
+            Operand::Priority => Some(Value::String(self.priority.word().to_owned())),
+            Operand::Category => Some(Value::String(self.category.clone())),
+            Operand::Elapsed | Operand::Sends | Operand::Cost | Operand::Literal(_) => None,
+        }
+    }
+}
+
 /// What the tenant's world says at an instant: the part of [`Facts`] that is not derived.
 pub trait World {
     /// See [`Facts::has_address`].
@@ -83,23 +97,12 @@ impl<W: World + ?Sized> FactsAt<'_, W> {
             }
         }
     }
-
-    fn value(&self, operand: &Operand) -> Option<Value> {
-        match operand {
-            Operand::Var(name) => self.known.vars.get(name).cloned(),
-            Operand::Contact(field) => self.known.person.fields.get(field).cloned().map(Value::String),
-            Operand::Attribute(name) => self.known.person.attributes.get(name).cloned(),
-            Operand::Priority => Some(Value::String(self.known.priority.word().to_owned())),
-            Operand::Category => Some(Value::String(self.known.category.clone())),
-            Operand::Elapsed | Operand::Sends | Operand::Cost | Operand::Literal(_) => None,
-        }
-    }
 }
 
 impl<W: World + ?Sized> Facts for FactsAt<'_, W> {
     fn comparison(&self, index: u16, counters: Counters) -> Truth {
         let Some(comparison) = self.machine.comparison(index) else { return Truth::Missing };
-        evaluate(comparison, counters, &|operand| self.value(operand))
+        evaluate(comparison, counters, &|operand| self.known.value(operand))
     }
     fn has_address(&self, channel: Channel) -> bool {
         self.world.has_address(channel)

@@ -10,6 +10,7 @@ mod explain;
 pub(crate) mod files;
 mod fmt;
 mod graph;
+mod prove;
 mod pull;
 mod push;
 mod replay;
@@ -30,6 +31,7 @@ commands! {
         Rule(rule::Args),
         Simulate(simulate::Args),
         Test(test::Args),
+        Prove(prove::Args),
         Explain(explain::Args),
         Graph(graph::Args),
         Diff(diff::Args),

@@ -11,8 +11,9 @@ use crate::cli::{CliError, terminal};
 use crate::language::Diagnostic;
 use crate::language::facts_text::GivenFacts;
 use crate::language::script::Scripts;
+use crate::machine::explore::{Met, MetBounds, meet_bounds};
 use crate::machine::{End, Endings, Entry, Scenario, Timeline, all_endings, simulate};
-use crate::model::{Instant, Money, Span};
+use crate::model::{Currency, Instant, Money, Span};
 
 use super::chosen::{Chosen, Which};
 
@@ -73,9 +74,19 @@ impl Args {
         let scenario = Scenario::given(&machine, &facts, catalog, self.at);
         if self.all {
             let endings = all_endings(&scenario);
+            let met = meet_bounds(&machine, &scenario.world.catalog, &facts, self.at);
             match self.format {
-                Format::Human => terminal::print(&endings_for_people(&endings))?,
-                Format::Json => terminal::print_json(&endings)?,
+                Format::Human => {
+                    let currency = scenario.world.catalog.currency();
+                    let told =
+                        format!("{}\n{}", endings_for_people(&endings), bounds_for_people(&met, currency));
+                    terminal::print(&told)?;
+                }
+                Format::Json => {
+                    let mut whole = serde_json::to_value(&endings)?;
+                    whole["bounds"] = bounds_for_programs(&met, scenario.world.catalog.currency());
+                    terminal::print_json(&whole)?;
+                }
             }
         } else {
             let timeline = simulate(&scenario, &scripts);
@@ -204,4 +215,63 @@ fn endings_for_people(endings: &Endings) -> String {
     let more = if endings.complete { "" } else { "; there are more" };
     _ = writeln!(out, "\n{count} {}{more}", if count == 1 { "ending" } else { "endings" });
     out
+}
+
+/// Whether the bounds are met, and by what.
+fn bounds_for_people(met: &MetBounds, currency: Option<Currency>) -> String {
+    let mut out = String::from("bounds\n");
+    let sends = |n: i64| format!("{n} {}", if n == 1 { "send" } else { "sends" });
+    bound("at most", &met.sends, met.complete, &sends, &mut out);
+    match &met.duration_ms {
+        Some(latest) => {
+            let shown = |ms: i64| Span::from_ms(ms).to_string();
+            bound("the last send by", latest, met.complete, &shown, &mut out);
+        }
+        None => out.push_str("  nothing bounds the time of the last send\n"),
+    }
+    if let (Some(cost), Some(currency)) = (&met.cost_micros, currency) {
+        let shown = |micros: i64| Money { micros, currency }.to_string();
+        bound("at most", cost, met.complete, &shown, &mut out);
+    }
+    out
+}
+
+fn bound(what: &str, met: &Met, complete: bool, shown: &dyn Fn(i64) -> String, out: &mut String) {
+    let how = match (met.met, complete) {
+        (true, _) => "met".to_owned(),
+        (false, true) => format!("never met; it comes to {}", shown(met.most)),
+        (false, false) => format!("not met among what was looked at; that came to {}", shown(met.most)),
+    };
+    _ = writeln!(out, "  {what} {}: {how}", shown(met.max));
+    if let Some(witness) = &met.witness {
+        let facts = witness.facts.to_string();
+        for (word, text) in [("facts", facts), ("script", witness.script())] {
+            if !text.is_empty() {
+                _ = writeln!(out, "    {word}: {text}");
+            }
+        }
+        if witness.at != crate::machine::Witness::ORDINARY_AT {
+            _ = writeln!(out, "    at: {}", witness.at);
+        }
+    }
+}
+
+fn bounds_for_programs(met: &MetBounds, currency: Option<Currency>) -> serde_json::Value {
+    let one = |met: &Met, shown: &dyn Fn(i64) -> serde_json::Value| {
+        let mut value = serde_json::json!({"max": shown(met.max), "most": shown(met.most), "met": met.met});
+        if let Some(witness) = &met.witness {
+            value["facts"] = serde_json::json!(witness.facts.to_string());
+            value["script"] = serde_json::json!(witness.scripts);
+            value["at"] = serde_json::json!(witness.at);
+        }
+        value
+    };
+    let plain = |number: i64| serde_json::json!(number);
+    let money = |micros: i64| serde_json::json!(currency.map(|currency| Money { micros, currency }));
+    serde_json::json!({
+        "sends": one(&met.sends, &plain),
+        "duration_ms": met.duration_ms.as_ref().map(|met| one(met, &plain)),
+        "cost": met.cost_micros.as_ref().map(|met| one(met, &money)),
+        "complete": met.complete,
+    })
 }

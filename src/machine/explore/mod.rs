@@ -9,6 +9,7 @@
 mod endings;
 mod instants;
 mod key;
+mod meet;
 mod moves;
 mod open;
 mod parts;
@@ -19,6 +20,7 @@ mod walk;
 mod witness;
 
 pub use endings::{Ending, Endings, all_endings};
+pub use meet::{Met, MetBounds, meet_bounds};
 pub use parts::{Part, Parts};
 pub use space::{Choice, FactName, FactSpace, Question};
 pub use walk::{Care, Go, STATES_MAX, Seen, Visitor, Walk, Walked};

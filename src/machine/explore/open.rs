@@ -5,12 +5,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use crate::language::condition::Operand;
+use crate::language::condition::{Comparison, Operand};
 use crate::language::facts_text::GivenFacts;
 use crate::language::policy::{Route, Wait};
 use crate::machine::catalog::{Catalog, SimulatedWorld};
 use crate::machine::facts::{Counters, Facts, Moment, Opening, Readiness, RouteProvider, Truth};
-use crate::machine::known::{FactsAt, Known, World};
+use crate::machine::known::{FactsAt, Known, World, evaluate};
 use crate::machine::plan::{Kind, Machine, StageId};
 use crate::machine::simulate::Scenario;
 use crate::model::{Channel, ContactField, Instant, Zone};
@@ -28,6 +28,18 @@ pub(super) struct Assigned {
     pub(super) facts: GivenFacts,
     known: Known,
     world: SimulatedWorld,
+}
+
+impl Assigned {
+    /// The truth of a comparison of any policy.
+    pub(super) fn truth(&self, comparison: &Comparison, counters: Counters) -> Truth {
+        evaluate(comparison, counters, &|operand| self.known.value(operand))
+    }
+
+    /// Whether it is quiet hours then.
+    pub(super) fn is_quiet(&self, machine: &Machine, at: Instant) -> bool {
+        FactsAt { machine, at, known: &self.known, world: &self.world }.quiet()
+    }
 }
 
 /// Where each question stands, for what a step can ask.

@@ -42,6 +42,14 @@ pub enum FactName {
     Category,
 }
 
+impl FactName {
+    /// The fact behind a name in a comparison; none of what is no fact.
+    #[must_use]
+    pub fn of(operand: &Operand) -> Option<FactName> {
+        operand_name(operand)
+    }
+}
+
 /// What a fact can be.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Choice {

@@ -9,20 +9,22 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
+use crate::language::condition::Comparison;
 use crate::language::facts_text::GivenFacts;
 use crate::machine::catalog::Catalog;
 use crate::machine::effect::{Effect, Transition};
 use crate::machine::event::{Event, What};
+use crate::machine::facts::{Counters, Truth};
 use crate::machine::instance::Instance;
 use crate::machine::plan::Machine;
 use crate::machine::simulate::Scenario;
 use crate::machine::step::{Beginning, step};
-use crate::model::{Confirmation, Instant, Outcome, Span};
+use crate::model::{Confirmation, ContactField, Instant, Outcome, Span, Zone};
 
 use super::key::{Beside, Key, Keys};
 use super::moves::{Call, Move, State, Waiting};
 use super::open::{Assigned, Decisions, OPEN, OpenFacts, Places};
-use super::space::{Choice, FactSpace};
+use super::space::{Choice, FactName, FactSpace, operand_name};
 use super::trace::{LONG_PAUSE, START, Step, TraceId, Traces};
 use super::witness::Witness;
 
@@ -106,6 +108,41 @@ impl Seen<'_> {
     pub fn choice(&self, place: usize) -> Option<&Choice> {
         let choice = self.assigned.choice.get(place).filter(|choice| **choice != OPEN)?;
         self.space.questions().get(place)?.choices.get(usize::from(*choice))
+    }
+
+    /// Whether a comparison holds at that instance of the step; `Err` with the place of a fact that it
+    /// asks for and that is not decided yet.
+    ///
+    /// # Errors
+    /// The place to ask for by [`Go::Ask`].
+    pub fn holds(&self, comparison: &Comparison, instance: &Instance) -> Result<bool, usize> {
+        for operand in [&comparison.left, &comparison.right] {
+            let place = operand_name(operand).and_then(|name| self.space.place(&name));
+            if let Some(place) = place.filter(|place| self.choice(*place).is_none()) {
+                return Err(place);
+            }
+        }
+        let counters =
+            Counters { elapsed: self.after, sends: instance.sends(), cost: instance.cost_micros() };
+        Ok(self.assigned.truth(comparison, counters) == Truth::True)
+    }
+
+    /// Whether it is quiet hours; `Err` with the place of the person's zone where that is asked for and
+    /// not decided yet.
+    ///
+    /// # Errors
+    /// The place to ask for by [`Go::Ask`].
+    pub fn is_quiet(&self, machine: &Machine) -> Result<bool, usize> {
+        let zone = FactName::Contact(ContactField::Timezone.word().to_owned());
+        let asks = machine
+            .headers()
+            .quiet
+            .as_ref()
+            .is_some_and(|quiet| matches!(quiet.window.zone, Zone::Contact { .. }));
+        if let Some(place) = self.space.place(&zone).filter(|place| asks && self.choice(*place).is_none()) {
+            return Err(place);
+        }
+        Ok(self.assigned.is_quiet(machine, self.at))
     }
 
     /// The facts that are decided by now.

@@ -67,7 +67,8 @@ pub struct EndReason {
 
 impl Entry {
     /// What a transition shows; most show nothing.
-    pub(super) fn of(transition: &Transition, at_ms: i64) -> Option<Entry> {
+    #[must_use]
+    pub fn of(transition: &Transition, at_ms: i64) -> Option<Entry> {
         let word = |reason: Reason| Some(reason.word().to_owned());
         let reason = transition.reason.and_then(word);
         let (what, provider, reason) = match transition.event {

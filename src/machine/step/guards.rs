@@ -5,7 +5,7 @@ use crate::machine::effect::{Moved, Was};
 use crate::machine::facts::{Counters, Truth};
 use crate::machine::known::evaluate;
 use crate::machine::plan::{StageId, Tree};
-use crate::model::{Confirmation, Instant, Reason};
+use crate::model::{Instant, Reason};
 
 use super::{Note, Run};
 
@@ -86,18 +86,8 @@ impl Run<'_> {
                 let route = self.facts.route(id);
                 !route.is_empty() && route.iter().all(|provider| self.facts.readiness(&provider.name, 0).open)
             }),
-            Word::Confirmed(level) => self.confirmed_so_far(level),
+            Word::Confirmed(level) => self.instance.is_confirmed(level),
         }
-    }
-
-    /// Whether any stage has been confirmed so, or more, by now.
-    fn confirmed_so_far(&self, level: Confirmation) -> bool {
-        self.instance.caller
-            || self
-                .instance
-                .stages
-                .iter()
-                .any(|run| !run.lost && run.sending.as_deref().is_some_and(|s| s.level() >= Some(level)))
     }
 
     fn compare(&self, index: u16) -> Truth {

@@ -14,7 +14,8 @@ use crate::machine::Witness;
 use crate::model::Instant;
 
 pub use edit::{CannotEdit, NewCase, added, recorded};
-pub use expect::{Expected, Row, end_line, entry_line};
+pub use expect::{EventPattern, Expected, Row, end_line, entry_line};
+pub(crate) use expect::{channel_of, event};
 pub use read::{Fault, check, read};
 pub use run::{CaseRun, Pair, Trouble, run};
 

@@ -2,7 +2,7 @@
 
 mod bounds;
 mod doubt;
-mod driver;
+pub(crate) mod driver;
 mod explain;
 mod explore;
 mod format;

@@ -2,4 +2,5 @@
 
 mod cookbook;
 mod diff;
+mod prove;
 mod suites;

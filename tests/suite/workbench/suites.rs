@@ -15,6 +15,14 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
+#[test]
+fn what_we_say_of_our_own_policies_is_proven() {
+    let out = spine(Path::new(ROOT), &["policy", "prove", "policies", "--format", "json"]);
+    assert!(out.status.success(), "{}\n{}", text(&out.stdout), text(&out.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert!(report["summary"]["holds"].as_u64().unwrap() >= 12, "{report}");
+}
+
 const POLICY: &str = "policy reminder {\n  whatsapp then sms after 30s unless quota\n}\n";
 
 #[test]

@@ -1,0 +1,172 @@
+//! Decides a sentence over all outcomes and all facts.
+
+use crate::machine::catalog::Catalog;
+use crate::machine::explore::{Care, FactSpace, Go, Seen, Visitor, Walk};
+use crate::machine::{Entry, Machine, Timeline, Witness};
+use crate::model::{Confirmation, Span};
+
+use super::condition::Reads;
+use super::sentence::{Sentence, What};
+use crate::workbench::suite::InvariantWord;
+
+/// What became of a sentence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proof {
+    /// Whether it holds.
+    pub verdict: Verdict,
+    /// How many states were looked at.
+    pub states: usize,
+}
+
+/// Whether a sentence holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// Whatever providers say and whatever the facts are.
+    Holds,
+    /// Not under these.
+    Broken {
+        /// A shortest script, with its facts.
+        witness: Box<Witness>,
+        /// What happens under it.
+        timeline: Box<Timeline>,
+        /// When it is broken, and how.
+        message: String,
+    },
+    /// Nobody knows: nothing breaks it among what was looked at, and that was not all.
+    Undecided(
+        /// Why not.
+        Vec<String>,
+    ),
+}
+
+/// Decides a sentence, looking at so many states at most.
+#[must_use]
+pub fn prove(sentence: &Sentence, machine: &Machine, catalog: &Catalog, states_max: usize) -> Proof {
+    let mut comparisons = Vec::new();
+    sentence.when.iter().for_each(|when| when.comparisons(&mut comparisons));
+    let space = FactSpace::with(machine, catalog, &comparisons);
+    let mut monitor = Monitor { sentence, machine, space: &space, broken: None };
+    let care = care(sentence, &space);
+    let walked = Walk::over(machine, catalog, &space).caring(care).states_max(states_max).run(&mut monitor);
+    let verdict = match monitor.broken {
+        Some((witness, message)) => {
+            let timeline = Box::new(witness.timeline(machine, catalog));
+            Verdict::Broken { witness: Box::new(witness), timeline, message }
+        }
+        None if walked.complete && space.gaps().is_empty() => Verdict::Holds,
+        None => {
+            let mut why = space.gaps().to_vec();
+            if !walked.complete {
+                why.push(format!("more than {states_max} states would have to be looked at"));
+            }
+            Verdict::Undecided(why)
+        }
+    };
+    Proof { verdict, states: walked.states }
+}
+
+/// What a sentence tells apart.
+fn care(sentence: &Sentence, space: &FactSpace) -> Care {
+    let mut reads = Reads::default();
+    let mut care = Care::default();
+    if let Some(when) = &sentence.when {
+        when.reads(&mut reads);
+        when.facts(space, &mut care.facts);
+    }
+    care.time = reads.time || sentence.within.is_some();
+    care.amounts = reads.amounts;
+    care.confirmations = reads.confirmations;
+    for what in &sentence.what {
+        match what {
+            What::End(status) => care.status |= status.is_some(),
+            What::Event(pattern) => {
+                care.reasons |= pattern.reason.is_some();
+                if let Ok(level) = pattern.what.parse::<Confirmation>() {
+                    care.confirmations.insert(level);
+                }
+            }
+        }
+    }
+    care
+}
+
+/// A mark of a way on which the `when` of `always` holds.
+const COUNTS: u64 = 1;
+
+struct Monitor<'a> {
+    sentence: &'a Sentence,
+    machine: &'a Machine,
+    space: &'a FactSpace,
+    broken: Option<(Witness, String)>,
+}
+
+impl Monitor<'_> {
+    /// What of the sentence happens in a step.
+    fn happens(&self, seen: &Seen<'_>) -> Option<String> {
+        let ended_before = seen.before.ended().is_some();
+        let at_ms = seen.after.ms();
+        if !ended_before {
+            for transition in seen.transitions {
+                let Some(entry) = Entry::of(transition, at_ms) else { continue };
+                if self.sentence.what.iter().any(|what| what.is_entry(&entry)) {
+                    return Some(crate::workbench::suite::entry_line(&entry));
+                }
+            }
+        }
+        let ends = !ended_before && seen.instance.ended().is_some();
+        let status = seen.instance.status();
+        let is_end = |what: &What| matches!(what, What::End(of) if of.is_none_or(|of| of == status));
+        (ends && self.sentence.what.iter().any(is_end)).then(|| format!("end {status}"))
+    }
+
+    fn never(&mut self, seen: &Seen<'_>) -> Go {
+        let Some(what) = self.happens(seen) else { return Go::On(0) };
+        if let Some(when) = &self.sentence.when {
+            // What the message had come to before; of an end, what it came to.
+            let instance = if what.starts_with("end ") { seen.instance } else { seen.before };
+            match when.holds(seen, instance, self.machine, self.space) {
+                Ok(true) => {}
+                Ok(false) => return Go::On(0),
+                Err(question) => return Go::Ask(question),
+            }
+        }
+        self.broken = Some((seen.witness(), format!("`{what}` happens at {}", seen.after)));
+        Go::Stop
+    }
+
+    fn always(&mut self, seen: &Seen<'_>, mark: u64) -> Go {
+        if mark != COUNTS
+            && let Some(when) = &self.sentence.when
+        {
+            match when.holds(seen, seen.instance, self.machine, self.space) {
+                Ok(true) => {}
+                Ok(false) => return Go::Leave,
+                Err(question) => return Go::Ask(question),
+            }
+        }
+        let is_late = self.sentence.within.is_some_and(|within| seen.after > within);
+        if !is_late && self.happens(seen).is_some() {
+            return Go::Leave;
+        }
+        if is_late {
+            let within = self.sentence.within.unwrap_or(Span::ZERO);
+            self.broken = Some((seen.witness(), format!("nothing of that has happened by {within}")));
+            return Go::Stop;
+        }
+        if seen.is_last {
+            let message = format!("it ends {} at {} without that", seen.instance.status(), seen.after);
+            self.broken = Some((seen.witness(), message));
+            return Go::Stop;
+        }
+        Go::On(COUNTS)
+    }
+}
+
+impl Visitor for Monitor<'_> {
+    fn see(&mut self, seen: &Seen<'_>, mark: u64) -> Go {
+        match self.sentence.word {
+            InvariantWord::Never => self.never(seen),
+            InvariantWord::Always => self.always(seen, mark),
+        }
+    }
+}
