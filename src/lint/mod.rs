@@ -194,3 +194,21 @@ fn sifted(
     });
     (out, allowed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::settings::{Level, Settings};
+    use super::*;
+    use crate::language::NoLibrary;
+
+    #[test]
+    fn what_keeps_a_policy_from_compiling_is_neither_allowed_nor_off() {
+        let text = "sms then watsapp # spine: allow unknown-channel -- we like it".to_owned();
+        let file = SourceFile { path: "a.policy".into(), text, bare_name: None };
+        let rules = [("unknown-channel".to_owned(), Level::Off)].into();
+        let found = check_by(&file, &NoLibrary, &Settings { rules, ..Settings::default() }).1;
+        let told: Vec<&str> = found.findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(told, ["unknown-channel", "malformed-allow"]);
+        assert!(found.allowed.is_empty() && keeps_from_compiling(&found.findings[0]));
+    }
+}

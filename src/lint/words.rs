@@ -9,7 +9,12 @@ use super::{Settings, keeps_from_compiling, rules};
 
 /// Whether a name is that of a rule of the linter or of the house, rather than one of the compiler's.
 pub(super) fn is_of_the_linter(name: &str) -> bool {
-    rules::find(name).is_some() || is_held(name)
+    is_rule(name) || is_held(name)
+}
+
+/// Whether a name is that of a rule of the linter; what the compiler finds has pages, and is none.
+fn is_rule(name: &str) -> bool {
+    rules::ALL.iter().any(|rule| rule.name() == name)
 }
 
 /// The names under some settings.
@@ -20,7 +25,11 @@ pub(super) struct Names<'a> {
 
 impl Known for Names<'_> {
     fn has(&self, name: &str) -> bool {
-        rules::find(name).is_some() || self.settings.house.iter().any(|rule| rule.name == name)
+        is_rule(name) || self.settings.house.iter().any(|rule| rule.name == name)
+    }
+
+    fn is_of_the_compiler(&self, name: &str) -> bool {
+        !self.has(name) && rules::find(name).is_some()
     }
 
     fn near(&self, name: &str) -> Option<&str> {

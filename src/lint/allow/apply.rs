@@ -15,6 +15,8 @@ const HEADERS: [&str; 6] = ["category", "expires", "quiet", "limit", "vars", "ot
 pub(in crate::lint) trait Known {
     /// Whether a rule of this name exists.
     fn has(&self, name: &str) -> bool;
+    /// Whether it is the name of something that keeps a policy from compiling.
+    fn is_of_the_compiler(&self, name: &str) -> bool;
     /// The rule that was probably meant.
     fn near(&self, name: &str) -> Option<&str>;
     /// Whether every name can be known: not where house rules are somewhere else.
@@ -72,14 +74,15 @@ impl Work<'_> {
             if CHANGES.contains(&name.name.as_str()) {
                 continue;
             }
-            if !self.known.has(&name.name) && !self.finds(name, covers) {
+            let is_refused = self.known.is_of_the_compiler(&name.name)
+                || self.findings.iter().any(|found| self.refuses(found, name, covers));
+            if !is_refused && !self.known.has(&name.name) {
                 self.unknown(name);
                 continue;
             }
-            if let Some(faulty) = self.findings.iter().find(|f| self.refuses(f, name, covers)) {
-                let message =
-                    format!("`{}` keeps the policy from compiling and cannot be allowed", faulty.rule);
-                let help = "mend what it says, and remove the comment".to_owned();
+            if is_refused {
+                let message = format!("`{}` keeps a policy from compiling and cannot be allowed", name.name);
+                let help = "mend what it finds, and remove the comment".to_owned();
                 self.told.push(finding(MalformedAllow::NAME, name.at.clone(), message, help, Vec::new()));
                 continue;
             }
@@ -93,10 +96,6 @@ impl Work<'_> {
                 self.told.push(finding(UnusedAllow::NAME, name.at.clone(), message, help, fix));
             }
         }
-    }
-
-    fn finds(&self, name: &AllowName, covers: &Covers) -> bool {
-        self.findings.iter().any(|f| f.rule == name.name && covers.has(&f.at))
     }
 
     fn refuses(&self, found: &Diagnostic, name: &AllowName, covers: &Covers) -> bool {

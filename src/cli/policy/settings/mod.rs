@@ -166,7 +166,11 @@ impl<'a> Reader<'a> {
         for (name, value) in mapping {
             let name = text_of(name);
             let path: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
-            if rules::find(&name).is_none() && !house.contains(&name.as_str()) {
+            let is_rule = rules::ALL.iter().any(|rule| rule.name() == name);
+            if !is_rule && rules::find(&name).is_some() {
+                let message = format!("{} keeps a policy from compiling and has no level", quoted(&name));
+                self.wrong_name(&path, message);
+            } else if !is_rule && !house.contains(&name.as_str()) {
                 let all = rules::ALL.iter().map(|rule| rule.name()).chain(house.iter().copied());
                 let told = match near(&name, all) {
                     Some(meant) => format!("did you mean `{meant}`?"),
