@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use crate::language::{Diagnostic, Severity};
 use crate::lint::{FileFindings, Settings};
 
-use super::{Format, Found, Summary};
+use super::{Format, Found, Run, Summary};
 
 /// How findings look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,7 @@ fn count(n: usize, one: &str, many: &str) -> String {
 /// One finding, without a line break at its end.
 #[must_use]
 pub fn human_one(path: &str, source: &str, finding: &Diagnostic, style: Style) -> String {
+    let run = Run::of(path, source, finding).map(|run| run.text());
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -89,6 +90,9 @@ pub fn human_one(path: &str, source: &str, finding: &Diagnostic, style: Style) -
     let mut group = level.primary_title(finding.message.as_str()).id(finding.rule).element(snippet);
     if let Some(help) = &finding.help {
         group = group.element(Level::HELP.message(help.as_str()));
+    }
+    if let Some(run) = &run {
+        group = group.element(Level::NOTE.message(run.as_str()));
     }
     let renderer = match style {
         Style::Plain => Renderer::plain().decor_style(DecorStyle::Ascii),

@@ -8,7 +8,7 @@ use crate::language::{Diagnostic, Severity, line_column};
 use crate::lint::settings::Root;
 use crate::lint::{AllowedBy, FileFindings, Fingerprints, fingerprints};
 
-use super::{Format, Found};
+use super::{Format, Found, Run};
 
 pub(super) const FORMAT: Format = Format {
     name: "json",
@@ -75,6 +75,10 @@ pub struct ReportedFinding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub fingerprint: Option<String>,
+    /// A run that shows it; only on the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub counterexample: Option<Run>,
 }
 
 /// A change of the text; without edits where none is certain.
@@ -139,8 +143,10 @@ impl Report {
             };
             for (place, finding) in file.findings.iter().enumerate() {
                 let fingerprint = print(|prints| &prints.findings, place);
+                let counterexample = root.and_then(|_| Run::of(&file.path, &file.source, finding));
                 findings.push(ReportedFinding {
                     fingerprint,
+                    counterexample,
                     ..ReportedFinding::of(&file.path, &file.source, finding)
                 });
             }
@@ -201,6 +207,7 @@ impl ReportedFinding {
             help: finding.help.clone(),
             fix: Fix { edits: finding.fix.iter().map(edit).collect() },
             fingerprint: None,
+            counterexample: None,
         }
     }
 }

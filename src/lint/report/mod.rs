@@ -7,6 +7,7 @@ mod gitlab;
 mod human;
 mod json;
 mod junit;
+mod run;
 mod sarif;
 mod statistics;
 mod xml;
@@ -19,6 +20,7 @@ use super::{FileFindings, Settings};
 pub use github::summary as github_summary;
 pub use human::{Style, human, human_one, human_report};
 pub use json::{Fix, Report, ReportedAllowed, ReportedEdit, ReportedFinding, Summary};
+pub use run::Run;
 pub use statistics::{Statistic, statistics};
 
 /// A format for programs: one file, and one line in [`FORMATS`].

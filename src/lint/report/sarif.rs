@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::language::{Diagnostic, Severity};
 use crate::lint::{Allowed, AllowedBy, FileFindings, Settings, fingerprints, rules};
 
-use super::{Format, Found, Place};
+use super::{Format, Found, Place, Run};
 
 pub(super) const FORMAT: Format = Format {
     name: "sarif",
@@ -76,7 +76,10 @@ impl Rules {
             .flat_map(|file| file.findings.iter().chain(file.allowed.iter().map(|allowed| &allowed.finding)));
         let others: BTreeMap<&str, Severity> = all.map(|f| (f.rule, f.severity)).collect();
         for (name, severity) in others {
-            let page = format!("`{name}`: what is written here keeps the policy from compiling.");
+            let page = match rules::find(name) {
+                Some(rule) => rule.page().to_owned(),
+                None => format!("`{name}`: what is written here keeps the policy from compiling."),
+            };
             rules.add(name, severity, &page);
         }
         rules
@@ -116,10 +119,13 @@ fn result(
 ) -> Value {
     let location =
         |at| json!({"physicalLocation": {"artifactLocation": artifact(uri), "region": region(file, at)}});
-    let text = match &finding.help {
+    let mut text = match &finding.help {
         Some(help) => format!("{}\n{help}", finding.message),
         None => finding.message.clone(),
     };
+    if let Some(run) = Run::of(&file.path, &file.source, finding) {
+        text.push_str(&format!("\n{}", run.text()));
+    }
     let mut result = json!({
         "ruleId": finding.rule,
         "ruleIndex": rules.places.get(finding.rule),

@@ -63,14 +63,14 @@ fn whatever_way_a_file_is_saved_it_is_checked_again() {
     let home = tempdir().unwrap();
     write(home.path(), &[("policies/a.policy", "watsapp")]);
     let watching = Watching::start(home.path(), &["policies"]);
-    assert!(watching.until("1 policy in 1 file").ends_with("1 error, 0 warnings, 0 notes"));
+    watching.until("unknown channel `watsapp`");
 
     // Written in place.
-    write(home.path(), &[("policies/a.policy", "slack then sms")]);
-    watching.until("0 errors, 1 warning, 0 notes");
+    write(home.path(), &[("policies/a.policy", "vioce")]);
+    watching.until("unknown channel `vioce`");
 
     // Written beside it and renamed over it, as editors do, twice: the first rename must not end the watch.
-    for (text, told) in [("sms", "nothing found"), ("nonsense", "1 error")] {
+    for (text, told) in [("emial", "unknown channel `emial`"), ("pusch", "unknown channel `pusch`")] {
         write(home.path(), &[("policies/.a.policy.swp", text)]);
         std::fs::rename(home.path().join("policies/.a.policy.swp"), home.path().join("policies/a.policy"))
             .unwrap();
@@ -81,7 +81,7 @@ fn whatever_way_a_file_is_saved_it_is_checked_again() {
     write(home.path(), &[("policies/new/b.policy", "email")]);
     watching.until("2 policies in 2 files");
     std::fs::remove_file(home.path().join("policies/a.policy")).unwrap();
-    watching.until("1 policy in 1 file: nothing found");
+    watching.until("1 policy in 1 file");
 
     // Settings count too, and what cannot be read does not end it.
     write(home.path(), &[("spine.yaml", "lint: 3\n")]);
@@ -96,8 +96,8 @@ fn one_file_is_watched_by_its_folder() {
     let home = tempdir().unwrap();
     write(home.path(), &[("a.policy", "sms")]);
     let watching = Watching::start(home.path(), &["a.policy"]);
-    watching.until("nothing found");
-    for (text, told) in [("watsapp", "1 error"), ("sms then email", "nothing found")] {
+    watching.until("1 policy in 1 file");
+    for (text, told) in [("watsapp", "unknown channel `watsapp`"), ("vioce", "unknown channel `vioce`")] {
         write(home.path(), &[("next", text)]);
         std::fs::rename(home.path().join("next"), home.path().join("a.policy")).unwrap();
         watching.until(told);
