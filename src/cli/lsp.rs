@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use lsp_server::{Connection, Message};
 
-use crate::cli::policy::{catalog, files};
+use crate::cli::policy::{catalog, files, settings};
 use crate::cli::{CliError, FOUND, terminal};
 use crate::lsp::{Disk, Ended, Settings, serve};
+use crate::machine::catalog::Catalog;
 
 use super::config::YamlFile;
 
@@ -106,15 +107,12 @@ impl Disk for Files {
             .map(|folder| folder.join("spine.yaml"))
             .find(|path| path.is_file());
         let Some(path) = file else { return Settings::default() };
-        let has_catalog = YamlFile::read(&path).map(|file| file.value.get("catalog").is_some());
-        let catalog = match has_catalog {
-            Ok(false) => return Settings::default(),
-            Ok(true) => catalog::load(Some(&path)),
-            Err(error) => Err(error),
+        let read = || {
+            let has_catalog = YamlFile::read(&path)?.value.get("catalog").is_some();
+            let catalog = if has_catalog { catalog::load(Some(&path))? } else { Catalog::default() };
+            let lint = settings::load(Some(&path), has_catalog.then_some(&catalog))?;
+            Ok::<_, CliError>(Settings { catalog, lint, fault: None })
         };
-        match catalog {
-            Ok(catalog) => Settings { catalog, fault: None },
-            Err(error) => Settings { fault: Some(error.to_string()), ..Settings::default() },
-        }
+        read().unwrap_or_else(|error| Settings { fault: Some(error.to_string()), ..Settings::default() })
     }
 }

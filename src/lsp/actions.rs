@@ -6,7 +6,7 @@ use serde_json::json;
 use super::diagnostics::of_finding;
 use super::server::Client;
 use super::world::{Document, World};
-use crate::language::{Diagnostic, Severity};
+use crate::language::Diagnostic;
 use crate::lint::allow::rules::is_about_comments;
 
 /// What can be done about the findings of a range.
@@ -69,10 +69,9 @@ fn fix(world: &World<'_>, document: &Document, found: &Diagnostic, client: Clien
     })
 }
 
-/// A comment that says that the finding is meant. Errors cannot be allowed.
+/// A comment that says that the finding is meant. What keeps a policy from compiling cannot be allowed.
 fn allow(world: &World<'_>, document: &Document, found: &Diagnostic, client: Client) -> Option<CodeAction> {
-    let is_rule = crate::lint::rules::find(found.rule).is_some() && !is_about_comments(found.rule);
-    if found.severity == Severity::Error || !is_rule {
+    if crate::lint::keeps_from_compiling(found) || is_about_comments(found.rule) {
         return None;
     }
     let line = document.text.line(document.text.line_of(found.at.start));

@@ -44,6 +44,8 @@ pub trait Disk {
 pub struct Settings {
     /// The providers, and what else the catalog tells.
     pub catalog: Catalog,
+    /// Levels of rules, and rules of the house.
+    pub lint: crate::lint::Settings,
     /// Why it could not be read, for people.
     pub fault: Option<String>,
 }

@@ -12,7 +12,7 @@ use super::reading::{self, Outline, PolicyNode, Reading};
 use super::text::{Encoding, Text};
 use super::{Disk, Settings};
 use crate::language::{Compiled, Diagnostic, KnownProvider, Library, Used};
-use crate::lint::{SourceFile, check_one};
+use crate::lint::{SourceFile, check_by};
 use crate::machine::catalog::CatalogProvider;
 use crate::model::Currency;
 
@@ -324,7 +324,7 @@ impl<'d> World<'d> {
             bare_name: document.bare_name(),
         };
         let around = Around { world: self, document, settings: self.settings(document) };
-        let (compiled, found) = check_one(&file, &around);
+        let (compiled, found) = check_by(&file, &around, &around.settings.lint);
         let checked = Rc::new(Checked { compiled, findings: found.findings });
         self.checked.borrow_mut().insert(key, (self.generation, Rc::clone(&checked)));
         checked

@@ -25,7 +25,8 @@ function program() {
 const folder = mkdtempSync(join(tmpdir(), "spine-editors-"));
 const file = (name) => pathToFileURL(join(folder, name)).href;
 try {
-  writeFileSync(join(folder, "spine.yaml"), "catalog:\n  providers:\n    twilio: { channels: [sms], price: { sms: 0.07 EUR } }\n");
+  writeFileSync(join(folder, "spine.yaml"), "catalog:\n  providers:\n    twilio: { channels: [sms], price: { sms: 0.07 EUR } }\n" +
+    "lint:\n  rules: { unsure-zone: error }\n");
   writeFileSync(join(folder, "nudge.policy"), "policy nudge { sms via twilio }\n");
   const text = "policy main {\n  use nudge then sms  via  twilio after 30s then emial\n}\n";
   const { connection, code } = program();
@@ -104,6 +105,14 @@ try {
   assert.equal(colours.data.length % 5, 0);
   const folds = await connection.sendRequest(lsp.FoldingRangeRequest.type, { textDocument });
   assert.equal(folds.length, 1);
+
+  // Levels are those of `spine.yaml`.
+  const zoned = file("zoned.policy");
+  await connection.sendNotification(lsp.DidOpenTextDocumentNotification.type, {
+    textDocument: { ...textDocumentItem, uri: zoned, text: "sms between 08:00 and 21:00 in contact.timezone" },
+  });
+  const levelled = await findings(zoned, 1);
+  assert.equal(levelled.find((one) => one.code === "unsure-zone").severity, 1);
 
   // A file that somebody else changes.
   writeFileSync(join(folder, "nudge.policy"), "policy other { sms via twilio }\n");

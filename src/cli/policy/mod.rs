@@ -16,7 +16,7 @@ mod push;
 mod replay;
 mod rule;
 mod set;
-mod settings;
+pub(crate) mod settings;
 mod simulate;
 mod suites;
 mod test;
