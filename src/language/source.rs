@@ -44,6 +44,8 @@ impl Scan {
                 b'"' => i = string_end(bytes, i),
                 b'\'' => i = closed_before_line_end(source, i, '\''),
                 0xE2 if source[i..].starts_with('“') => i = closed_before_line_end(source, i, '”'),
+                0xE2 if source[i..].starts_with('„') => i = closed_low_quote(source, i),
+                0xC2 if source[i..].starts_with('«') => i = closed_before_line_end(source, i, '»'),
                 b'(' | b'[' | b'{' => {
                     depth += 1;
                     if depth > BRACKETS_DEPTH_MAX && scan.too_deep.is_none() {
@@ -127,6 +129,16 @@ fn closed_before_line_end(source: &str, from: usize, close: char) -> usize {
     match source[after_open..].find([close, open, '\n']) {
         Some(n) if source[after_open + n..].starts_with(close) => after_open + n + close.len_utf8(),
         _ => after_open,
+    }
+}
+
+/// Behind a text that begins low and is ended high, in one of two ways.
+fn closed_low_quote(source: &str, from: usize) -> usize {
+    let after_open = from + '„'.len_utf8();
+    let rest = source[after_open..].split('\n').next().unwrap_or_default();
+    match rest.find(['“', '”']) {
+        Some(n) => after_open + n + '“'.len_utf8(),
+        None => after_open,
     }
 }
 

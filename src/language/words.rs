@@ -51,13 +51,13 @@ pub(crate) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
 /// What everyday words stand for in a policy.
 pub(crate) fn synonym(word: &str) -> Option<&'static str> {
     Some(match word.to_lowercase().as_str() {
-        "text" | "txt" | "texts" => "sms",
-        "phone" | "call" | "telephone" | "ring" => "voice",
+        "text" | "txt" | "texts" | "handy" | "kurznachricht" => "sms",
+        "phone" | "call" | "telephone" | "ring" | "calls" | "anruf" | "anrufen" | "telefon" => "voice",
         "mail" | "e-mail" | "mails" => "email",
         "wa" => "whatsapp",
-        "notification" | "app" | "apn" | "fcm" => "push",
+        "notification" | "app" | "apn" | "fcm" | "benachrichtigung" => "push",
         "hook" | "http" | "url" => "webhook",
-        "delay" | "pause" | "sleep" | "hold" => "wait",
+        "delay" | "pause" | "sleep" | "hold" | "warte" | "warten" => "wait",
         "include" | "import" | "run" => "use",
         _ => return None,
     })

@@ -6,12 +6,14 @@
 )]
 //! The one integration binary: it links once.
 
+mod advice;
 mod api;
 mod architecture;
 mod bad_input;
 mod cases;
 mod check;
 mod cli;
+mod corpus;
 mod crash;
 mod engine;
 mod engine_hooks;

@@ -4,7 +4,7 @@ use crate::model::Channel;
 
 use super::super::condition::{Comparison, Expr, Literal, Op, Operand};
 use super::super::policy::{TextRange, ValueType};
-use super::super::words::{listed, near, quoted, synonym};
+use super::super::words::{near, quoted, synonym};
 use super::Node;
 use super::condition::{About, WORDS};
 use super::operand::Side;
@@ -86,7 +86,7 @@ impl<'s> Walk<'_, 's> {
                     "bad-comparison",
                     at,
                     message,
-                    "compare it: `is`, `is not`, `<`, `<=`, `>`, `>=`, `in` or `has`",
+                    "compare it with something, for example by `is`, `>` or `in`",
                 );
                 None
             }
@@ -157,7 +157,7 @@ impl<'s> Walk<'_, 's> {
         match meant {
             Some(meant) => self.faults.tell_replace("unknown-channel", right.clone(), message, meant),
             None => {
-                let help = format!("the channels are {}", listed(Channel::WORDS.iter().copied(), "and"));
+                let help = "write a channel, such as `sms`, `email` or `push`";
                 self.faults.tell("unknown-channel", right.clone(), message, help);
             }
         }

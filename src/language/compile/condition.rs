@@ -230,7 +230,7 @@ impl<'s> Walk<'_, 's> {
             "seen" | "opened" => Some("read"),
             "answered" => Some("replied"),
             "unsubscribed" | "optout" | "opt_out" => Some("opted_out"),
-            _ => near(word, known.clone()),
+            _ => near(word, known),
         };
         let message = format!("unknown word {} in a condition{}", quoted(word), did_you_mean(meant));
         match meant {
@@ -240,10 +240,9 @@ impl<'s> Walk<'_, 's> {
                     Ok(channel) => format!(
                         "write `then {channel}` for another stage, or `contact has {channel}` for a condition"
                     ),
-                    Err(_) => format!(
-                        "the words are {}; a var is named as `vars.NAME`",
-                        super::super::words::listed(known, "and")
-                    ),
+                    Err(_) => {
+                        "write a word such as `quota` or `read`, or a name such as `vars.amount`".to_owned()
+                    }
                 };
                 self.faults.tell("unknown-condition", at.clone(), message, help);
             }

@@ -232,8 +232,7 @@ impl<'s> Walk<'_, 's> {
                 match meant {
                     Some(meant) => self.faults.tell_replace("unknown-type", at, message, meant),
                     None => {
-                        let help =
-                            "the types are `string`, `number`, `boolean`, `duration`, `time` and `list`";
+                        let help = "write a type such as `string`, `number` or `boolean`";
                         self.faults.tell("unknown-type", at, message, help);
                     }
                 }

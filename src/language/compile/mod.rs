@@ -2,6 +2,7 @@
 
 mod comparison;
 mod condition;
+mod habits;
 mod headers;
 mod operand;
 mod route;
@@ -136,6 +137,7 @@ fn compile_pinned(source: &str, bare_name: Option<&str>, pins: &[String], librar
             diagnostics.sort_by_key(|d| (d.at.start, d.at.end));
             let (bare, found) = (policies.bare, policies.found);
             cut(&mut diagnostics);
+            let diagnostics = habits::understood(source, diagnostics);
             Compiled { policies: policies.clean, diagnostics, bare, found }
         }
         Err(fault) => Compiled { diagnostics: vec![fault], ..Compiled::default() },

@@ -426,10 +426,9 @@ impl<'a, 's> Walk<'a, 's> {
             return;
         }
         let message = format!("unknown channel {}{}", quoted(text), did_you_mean(meant));
-        let known = super::super::words::listed(Channel::WORDS.iter().copied(), "and");
         let help = match meant {
-            Some(meant) => format!("write `{meant}`; the channels are {known}"),
-            None => format!("the channels are {known}"),
+            Some(meant) => format!("write `{meant}`"),
+            None => "a stage begins with a channel, such as `sms`, `email` or `push`".to_owned(),
         };
         let fix = meant.map(|m| replace(at.clone(), m)).unwrap_or_default();
         self.faults.tell_fix("unknown-channel", at, message, help, fix);

@@ -341,7 +341,7 @@ impl Faults<'_> {
         let parts: Vec<_> = node.clone().into_inner().collect();
         if let Some(odd) = parts.iter().find(|p| p.as_rule() == Rule::odd_string) {
             let inner: String = odd.as_str().chars().skip(1).collect();
-            let inner = inner.strip_suffix(['\'', '”']).unwrap_or(&inner).replace('"', "\\\"");
+            let inner = inner.strip_suffix(['\'', '”', '“', '»']).unwrap_or(&inner).replace('"', "\\\"");
             let message = format!("{} does not stand in straight double quotes", self.quoted(node));
             self.tell_replace("bad-text", at, message, &format!("\"{inner}\""));
             return None;

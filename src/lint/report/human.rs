@@ -119,7 +119,7 @@ mod tests {
         2 |   then watsapp after 30s
           |        ^^^^^^^
           |
-          = help: write `whatsapp`; the channels are `sms`, `whatsapp`, `email`, `push`, `voice`, `slack`, `telegram` and `webhook`
+          = help: write `whatsapp`
 
         1 policy in 1 file: 1 error, 0 warnings, 0 notes
         ");

@@ -29,6 +29,10 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         if place.used && place.followed_where_written {
             continue;
         }
+        // A route without a provider fails at once: that is another rule's.
+        if place.route.is_empty() {
+            continue;
+        }
         if stage.until.is_some() || !place.followed || place.goal != Some(Confirmation::Accepted) {
             continue;
         }

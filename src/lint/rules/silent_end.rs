@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Place, run};
+use crate::lint::analysis::Place;
 use crate::model::Confirmation;
 
 use super::{Finding, Found, declare_rule};
@@ -36,5 +36,5 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     let goal = last.goal.unwrap_or(Confirmation::Read);
     let message = format!("where nothing is ever `{goal}`, the message ends as if all were well");
     let help = "write `otherwise fail \"nobody answered\"` at the end, if that counts as failed";
-    found(Finding::new(last.at.clone(), message, help).shown(run(context, &[])));
+    found(Finding::new(last.at.clone(), message, help));
 }

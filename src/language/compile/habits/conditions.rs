@@ -1,0 +1,193 @@
+//! Conditions as people say them.
+
+use crate::language::words::quoted;
+use crate::model::Priority;
+
+use super::text::Around;
+use super::{Edit, Meant};
+
+/// Whether a word is a name in a condition.
+pub(super) fn is_name(word: &str) -> bool {
+    word.starts_with("vars.")
+        || word.starts_with("contact.")
+        || ["priority", "category", "elapsed", "sends", "cost", "quota"].contains(&word)
+}
+
+/// Comparisons in words, longest first.
+const PHRASES: [(&str, &str); 22] = [
+    ("is greater than", ">"),
+    ("is more than", ">"),
+    ("is less than", "<"),
+    ("is at least", ">="),
+    ("is at most", "<="),
+    ("is above", ">"),
+    ("is below", "<"),
+    ("greater than", ">"),
+    ("more than", ">"),
+    ("bigger than", ">"),
+    ("larger than", ">"),
+    ("higher than", ">"),
+    ("less than", "<"),
+    ("fewer than", "<"),
+    ("smaller than", "<"),
+    ("lower than", "<"),
+    ("at least", ">="),
+    ("at most", "<="),
+    ("above", ">"),
+    ("below", "<"),
+    ("equal to", "is"),
+    ("isnt", "is not"),
+];
+
+fn phrase(around: &Around<'_>, from: usize) -> Option<Meant> {
+    for (words, sign) in
+        PHRASES.into_iter().chain([("isn't", "is not"), ("isn’t", "is not"), ("not", "is not")])
+    {
+        let (mut end, mut start) = (from, None);
+        let fits = words.split(' ').all(|word| {
+            around.word_from(end).is_some_and(|(at, found)| {
+                start.get_or_insert(at.start);
+                end = at.end;
+                found.eq_ignore_ascii_case(word)
+            })
+        });
+        if fits {
+            let at = start.unwrap_or(from)..end;
+            let message = format!("{} is no comparison", quoted(around.part(at.clone())));
+            let line = around.line_end(at.end);
+            return Some(Meant::write(at, sign).named("bad-comparison").saying(message).until(line));
+        }
+    }
+    None
+}
+
+/// What goes on behind a condition in other words.
+pub(super) fn behind(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (before, word) = around.before()?;
+    let used = ["exceeded", "used", "full", "reached", "exhausted", "empty", "gone"];
+    if word == "quota" && used.contains(&text) {
+        let message = "`quota` alone says that it is used up";
+        let mut meant = Meant::leave_out(around, around.at.clone()).named("bad-condition").saying(message);
+        meant.fix = vec![Edit { at: before.end..around.at.end, text: String::new() }];
+        return Some(meant);
+    }
+    is_name(word).then(|| phrase(around, around.at.start)).flatten()
+}
+
+/// A name that stands alone, or a word that is compared.
+pub(super) fn alone(around: &Around<'_>, text: &str) -> Option<Meant> {
+    if ["quota", "quiet", "opted_out", "tripped", "read", "replied", "delivered"].contains(&text) {
+        let (is, word) = around.next()?;
+        let (value, said) = around.word_from(is.end)?;
+        let yes = ["used", "true", "full", "exceeded", "yes", "exhausted", "reached"].contains(&said);
+        if !yes || !["is", "==", "="].contains(&word) {
+            return None;
+        }
+        let message = format!("`{text}` is compared with nothing, it stands alone");
+        let mut meant = Meant::write(around.at.clone(), text).saying(message).help(format!("write `{text}`"));
+        meant.fix = vec![Edit { at: around.at.end..value.end, text: String::new() }];
+        return Some(meant.until(value.end));
+    }
+    phrase(around, around.at.end)
+}
+
+/// A condition that is missing where one is said in other words.
+pub(super) fn missing(around: &Around<'_>) -> Option<Meant> {
+    let (at, word) = around.next_on_line()?;
+    if word != "has" {
+        return None;
+    }
+    let (channel, named) = around.word_from(at.end)?;
+    let message = format!("{} does not say who has it", quoted(around.part(at.start..channel.end)));
+    let help = format!("write `contact has {named}`");
+    Some(
+        Meant::write(at, "contact has")
+            .named("missing-condition")
+            .saying(message)
+            .help(help)
+            .until(channel.end),
+    )
+}
+
+/// `contact.has push`.
+pub(super) fn has(around: &Around<'_>) -> Option<Meant> {
+    let (at, _) = around.before().filter(|(_, word)| *word == "contact.has")?;
+    let message = "`contact.has` is two words";
+    Some(Meant::write(at, "contact has").named("bad-condition").saying(message).until(around.at.end))
+}
+
+/// A name by another owner: `var.amount`, `customer.country`.
+pub(super) fn name(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (owner, name) = text.split_once('.')?;
+    let meant = match owner.to_lowercase().as_str() {
+        "var" | "variable" | "variables" | "message" | "params" | "data" | "payload" => {
+            format!("vars.{name}")
+        }
+        "person" | "customer" | "user" | "recipient" | "contacts" | "client" | "kunde" => {
+            format!("contact.{name}")
+        }
+        _ => return None,
+    };
+    let message = format!("unknown name {}; did you mean `{meant}`?", quoted(text));
+    Some(Meant::write(around.at.clone(), &meant).saying(message))
+}
+
+/// A priority in quotes.
+pub(super) fn priority(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let word = text.strip_prefix('"')?.strip_suffix('"')?;
+    word.parse::<Priority>().ok()?;
+    let message = format!("the priority {} stands without quotes", quoted(word));
+    Some(Meant::write(around.at.clone(), word).saying(message))
+}
+
+/// A var or an attribute that is compared with money: it is a number.
+pub(super) fn amount(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (sign, _) = around.before()?;
+    let mut end = sign.start;
+    while let Some((at, word)) = around.word_before(end) {
+        if ![">", "<", "=", "is", "not"].contains(&word) {
+            let named = word.starts_with("vars.") || word.starts_with("contact.");
+            let number: String = text.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
+            let message = format!("{} is compared with a number, not with money", quoted(word));
+            return (named && !number.is_empty())
+                .then(|| Meant::write(around.at.clone(), &number).saying(message));
+        }
+        end = at.start;
+    }
+    None
+}
+
+/// `in AT, DE`.
+pub(super) fn list(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (_, before) = around.before()?;
+    if before != "in" || text.starts_with('[') {
+        return None;
+    }
+    let value = |word: &str| {
+        let number = word.parse::<f64>().is_ok();
+        if number { word.to_owned() } else { format!("\"{}\"", word.trim_matches('"')) }
+    };
+    let (mut values, mut end) = (vec![value(text)], around.at.end);
+    while let Some((comma, ",")) = around.word_from(end) {
+        let Some((at, word)) = around.word_from(comma.end) else { break };
+        if word == "\"" {
+            break;
+        }
+        values.push(value(word));
+        end = at.end;
+    }
+    let message = format!("{} is no list", quoted(around.part(around.at.start..end)));
+    Some(Meant::write(around.at.start..end, &format!("[{}]", values.join(", "))).saying(message))
+}
+
+/// `in ("AT", "DE")`.
+pub(super) fn parentheses(around: &Around<'_>) -> Option<Meant> {
+    if around.text() != "in" {
+        return None;
+    }
+    let (open, _) = around.next().filter(|(_, word)| *word == "(")?;
+    let close = around.closing(open.start)?;
+    let message = "a list stands between `[` and `]`, not between `(` and `)`";
+    let help = "write for example `in [\"AT\", \"DE\"]`";
+    Some(Meant::write(open, "[").named("bad-list").saying(message).help(help).and(close, "]"))
+}

@@ -1,0 +1,161 @@
+//! Headers as people write them.
+
+use crate::language::words::quoted;
+use crate::model::{Channel, Money, Span};
+
+use super::text::Around;
+use super::{Edit, Meant};
+
+const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
+const TYPES: [&str; 6] = ["string", "number", "boolean", "duration", "time", "list"];
+
+/// `limit: 3 sends`, `category = marketing`: a sign behind a header's word.
+pub(super) fn sign(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (at, sign) = match text {
+        ":" | "=" => (around.at.clone(), text),
+        _ => {
+            let word = HEADERS.iter().find(|word| text == **word)?;
+            around.word_from(around.at.start + word.len()).filter(|(_, sign)| [":", "="].contains(sign))?
+        }
+    };
+    let (_, header) = around.word_before(at.start).filter(|(_, word)| HEADERS.contains(word))?;
+    Some(without_sign(around, header, at.start..at.end, sign))
+}
+
+fn without_sign(around: &Around<'_>, header: &str, at: std::ops::Range<usize>, sign: &str) -> Meant {
+    let line = around.line_end(at.end);
+    let message = format!("`{header}` stands without `{sign}`");
+    let end = around.blanks_from(at.end);
+    let start = around.source.get(..at.start).unwrap_or_default().trim_end().len();
+    let mut meant = Meant::leave_out(around, at).saying(message).named("stray-text").until(line);
+    meant.fix = vec![Edit { at: start..end, text: " ".to_owned() }];
+    meant
+}
+
+/// A header of vars with another word, sign or bracket.
+pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (at, word) = around.next()?;
+    match (text, word) {
+        ("vars", ":" | "=") => {
+            let (open, _) = around.word_from(at.end).filter(|(_, word)| *word == "{")?;
+            let end = around.closing(open.start).map_or(open.end, |close| close.end);
+            Some(without_sign(around, "vars", at, word).until(end).until(around.source.len()))
+        }
+        ("vars", "(" | "[") => {
+            let close = around.closing(at.start)?;
+            let message = format!("the vars stand between `{{` and `}}`, not behind `{word}`");
+            let help = "write `vars { name: string }`";
+            let meant = Meant::write(at, "{").named("bad-var").saying(message).help(help).and(close, "}");
+            Some(meant)
+        }
+        (_, "{") => Some(Meant::write(around.at.clone(), "vars").until(around.source.len()))
+            .filter(|_| ["var", "variables", "variable", "params", "fields", "Vars", "VARS"].contains(&text)),
+        _ => None,
+    }
+}
+
+/// What is no limit.
+pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    if text.starts_with("limit") {
+        let (at, word) = around.word_from(around.at.start + "limit".len())?;
+        if [":", "="].contains(&word) {
+            return Some(without_sign(around, "limit", at, word));
+        }
+        let few = ["max", "maximum", "of", "to", "at", "up"];
+        if few.contains(&word) {
+            let message = format!("{} is not needed: a limit is the most that is allowed", quoted(word));
+            let more = around.word_from(at.end).filter(|(_, next)| ["most", "to"].contains(next));
+            let whole = at.start..more.map_or(at.end, |(at, _)| at.end);
+            return Some(Meant::leave_out(around, whole).saying(message).until(line));
+        }
+        return None;
+    }
+    let digits = text.split_whitespace().next()?;
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let rest = around.source.get(around.at.start + digits.len()..)?;
+    if let Some(decimals) =
+        rest.strip_prefix(',').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    {
+        let length = decimals.bytes().take_while(u8::is_ascii_digit).count();
+        let at = around.at.start..around.at.start + digits.len() + 1 + length;
+        let meant = format!("{digits}.{}", decimals.get(..length)?);
+        Money::parse_amount(&meant).ok()?;
+        let message = format!("{} is not written as amounts are", quoted(around.part(at.clone())));
+        return Some(Meant::write(at, &meant).named("bad-money").saying(message).until(line));
+    }
+    let end = match around.word_from(around.at.start + digits.len()) {
+        Some((at, word)) if at.start < line && word.bytes().all(|b| b.is_ascii_alphabetic()) => at.end,
+        _ => around.at.start + digits.len(),
+    };
+    let whole = around.at.start..end;
+    // A channel's word was taken for the first stage, so the one behind it lacks its `then`.
+    let eaten = around.part(around.at.start + digits.len()..end).trim().parse::<Channel>().is_ok();
+    let next = around.word_from(end).filter(|_| eaten).map_or(end, |(at, _)| at.end);
+    Some(Meant::write(whole, &format!("{digits} sends")).until(line).until(next))
+}
+
+/// What is no category.
+pub(super) fn category(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let line = around.line_end(around.at.end);
+    if let Some(sign) = ["=", ":"].into_iter().find(|sign| text.starts_with(*sign)) {
+        let at = around.at.start..around.at.start + sign.len();
+        return Some(without_sign(around, "category", at, sign).until(line));
+    }
+    let plain = text.trim_matches(['"', '\'']).to_lowercase();
+    let meant: String = plain.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let usable = !meant.is_empty() && meant.len() <= 64 && meant.bytes().any(|b| b.is_ascii_alphanumeric());
+    usable.then(|| Meant::write(around.at.clone(), meant.trim_end_matches('_')).until(line))
+}
+
+/// `expires` with another word than `after`.
+pub(super) fn expires(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let (at, word) = around.word_from(around.at.start + "expires".len())?;
+    if word.parse::<Span>().is_ok() {
+        let message = "there is no `after` behind `expires`";
+        let mut meant = Meant::write(at.clone(), &format!("after {word}")).saying(message);
+        meant.at = around.at.clone();
+        return Some(meant.help(format!("write `expires after {word}`")).until(line));
+    }
+    if [":", "="].contains(&word) {
+        return Some(without_sign(around, "expires", at, word));
+    }
+    let (_, span) =
+        around.word_from(at.end).filter(|(_, span)| span.starts_with(|c: char| c.is_ascii_digit()))?;
+    let message = format!("`expires` is followed by `after`, not by {}", quoted(word));
+    Some(Meant::write(at, "after").saying(message).help(format!("write `expires after {span}`")).until(line))
+}
+
+/// What is no declaration of a var.
+pub(super) fn var(around: &Around<'_>, text: &str) -> Option<Meant> {
+    if text == ";" {
+        let start = around.source.get(..around.at.start)?.trim_end().len();
+        let mut meant = Meant::write(around.at.clone(), ",").saying("the vars are joined by `,`, not by `;`");
+        meant.fix = vec![Edit { at: start..around.at.end, text: ",".to_owned() }];
+        return Some(meant);
+    }
+    let words: Vec<&str> = text.split([' ', '\t', ':']).filter(|word| !word.is_empty()).collect();
+    let meant = match words.as_slice() {
+        [name, "optional", kind] if TYPES.contains(kind) && text.contains(':') => {
+            format!("{name}: {kind} optional")
+        }
+        [kind, name] if TYPES.contains(kind) && !TYPES.contains(name) && !text.contains(':') => {
+            format!("{name}: {kind}")
+        }
+        [name, kind] if TYPES.contains(kind) && !text.contains(':') => format!("{name}: {kind}"),
+        [name] => {
+            let (at, _) = around.next().filter(|(_, word)| *word == "?")?;
+            let (colon, _) = around.word_from(at.end).filter(|(_, word)| *word == ":")?;
+            let (kind_at, kind) = around.word_from(colon.end).filter(|(_, kind)| TYPES.contains(kind))?;
+            let whole = around.at.start..kind_at.end;
+            let message = format!("{} is not how a var is declared", quoted(around.part(whole.clone())));
+            return Some(Meant::write(whole, &format!("{name}: {kind} optional")).saying(message));
+        }
+        _ => return None,
+    };
+    let message = format!("{} is not how a var is declared", quoted(text));
+    Some(Meant::write(around.at.clone(), &meant).saying(message))
+}

@@ -1,0 +1,141 @@
+//! What people write out of habit, and what they mean by it.
+//!
+//! The checker says what is wrong where it is found. Here a finding is looked at once more with the words
+//! around it: a comma for a `then`, `10 minuts`, `9pm`, `send sms`. Where the habit is known, the finding
+//! says what to write instead, and what only follows from it is not told.
+
+mod conditions;
+mod headers;
+mod stages;
+mod text;
+mod values;
+
+use super::{Diagnostic, Edit};
+use crate::language::policy::TextRange;
+
+use text::Around;
+
+/// What is known of a finding beyond what the checker said.
+struct Meant {
+    /// Another name, where the habit is about something else than it looked.
+    rule: Option<&'static str>,
+    at: TextRange,
+    /// Another message; the checker's where there is none.
+    message: Option<String>,
+    help: String,
+    fix: Vec<Edit>,
+    /// What begins from the finding on and before this byte follows from it.
+    until: usize,
+}
+
+impl Meant {
+    /// To be replaced by `text`.
+    fn write(at: TextRange, text: &str) -> Meant {
+        let until = at.end;
+        let fix = vec![Edit { at: at.clone(), text: text.to_owned() }];
+        let help = format!("write `{}`", text.trim());
+        Meant { rule: None, at, message: None, help, fix, until }
+    }
+
+    /// To be left out, with the blanks behind it.
+    fn leave_out(around: &Around<'_>, at: TextRange) -> Meant {
+        let blanks = around.blanks_from(at.end);
+        let fix = vec![Edit { at: at.start..blanks, text: String::new() }];
+        Meant { rule: None, until: at.end, at, message: None, help: "leave it out".to_owned(), fix }
+    }
+
+    fn saying(mut self, message: impl Into<String>) -> Meant {
+        self.message = Some(message.into());
+        self
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Meant {
+        self.help = help.into();
+        self
+    }
+
+    fn named(mut self, rule: &'static str) -> Meant {
+        self.rule = Some(rule);
+        self
+    }
+
+    fn until(mut self, end: usize) -> Meant {
+        self.until = self.until.max(end);
+        self
+    }
+
+    fn and(mut self, at: TextRange, text: &str) -> Meant {
+        self.until = self.until.max(at.end);
+        self.fix.push(Edit { at, text: text.to_owned() });
+        self
+    }
+}
+
+/// Looks at findings, in the order of the text, once more.
+pub(super) fn understood(source: &str, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut out: Vec<Diagnostic> = Vec::with_capacity(findings.len());
+    let mut follows = 0..0;
+    for finding in findings {
+        if follows.contains(&finding.at.start) && finding.rule != "too-many-findings" {
+            continue;
+        }
+        let around = Around { source, at: finding.at.clone() };
+        let Some(meant) = meant(&around, &finding) else {
+            out.push(finding);
+            continue;
+        };
+        let start = meant.at.start.min(finding.at.start);
+        follows = start..meant.until.max(start);
+        out.push(Diagnostic {
+            rule: meant.rule.unwrap_or(finding.rule),
+            at: meant.at,
+            message: meant.message.unwrap_or(finding.message),
+            help: Some(meant.help),
+            fix: meant.fix,
+            ..finding
+        });
+    }
+    out
+}
+
+fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
+    let text = around.text();
+    match finding.rule {
+        "unknown-channel" => stages::channel(around, text, finding),
+        "unknown-word" => stages::word(around, text).or_else(|| conditions::behind(around, text)),
+        "wrong-joiner" => stages::joiner(around, text),
+        "stray-text" => headers::sign(around, text).or_else(|| stages::stray(around, text)),
+        "missing-stage" => stages::missing(around, text),
+        "missing-then" => conditions::has(around),
+        "unknown-goal" => stages::goal(around, text),
+        "bad-group" => stages::group(around),
+        "bad-otherwise" => stages::otherwise(around),
+        "bad-policy" => stages::policy(around),
+        "outside-policy" if text.trim() == "}" => Some(Meant::leave_out(around, around.at.clone())),
+        "unknown-policy" => stages::used(around),
+        "unclosed-text" => Some(stages::close_text(around)),
+        "bad-name" => stages::name(around, text),
+        "bad-retry" | "bad-repeat" => values::again(around, text),
+        "bad-duration" => values::duration(around, text),
+        "bad-time" => values::time(around, text),
+        "missing-zone" | "missing-time" => headers::sign(around, text).or_else(|| values::window(around)),
+        "unknown-zone" => values::zone(around, text),
+        "unknown-day" => None,
+        "bad-number" => values::count(around, text),
+        "bad-doubt" => values::doubt(around),
+        "bad-wait" | "bad-valid" if text == "for" => Some(Meant::leave_out(around, around.at.clone())),
+        "unknown-header" => headers::vars(around, text),
+        "bad-limit" => headers::limit(around, text),
+        "bad-category" => headers::category(around, text),
+        "bad-expires" => headers::expires(around),
+        "bad-var" => headers::var(around, text),
+        "missing-condition" => conditions::missing(around),
+        "unknown-condition" => conditions::name(around, text),
+        "bad-comparison" => conditions::alone(around, text),
+        "bad-money" => conditions::amount(around, text),
+        "types-differ" => conditions::priority(around, text),
+        "bad-list" => conditions::list(around, text),
+        "missing-value" => conditions::parentheses(around),
+        _ => None,
+    }
+}

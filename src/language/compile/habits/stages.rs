@@ -1,0 +1,420 @@
+//! Words where a channel, a joint or a modifier should stand.
+
+use crate::language::diagnostic::Diagnostic;
+use crate::language::words::{near, quoted};
+use crate::model::{Channel, Confirmation, Span};
+
+use super::text::Around;
+use super::{Edit, Meant};
+
+/// Words that people put before a channel.
+const SENDING: [&str; 9] = ["send", "sends", "sende", "schicke", "call", "text", "message", "notify", "try"];
+
+/// A word where a channel should stand.
+pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> Option<Meant> {
+    let next = around.next();
+    let lower = text.to_lowercase();
+    if let Some((at, word)) = &next
+        && SENDING.contains(&lower.as_str())
+        && word.parse::<Channel>().is_ok()
+    {
+        let message = format!("{} is not needed: a channel alone sends", quoted(text));
+        return Some(Meant::leave_out(around, around.at.clone()).saying(message).until(at.end));
+    }
+    let group = match lower.as_str() {
+        "anyof" | "either" | "oneof" | "any-of" | "any_of" | "one" | "parallel" => Some("any of"),
+        "both" | "allof" | "all-of" | "all_of" | "every" | "each" => Some("all of"),
+        _ => None,
+    };
+    if let (Some(group), Some((at, word))) = (group, &next) {
+        let of = (*word == "of").then(|| around.word_from(at.end)).flatten();
+        let (range, open) = match &of {
+            Some((open, word)) => (around.at.start..at.end, (open, *word)),
+            None => (around.at.clone(), (at, *word)),
+        };
+        if open.1 == "(" {
+            let message = format!("{} begins no group; did you mean `{group}`?", quoted(text));
+            let end = around.closing(open.0.start).map_or(open.0.end, |close| close.end);
+            return Some(Meant::write(range, group).named("bad-group").saying(message).until(end));
+        }
+    }
+    if near(text, ["policy"]).is_some() || lower == "policy" {
+        let (name, _) = next.clone()?;
+        if around.word_from(name.end)?.1 == "{" {
+            let message = format!("unknown word {}; did you mean `policy`?", quoted(text));
+            let end = around.source.len();
+            return Some(
+                Meant::write(around.at.clone(), "policy").named("bad-policy").saying(message).until(end),
+            );
+        }
+    }
+    if lower == "vars" {
+        return super::headers::vars(around, text);
+    }
+    // `via twilio then vonage`
+    let (then, word) = around.before()?;
+    if finding.fix.is_empty() && word == "then" {
+        let (first, provider) = around.word_before(then.start)?;
+        if around.word_before(first.start)?.1 == "via" {
+            let message = format!("{} is no channel", quoted(text));
+            let help = format!("write `via {provider} or {text}` for a second provider");
+            return Some(Meant::write(then, "or").help(help).saying(message).until(around.at.end));
+        }
+    }
+    None
+}
+
+/// What everyday words behind a stage stand for, with the words that belong to them.
+const EVERYDAY: [(&str, &str); 37] = [
+    ("followed by", "then"),
+    ("dann", "then"),
+    ("danach", "then"),
+    ("afterwards", "then"),
+    ("next", "then"),
+    ("thereafter", "then"),
+    ("nach", "after"),
+    ("in", "after"),
+    ("within", "after"),
+    ("delay", "after"),
+    ("bis", "until"),
+    ("till", "until"),
+    ("til", "until"),
+    ("except if", "unless"),
+    ("except when", "unless"),
+    ("except", "unless"),
+    ("ausser", "unless"),
+    ("außer", "unless"),
+    ("without", "unless"),
+    ("but not if", "unless"),
+    ("only if", "if"),
+    ("only when", "if"),
+    ("when", "if"),
+    ("wenn", "if"),
+    ("falls", "if"),
+    ("where", "if"),
+    ("with", "via"),
+    ("by", "via"),
+    ("using", "via"),
+    ("over", "via"),
+    ("through", "via"),
+    ("mit", "via"),
+    ("über", "via"),
+    ("retries", "retry"),
+    ("retrying", "retry"),
+    ("repeats", "repeat"),
+    ("sonst", "otherwise"),
+];
+
+/// A word behind a stage that is no modifier.
+pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let line = around.line_end(around.at.end);
+    let before = around.before();
+    // A condition goes on in other words: `vars.amount greater than 5`.
+    if before.as_ref().is_some_and(|(_, word)| super::conditions::is_name(word)) {
+        return None;
+    }
+    if text.parse::<Span>().is_ok() {
+        if let Some((at, first)) = before.filter(|(_, word)| word.parse::<Span>().is_ok()) {
+            let both = format!("{first}{text}");
+            let whole = at.start..around.at.end;
+            let message = format!("{} is one duration in two words", quoted(around.part(whole.clone())));
+            both.parse::<Span>().ok()?;
+            return Some(Meant::write(whole, &both).named("bad-duration").saying(message).until(line));
+        }
+        let later =
+            around.next_on_line().filter(|(_, word)| ["later", "afterwards", "später"].contains(word));
+        let end = later.map_or(around.at.end, |(at, _)| at.end);
+        let message = format!("there is no `after` before {}", quoted(text));
+        return Some(
+            Meant::write(around.at.start..end, &format!("after {text}")).saying(message).until(line),
+        );
+    }
+    // `via 70 twilio, 30 vonage`
+    if let Some((at, share)) = before.filter(|(_, word)| word.parse::<u8>().is_ok_and(|n| n <= 100)) {
+        let route = around.word_before(at.start).is_some_and(|(_, word)| ["via", ","].contains(&word));
+        if route {
+            let message = format!("the share {} is not written with `%`", quoted(share));
+            let mut meant =
+                Meant::write(at, &format!("{share}%")).named("bad-shares").saying(message).until(line);
+            let mut end = around.at.end;
+            while let Some((comma, ",")) = around.word_from(end)
+                && let Some((next, digits)) = around.word_from(comma.end)
+                && digits.parse::<u8>().is_ok()
+                && let Some((provider, _)) = around.word_from(next.end)
+            {
+                meant = meant.and(next.end..next.end, "%");
+                end = provider.end;
+            }
+            return Some(meant);
+        }
+    }
+    for (words, meant) in EVERYDAY {
+        let mut end = around.at.start;
+        let fits = words.split(' ').all(|word| {
+            around.word_from(end).is_some_and(|(at, found)| {
+                end = at.end;
+                found.eq_ignore_ascii_case(word)
+            })
+        });
+        let next = around.word_from(end).map_or("", |(_, word)| word);
+        let timed = meant != "after" || next.starts_with(|c: char| c.is_ascii_digit());
+        if fits && timed {
+            let whole = around.at.start..end;
+            let message =
+                format!("unknown word {}; did you mean `{meant}`?", quoted(around.part(whole.clone())));
+            return Some(Meant::write(whole, meant).saying(message).until(line));
+        }
+    }
+    if super::values::is_day(text)
+        && let Some((zone, _)) = around.before()
+        && let Some((joint, "in")) = around.word_before(zone.start)
+    {
+        let message = format!("the days {} stand before the zone", quoted(text));
+        let mut meant = Meant::write(joint.start..joint.start, &format!("on {text} "))
+            .named("unknown-day")
+            .saying(message);
+        meant.at = around.at.clone();
+        return Some(
+            meant.help(format!("write `on {text}` before `in`")).and(zone.end..around.at.end, "").until(line),
+        );
+    }
+    let meant = near(text, ["otherwise"])?;
+    let message = format!("unknown word {}; did you mean `{meant}`?", quoted(text));
+    Some(Meant::write(around.at.clone(), meant).saying(message).until(line))
+}
+
+/// What joins stages, and is not `then`.
+pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let next = around.next();
+    if next.as_ref().is_some_and(|(_, word)| *word == "then") && text != "then" {
+        let message = format!("{} is not needed before `then`", quoted(text));
+        let at = around.at.clone();
+        let meant = Meant::leave_out(around, at).saying(message);
+        return Some(if text == "," { keep_a_blank(around, meant) } else { meant });
+    }
+    if around.in_group() && ["and", "or", "&&", "||", ";"].contains(&text) {
+        let message = format!("the members of a group are joined by `,`, not by {}", quoted(text));
+        let start = around.before().map_or(around.at.start, |(at, _)| at.end);
+        let mut meant = Meant::write(around.at.clone(), ",").saying(message);
+        meant.fix = vec![Edit { at: start..around.at.end, text: ",".to_owned() }];
+        return Some(meant);
+    }
+    if text == "," {
+        let (first, _) = around.before()?;
+        let word = around.word_before(first.start)?.1;
+        let (at, provider) = next?;
+        if word == "via" || (word == "or" && provider.parse::<Channel>().is_err()) {
+            let message = "the providers of `via` are joined by `or`, not by `,`";
+            return Some(
+                Meant::write(around.at.clone(), " or").named("bad-route").saying(message).until(at.end),
+            );
+        }
+        return None;
+    }
+    if text == "or" && around.before().is_some_and(|(_, word)| word == "contact.timezone") {
+        return Some(other_zone(around));
+    }
+    if text == "and" {
+        return Some(both(around, text));
+    }
+    // `a; b`: the blank that is missing comes with the word.
+    let close = around.source.get(..around.at.start)?.ends_with(|c: char| !c.is_whitespace());
+    let message = format!("stages are joined by `then`, not by {}", quoted(text));
+    let word = text.chars().all(|c| !c.is_alphanumeric());
+    (close && word).then(|| Meant::write(around.at.clone(), " then").saying(message))
+}
+
+fn keep_a_blank(around: &Around<'_>, mut meant: Meant) -> Meant {
+    meant.fix = vec![Edit { at: around.at.clone(), text: String::new() }];
+    meant
+}
+
+/// `a and b`, `a + b`: two readings, so the clearer one is asked for.
+fn both(around: &Around<'_>, text: &str) -> Meant {
+    let first = around.before().map_or("a", |(_, word)| word);
+    let second = around.next().map_or("b", |(_, word)| word);
+    let message = format!("stages are joined by `then`, not by {}", quoted(text));
+    let help = format!(
+        "write `{first} then {second}` for one after the other, `all of ({first}, {second})` for both at once"
+    );
+    let mut meant = Meant::write(around.at.clone(), "then").named("wrong-joiner").saying(message).help(help);
+    meant.fix.clear();
+    meant
+}
+
+fn other_zone(around: &Around<'_>) -> Meant {
+    let message = "the zone for those without one stands behind `else`, not behind `or`";
+    let end = around.next().map_or(around.at.end, |(at, _)| at.end);
+    Meant::write(around.at.clone(), "else").named("unknown-zone").saying(message).until(end)
+}
+
+/// What is no word.
+pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
+    for sign in ["//", "--", "/*"] {
+        if text.starts_with(sign) {
+            let at = around.at.start..around.at.start + sign.len();
+            let message = format!("a comment begins with `#`, not with `{sign}`");
+            let line = around.line_end(around.at.start);
+            return Some(Meant::write(at, "#").saying(message).until(line));
+        }
+    }
+    if ["+", "&"].contains(&text) {
+        return Some(both(around, text));
+    }
+    let start = around.source.get(..around.at.start)?.trim_end_matches([' ', '\t']).len();
+    let mut meant = Meant::leave_out(around, around.at.clone());
+    meant.fix = vec![Edit { at: start..around.at.end, text: String::new() }];
+    Some(meant)
+}
+
+/// A stage that is missing before or behind a word.
+pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let before = around.before();
+    if text == "or" && before.as_ref().is_some_and(|(_, word)| *word == "contact.timezone") {
+        return Some(other_zone(around));
+    }
+    if text == "then" {
+        let start = around.source.get(..around.at.start)?.trim_end().len();
+        let mut meant = Meant::leave_out(around, around.at.clone());
+        let end = if start == 0 { around.blanks_from(around.at.end) } else { around.at.end };
+        meant.fix = vec![Edit { at: start..end, text: String::new() }];
+        return Some(meant.help("write a stage there, or leave the word out"));
+    }
+    // `after 30s sms`
+    let (at, channel) = around.next()?;
+    if text.starts_with("after ") && channel.parse::<Channel>().is_ok() {
+        let whole = around.at.start..at.end;
+        let message = format!("{} stands before its channel", quoted(text));
+        return Some(Meant::write(whole, &format!("{channel} {text}")).saying(message));
+    }
+    None
+}
+
+/// A goal in a sentence: `until it is read`.
+pub(super) fn goal(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let filling = [
+        "it", "is", "has", "been", "was", "the", "message", "they", "he", "she", "user", "person", "someone",
+    ];
+    if !filling.contains(&text) {
+        return None;
+    }
+    let mut end = around.at.end;
+    for _ in 0..4 {
+        let (at, word) = around.word_from(end)?;
+        end = at.end;
+        let meant = match word {
+            "reads" | "seen" | "opened" => "read",
+            "replies" | "answers" | "answered" => "replied",
+            "arrived" | "received" => "delivered",
+            word => word,
+        };
+        if meant.parse::<Confirmation>().is_ok() {
+            let whole = around.at.start..end;
+            let message = format!("{} is more than the goal", quoted(around.part(whole.clone())));
+            return Some(Meant::write(whole, meant).saying(message).help(format!("write `until {meant}`")));
+        }
+    }
+    None
+}
+
+/// A group in square brackets.
+pub(super) fn group(around: &Around<'_>) -> Option<Meant> {
+    let (of, _) = around.next().filter(|(_, word)| *word == "of")?;
+    let (open, word) = around.word_from(of.end)?;
+    if word != "[" && word != "{" {
+        return None;
+    }
+    let close = around.closing(open.start)?;
+    let message = format!("the members of a group stand between `(` and `)`, not behind `{word}`");
+    Some(Meant::write(open, "(").saying(message).help("write `any of (sms, email)`").and(close, ")"))
+}
+
+/// `otherwise` without `fail`, or with a text that is not in quotes.
+pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
+    let start = around.at.start + "otherwise".len();
+    let (at, word) = around.word_from(start)?;
+    if word == "\"" {
+        let message = "there is no `fail` behind `otherwise`";
+        let mut meant = Meant::write(around.at.clone(), "otherwise fail").saying(message);
+        meant.fix = vec![Edit { at: start..at.start, text: " fail ".to_owned() }];
+        return Some(meant.help(format!("write `otherwise fail {}`", around.part(at.start..around.at.end))));
+    }
+    if word != "fail" {
+        return None;
+    }
+    let line = around.line_end(at.end);
+    let rest = around.part(at.end..line);
+    let rest = rest.split(['}', '#']).next().unwrap_or_default();
+    let text = rest.trim();
+    let end = at.end + rest.trim_end().len();
+    let begin = at.end + (rest.len() - rest.trim_start().len());
+    let plain = text.trim_matches(['„', '“', '”', '«', '»', '\'', '‘', '’', '"']);
+    if plain.is_empty() || plain.contains('"') {
+        return None;
+    }
+    let message = "the text behind `otherwise fail` does not stand in straight double quotes";
+    Some(
+        Meant::write(begin..end, &format!("\"{plain}\""))
+            .saying(message)
+            .help(format!("write `otherwise fail \"{plain}\"`")),
+    )
+}
+
+/// `policy NAME` without its brace.
+pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
+    let (name, word) = around.next()?;
+    let rest = around.source.get(name.end..)?;
+    if rest.contains('{') || word == "{" {
+        return None;
+    }
+    let colon = rest.trim_start().starts_with(':');
+    let open = if colon { name.end..name.end + rest.find(':')? + 1 } else { name.end..name.end };
+    let last = around.source.trim_end().len();
+    let message = format!("there is no `{{` behind `policy {word}`");
+    let mut meant = Meant::write(open, " {").saying(message).help(format!("write `policy {word} {{ … }}`"));
+    meant.at = around.at.start..name.end;
+    Some(meant.and(last..last, "\n}").until(around.source.len()))
+}
+
+/// `use "name"`.
+pub(super) fn used(around: &Around<'_>) -> Option<Meant> {
+    let (at, _) = around.next().filter(|(_, word)| *word == "\"")?;
+    let inner = around.source.get(at.end..)?;
+    let name = inner.get(..inner.find('"')?)?;
+    let whole = at.start..at.end + name.len() + 1;
+    let message = "the policy behind `use` stands without quotes";
+    Some(
+        Meant::write(whole.clone(), name)
+            .saying(message)
+            .help(format!("write `use {name}`"))
+            .until(whole.end),
+    )
+}
+
+/// A text without its closing quote.
+pub(super) fn close_text(around: &Around<'_>) -> Meant {
+    let end = around.at.end;
+    let text = around.text().trim_end().trim_end_matches('}').trim_end();
+    let last = around.at.start + text.len();
+    let mut meant = Meant::write(around.at.clone(), "\"").help("end it with `\"`").until(end);
+    meant.fix = vec![Edit { at: last..last, text: "\"".to_owned() }];
+    meant
+}
+
+/// A name that is none.
+pub(super) fn name(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let before = around.before().map_or("", |(_, word)| word);
+    let provider = ["via", "or", ","].contains(&before) || before.ends_with('%');
+    let mut meant = String::new();
+    for c in text.trim_matches('"').chars() {
+        let after_small = meant.ends_with(|last: char| last.is_ascii_lowercase() || last.is_ascii_digit());
+        if c.is_ascii_uppercase() && after_small && !provider {
+            meant.push('_');
+        }
+        let keeps = c.is_ascii_alphanumeric() || (provider && c == '-');
+        meant.push(if keeps { c.to_ascii_lowercase() } else { '_' });
+    }
+    let shown = meant.len() <= 64 && meant.starts_with(|c: char| c.is_ascii_lowercase()) && meant != text;
+    let plain = before == "policy" || provider;
+    (shown && plain && !text.contains('.')).then(|| Meant::write(around.at.clone(), &meant))
+}

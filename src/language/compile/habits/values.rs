@@ -1,0 +1,300 @@
+//! Durations, times, windows, zones and counts, as people write them.
+
+use crate::language::words::{near, quoted};
+use crate::model::{Days, Span, TimeOfDay, ZoneTable};
+
+use super::Meant;
+use super::text::Around;
+
+/// The short unit of a word for one, in English and German, misspelt too.
+pub(super) fn unit(word: &str) -> Option<&'static str> {
+    const UNITS: [(&str, &str); 30] = [
+        ("milliseconds", "ms"),
+        ("millisecond", "ms"),
+        ("seconds", "s"),
+        ("second", "s"),
+        ("secs", "s"),
+        ("sec", "s"),
+        ("minutes", "m"),
+        ("minute", "m"),
+        ("mins", "m"),
+        ("min", "m"),
+        ("hours", "h"),
+        ("hour", "h"),
+        ("hrs", "h"),
+        ("hr", "h"),
+        ("days", "d"),
+        ("day", "d"),
+        ("sekunden", "s"),
+        ("sekunde", "s"),
+        ("sek", "s"),
+        ("minuten", "m"),
+        ("stunden", "h"),
+        ("stunde", "h"),
+        ("std", "h"),
+        ("tage", "d"),
+        ("tagen", "d"),
+        ("tag", "d"),
+        ("s", "s"),
+        ("m", "m"),
+        ("h", "h"),
+        ("d", "d"),
+    ];
+    let word = word.to_lowercase();
+    let exact = UNITS.iter().find(|(known, _)| *known == word);
+    let close = || {
+        let long = UNITS.iter().map(|(known, _)| *known).filter(|known| known.len() > 3);
+        let meant = near(&word, long).filter(|_| word.len() > 3)?;
+        UNITS.iter().find(|(known, _)| *known == meant)
+    };
+    exact.or_else(close).map(|(_, short)| *short)
+}
+
+fn number(word: &str) -> Option<&'static str> {
+    Some(match word.to_lowercase().as_str() {
+        "a" | "an" | "one" | "ein" | "eine" | "einer" => "1",
+        "two" | "zwei" => "2",
+        "three" | "drei" => "3",
+        "four" | "vier" => "4",
+        "five" | "fünf" => "5",
+        "ten" | "zehn" => "10",
+        "fifteen" => "15",
+        "twenty" | "zwanzig" => "20",
+        "thirty" | "dreißig" => "30",
+        _ => return None,
+    })
+}
+
+/// `1.5` and `1,5` hours as whole units: `1h30m`.
+fn fraction(text: &str) -> Option<(usize, Span)> {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let whole = digits(text);
+    let rest = text.get(whole..)?.strip_prefix(['.', ','])?;
+    let part = digits(rest);
+    let letters = rest.get(part..)?;
+    let length = letters.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let short = unit(letters.get(..length)?)?;
+    let ms = format!("1{short}").parse::<Span>().ok()?.ms();
+    let number: f64 = format!("{}.{}", text.get(..whole)?, rest.get(..part)?).parse().ok()?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "cut to the range of durations"
+    )]
+    let total = (number * ms as f64).round() as i64;
+    let span = Span::from_ms(total);
+    (whole > 0 && part > 0 && span > Span::ZERO).then_some((whole + 1 + part + length, span))
+}
+
+/// A duration that is none.
+pub(super) fn duration(around: &Around<'_>, text: &str) -> Option<Meant> {
+    if ["till", "til", "bis"].contains(&text) {
+        return Some(Meant::write(around.at.clone(), "until").until(around.line_end(around.at.end)));
+    }
+    let rest = around.source.get(around.at.start..)?;
+    if let Some((length, span)) = fraction(rest) {
+        let at = around.at.start..around.at.start + length;
+        let message = format!("{} is not written as durations are", quoted(around.part(at.clone())));
+        return Some(Meant::write(at, &span.to_string()).saying(message));
+    }
+    let mut words = text.split_whitespace();
+    let first = words.next()?;
+    let digits = first.bytes().all(|b| b.is_ascii_digit());
+    let half = first.eq_ignore_ascii_case("half") || first.eq_ignore_ascii_case("halbe");
+    let (mut count, mut end) = (if digits { Some(first) } else { number(first) }, around.at.end);
+    let mut name = words.next();
+    while name.is_none_or(|name| ["a", "an", "of"].contains(&name)) {
+        let (at, word) =
+            around.word_from(end).filter(|(at, _)| at.start < around.line_end(around.at.start))?;
+        (name, end) = (Some(word), at.end);
+        if unit(word).is_some() {
+            break;
+        }
+    }
+    let short = unit(name?)?;
+    let meant = if half {
+        let whole = format!("1{short}").parse::<Span>().ok()?;
+        Span::from_ms(whole.ms() / 2).to_string()
+    } else {
+        format!("{}{short}", count.take()?)
+    };
+    meant.parse::<Span>().ok()?;
+    let at = around.at.start..end;
+    let message = format!("{} is not written as durations are", quoted(around.part(at.clone())));
+    Some(Meant::write(at, &meant).saying(message))
+}
+
+/// The time of day that a text was meant to be.
+fn time_meant(text: &str) -> Option<TimeOfDay> {
+    let lower = text.to_lowercase();
+    let (number, late) = match (lower.strip_suffix("pm"), lower.strip_suffix("am")) {
+        (Some(number), _) => (number, Some(true)),
+        (_, Some(number)) => (number, Some(false)),
+        _ => (lower.as_str(), None),
+    };
+    let number = number.trim_end_matches(['h', '.']).trim_end_matches("uhr");
+    let (hours, minutes) = match number.split_once([':', '.', 'h']) {
+        Some((hours, minutes)) => (hours, minutes.parse::<u16>().ok()?),
+        None if number.len() == 4 => (number.get(..2)?, number.get(2..)?.parse().ok()?),
+        None => (number, 0),
+    };
+    let hours = hours.parse::<u16>().ok()?;
+    let hours = match late {
+        Some(true) if hours < 12 => hours + 12,
+        Some(false) if hours == 12 => 0,
+        _ if hours == 24 => 0,
+        _ => hours,
+    };
+    (hours < 24 && minutes < 60).then_some(())?;
+    TimeOfDay::from_minutes(hours * 60 + minutes)
+}
+
+/// The word that joins two times, by the word before them.
+fn joint(around: &Around<'_>) -> &'static str {
+    let before = around.source.get(..around.at.end).unwrap_or_default();
+    if before.rfind("between") > before.rfind("quiet") { "and" } else { "to" }
+}
+
+const DASHES: [&str; 3] = ["-", "–", "—"];
+
+/// A time of day that is none.
+pub(super) fn time(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let line = around.line_end(around.at.end);
+    for dash in DASHES {
+        let Some((from, to)) = text.split_once(dash) else { continue };
+        let (from, to) = (time_meant(from)?, time_meant(to)?);
+        let word = joint(around);
+        let message = format!("the times are joined by `{word}`, not by `{dash}`");
+        return Some(
+            Meant::write(around.at.clone(), &format!("{from} {word} {to}"))
+                .named("bad-window")
+                .saying(message)
+                .until(line),
+        );
+    }
+    if ["from", "hours", "between", "during", "for", "von", "hour", "at", "the"].contains(&text) {
+        let message = format!("{} is not needed before the times", quoted(text));
+        return Some(
+            Meant::leave_out(around, around.at.clone()).named("bad-window").saying(message).until(line),
+        );
+    }
+    let meant = time_meant(text)?;
+    Some(Meant::write(around.at.clone(), &meant.to_string()))
+}
+
+/// Whether a word is one for days.
+pub(super) fn is_day(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    lower.starts_with("week") || Days::WORDS.iter().any(|day| lower.starts_with(day))
+}
+
+/// A window whose words go on in another way.
+pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.end);
+    let (at, word) = around.next_on_line()?;
+    if DASHES.contains(&word) || ["bis", "until", "through", "–"].contains(&word) {
+        let meant = joint(around);
+        let message = format!("the times are joined by `{meant}`, not by {}", quoted(word));
+        return Some(Meant::write(at, meant).named("bad-window").saying(message).until(line));
+    }
+    if ["at", "every", "only", "each", "am", "during"].contains(&word) {
+        let (_, day) = around.word_from(at.end).filter(|(_, day)| is_day(day))?;
+        let message = format!("days stand behind `on`, not behind {}", quoted(word));
+        return Some(
+            Meant::write(at, "on")
+                .named("unknown-day")
+                .saying(message)
+                .help(format!("write `on {day}`"))
+                .until(line),
+        );
+    }
+    if is_day(word) {
+        let message = format!("there is no `on` before {}", quoted(word));
+        let fix = format!("on {word}");
+        return Some(Meant::write(at, &fix).named("unknown-day").saying(message).until(line));
+    }
+    None
+}
+
+/// A zone in two words.
+pub(super) fn zone(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (at, next) = around.next_on_line()?;
+    let both = around.at.start..at.end;
+    let message = format!("unknown zone {}", quoted(around.part(both.clone())));
+    if text.eq_ignore_ascii_case("contact") && next.eq_ignore_ascii_case("timezone") {
+        return Some(Meant::write(both, "contact.timezone").saying(message));
+    }
+    let name = format!("{text}_{next}");
+    ZoneTable.get(&name).is_some().then(|| Meant::write(both, &name).saying(message))
+}
+
+/// A count such as `3x`.
+pub(super) fn number_of(text: &str) -> Option<&str> {
+    let digits = text.strip_suffix(['x', 'X', '×'])?;
+    (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
+}
+
+/// What is no whole number.
+pub(super) fn count(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let digits = number_of(text)?;
+    let followed = around.next().is_some_and(|(_, word)| word == "times");
+    let meant = if followed { digits.to_owned() } else { format!("{digits} times") };
+    Some(Meant::write(around.at.clone(), &meant))
+}
+
+/// `retry` and `repeat` in other words.
+pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let word = text.split_whitespace().next()?;
+    let line = around.line_end(around.at.end);
+    // `repeat every 5m 3 times`
+    let mut words = text.split_whitespace().skip(1);
+    if words.next() == Some("every")
+        && let Some(pause) = words.next().filter(|pause| pause.parse::<Span>().is_ok())
+        && let Some((at, count)) = around.next_on_line()
+        && count.bytes().all(|b| b.is_ascii_digit())
+        && let Some((last, "times")) = around.word_from(at.end)
+    {
+        let whole = around.at.start..last.end;
+        return Some(Meant::write(whole, &format!("{word} {count} times every {pause}")));
+    }
+    // `retry 3 every 1m`
+    let (count_at, count) = around.word_from(around.at.start + word.len())?;
+    if count.bytes().all(|b| b.is_ascii_digit())
+        && let Some((_, "every" | "backoff")) = around.word_from(count_at.end)
+    {
+        return Some(Meant::write(count_at, &format!("{count} times")).until(around.at.end));
+    }
+    let (at, next) = around.next_on_line()?;
+    if DASHES.contains(&next) && text.contains("backoff") {
+        let message = format!("the pauses of `backoff` are joined by `to`, not by {}", quoted(next));
+        return Some(Meant::write(at, "to").saying(message).until(line));
+    }
+    let (_, pause) = around.word_from(at.end).unwrap_or((at.clone(), ""));
+    let pauses = ["each", "in", "with", "per", "alle", "after", "apart", "at"];
+    if pauses.contains(&next) && pause.parse::<Span>().is_ok() {
+        let message = format!("the pause of `{word}` stands behind `every`, not behind {}", quoted(next));
+        return Some(
+            Meant::write(at, "every").saying(message).help(format!("write `every {pause}`")).until(line),
+        );
+    }
+    if next.parse::<Span>().is_ok() {
+        let message = format!("there is no `every` before {}", quoted(next));
+        return Some(Meant::write(at, &format!("every {next}")).saying(message).until(line));
+    }
+    None
+}
+
+/// `on doubt` with another word.
+pub(super) fn doubt(around: &Around<'_>) -> Option<Meant> {
+    let behind =
+        if around.text().starts_with("on") { around.next()? } else { (around.at.clone(), around.text()) };
+    let (at, word) = behind;
+    let meant = match word {
+        "retry" | "again" | "repeat" | "resent" | "send" | "sendagain" => "resend",
+        "fail" | "skip" | "next" | "move_on" | "continue" | "moveon" | "then" => "move on",
+        "ignore" | "accept" | "accepted" | "hold" => "wait",
+        _ => return None,
+    };
+    let message = format!("{} says nothing of what is done in doubt; did you mean `{meant}`?", quoted(word));
+    Some(Meant::write(at, meant).saying(message).help(format!("write `on doubt {meant}`")))
+}

@@ -1,0 +1,133 @@
+//! What the findings advise: it mends, and it is said in words that everybody knows.
+
+use std::path::Path;
+
+use spine::language::{NoLibrary, Severity, compile};
+use spine::lint::{SourceFile, check, faults, rules};
+
+/// The policies of a file of cases, each with its heading.
+fn cases(file: &str) -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/language").join(file);
+    let text = std::fs::read_to_string(path).unwrap();
+    let (mut out, mut heading, mut lines) = (Vec::new(), String::new(), text.lines());
+    while let Some(line) = lines.next() {
+        if let Some(name) = line.strip_prefix("## ") {
+            heading = name.to_owned();
+        }
+        if line == "```policy" {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            out.push((heading.clone(), block.join("\n")));
+        }
+    }
+    out
+}
+
+/// The text with every change that its findings offer.
+fn mended(text: &str) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..6 {
+        let mut edits: Vec<_> =
+            compile(&text, None, &NoLibrary).diagnostics.into_iter().flat_map(|d| d.fix).collect();
+        if edits.is_empty() {
+            break;
+        }
+        edits.sort_by_key(|edit| std::cmp::Reverse((edit.at.start, edit.at.end)));
+        let mut before = text.len() + 1;
+        for edit in edits {
+            // What overlaps waits for the next round.
+            if edit.at.end <= before {
+                before = edit.at.start;
+                text.replace_range(edit.at, &edit.text);
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn a_typing_error_has_one_finding_and_the_change_that_it_offers_mends_it() {
+    let all = cases("typing.md");
+    assert!(all.len() >= 150, "{}", all.len());
+    let (mut healed, mut wrong) = (0, Vec::new());
+    for (heading, text) in &all {
+        let found = compile(text, None, &NoLibrary).diagnostics;
+        let after = compile(&mended(text), None, &NoLibrary).diagnostics;
+        let offers = found.iter().all(|d| !d.fix.is_empty());
+        if found.is_empty() || (offers && !after.is_empty()) {
+            wrong.push(format!("{heading}: {text:?} → {:?}: {after:?}", mended(text)));
+        }
+        healed += usize::from(offers && after.is_empty());
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(healed >= 120, "{healed}");
+}
+
+/// Words of the trade, which say nothing to somebody who writes policies.
+const JARGON: [&str; 14] = [
+    "token",
+    "parse",
+    "ast ",
+    "expected one of",
+    "syntax",
+    "identifier",
+    "lexer",
+    "grammar",
+    "operand",
+    "enum",
+    "null",
+    "regex",
+    "invalid input",
+    "unexpected",
+];
+
+/// The most words in backticks that follow one another in a list.
+fn longest_list(text: &str) -> usize {
+    let (mut longest, mut run) = (0, 0);
+    for (n, part) in text.split('`').enumerate() {
+        if n % 2 == 1 {
+            run += 1;
+            longest = longest.max(run);
+        } else if ![", ", " and ", " or ", ", and ", ", or "].contains(&part) {
+            run = 0;
+        }
+    }
+    longest
+}
+
+#[test]
+fn messages_have_no_jargon_and_no_long_lists() {
+    let mut texts: Vec<String> = Vec::new();
+    for file in [
+        "headers.md",
+        "joints.md",
+        "modifiers.md",
+        "types.md",
+        "typing.md",
+        "uses.md",
+        "windows.md",
+        "words.md",
+    ] {
+        texts.extend(cases(file).into_iter().map(|(_, text)| text));
+    }
+    let pages = rules::ALL.iter().chain(faults::ALL);
+    texts.extend(pages.flat_map(|rule| rule.examples()).map(|example| example.source.to_owned()));
+    let mut seen = 0;
+    for text in texts {
+        let file = SourceFile { path: "p".into(), text, bare_name: None };
+        for finding in &check(&[file], &NoLibrary)[0].findings {
+            let help = finding.help.clone().unwrap_or_default();
+            assert!(!help.is_empty(), "{finding:?}");
+            for said in [&finding.message, &help] {
+                let lower = said.to_lowercase();
+                assert!(JARGON.iter().all(|word| !lower.contains(word)), "{said}");
+                assert!(longest_list(said) <= 5, "{said}");
+                assert!(!said.contains('\n'), "{said}");
+            }
+            if finding.severity != Severity::Error {
+                assert!(rules::find(finding.rule).is_some(), "{}", finding.rule);
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 300, "{seen}");
+}
