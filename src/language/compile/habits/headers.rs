@@ -99,6 +99,9 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
 
 /// What is no category.
 pub(super) fn category(around: &Around<'_>, text: &str) -> Option<Meant> {
+    if text == "category" {
+        return None;
+    }
     let line = around.line_end(around.at.end);
     if let Some(sign) = ["=", ":"].into_iter().find(|sign| text.starts_with(*sign)) {
         let at = around.at.start..around.at.start + sign.len();

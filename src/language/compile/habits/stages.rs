@@ -349,7 +349,8 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
     let end = at.end + rest.trim_end().len();
     let begin = at.end + (rest.len() - rest.trim_start().len());
     let plain = text.trim_matches(['„', '“', '”', '«', '»', '\'', '‘', '’', '"']);
-    if plain.is_empty() || plain.contains('"') {
+    let goes_on = plain.split_whitespace().next() == Some("then");
+    if plain.is_empty() || plain.contains('"') || goes_on {
         return None;
     }
     let message = "the text behind `otherwise fail` does not stand in straight double quotes";

@@ -44,7 +44,8 @@ pub(super) fn unit(word: &str) -> Option<&'static str> {
     let exact = UNITS.iter().find(|(known, _)| *known == word);
     let close = || {
         let long = UNITS.iter().map(|(known, _)| *known).filter(|known| known.len() > 3);
-        let meant = near(&word, long).filter(|_| word.len() > 3)?;
+        let meant = near(&word, long)
+            .filter(|meant| word.len() > 4 && meant.chars().next() == word.chars().next())?;
         UNITS.iter().find(|(known, _)| *known == meant)
     };
     exact.or_else(close).map(|(_, short)| *short)
