@@ -66,7 +66,7 @@ fn a_typing_error_has_one_finding_and_the_change_that_it_offers_mends_it() {
 const JARGON: [&str; 14] = [
     "token",
     "parse",
-    "ast ",
+    " ast ",
     "expected one of",
     "syntax",
     "identifier",
