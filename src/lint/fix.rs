@@ -125,18 +125,21 @@ mod tests {
         for (text, expected) in [
             ("sms", ("sms", 0, 0)),
             ("watsapp then sms after 30sec", ("whatsapp then sms after 30s", 2, 0)),
-            ("\u{feff}watsapp\r\n  then sms\r\n", ("\u{feff}whatsapp\r\n  then sms\r\n", 1, 0)),
-            ("sms after 30sec # one\r\n", ("sms after 30s # one\r\n", 1, 0)),
+            (
+                "\u{feff}watsapp\r\n  then sms after 30s\r\n",
+                ("\u{feff}whatsapp\r\n  then sms after 30s\r\n", 1, 0),
+            ),
+            ("push then sms after 30sec # one\r\n", ("push then sms after 30s # one\r\n", 1, 0)),
             ("nonexistent then watsapp", ("nonexistent then whatsapp", 1, 1)),
             ("# spine: allow unsure-zone -- none\nsms\n", ("sms\n", 1, 0)),
             ("sms # spine: allow unsure-zone -- none\n", ("sms\n", 1, 0)),
             (
-                "slack # spine: allow unsure-zone, lowered-goal, unsure-zone -- x\nthen sms",
-                ("slack # spine: allow lowered-goal -- x\nthen sms", 2, 0),
+                "slack # spine: allow unsure-zone, lowered-goal, unsure-zone -- x\nthen sms after 30s",
+                ("slack # spine: allow lowered-goal -- x\nthen sms after 30s", 2, 0),
             ),
             (
-                "# spine allow lowerd-goal the record\nslack then sms",
-                ("# spine: allow lowered-goal -- the record\nslack then sms", 3, 0),
+                "# spine allow lowerd-goal the record\nslack then sms after 30s",
+                ("# spine: allow lowered-goal -- the record\nslack then sms after 30s", 3, 0),
             ),
         ] {
             let (text_now, count, left) = mended(text);
