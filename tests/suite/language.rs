@@ -45,8 +45,9 @@ fn the_policies_of_the_repository_are_clean() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let mut files: Vec<SourceFile> = std::fs::read_dir(folder)
         .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "policy"))
+        .map(|path| {
             let bare_name = Some(path.file_stem().unwrap().to_str().unwrap().to_owned());
             SourceFile {
                 text: std::fs::read_to_string(&path).unwrap(),
