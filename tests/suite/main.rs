@@ -34,6 +34,7 @@ mod postgres;
 mod process;
 mod providers;
 mod receiver;
+mod reference;
 mod retention;
 mod shares;
 mod webhooks;
