@@ -1,6 +1,7 @@
 //! What the operator does to the registry: tenants and keys. Audited as `cli`.
 
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::CliError;
@@ -37,19 +38,51 @@ pub(crate) struct Where {
     pub(crate) database_url: Option<String>,
 }
 
+/// What was named.
+#[derive(Debug, PartialEq)]
+enum Chosen<'a> {
+    Folder(&'a Path),
+    Database(&'a str),
+}
+
 impl Where {
     /// The settings, those of flags and environment over those of the file.
     pub(crate) fn settings(&self) -> Result<Config, CliError> {
         let mut config = Config::load(self.config.as_deref())?;
-        match (&self.data, &self.database_url) {
-            (Some(data), _) => {
-                config.data.clone_from(data);
+        match self.chosen(|name| std::env::var_os(name))? {
+            Some(Chosen::Folder(data)) => {
+                config.data = data.to_owned();
                 config.database_url = None;
             }
-            (None, Some(url)) => config.database_url = Some(url.clone()),
-            (None, None) => {}
+            Some(Chosen::Database(url)) => config.database_url = Some(url.to_owned()),
+            None => {}
         }
         Ok(config)
+    }
+
+    /// Folder or database: a flag wins over the environment, and of two in one place neither does.
+    fn chosen(&self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Chosen<'_>>, CliError> {
+        let (data, url) = match (&self.data, &self.database_url) {
+            (None, None) => return Ok(None),
+            (Some(data), None) => return Ok(Some(Chosen::Folder(data))),
+            (None, Some(url)) => return Ok(Some(Chosen::Database(url))),
+            (Some(data), Some(url)) => (data, url),
+        };
+        let stands_in = |name: &str, value: &OsStr| variable(name).is_some_and(|held| held == value);
+        match (stands_in("SPINE_DATA", data.as_os_str()), stands_in("SPINE_DATABASE_URL", url.as_ref())) {
+            (false, true) => Ok(Some(Chosen::Folder(data))),
+            (true, false) => Ok(Some(Chosen::Database(url))),
+            (false, false) => Err(CliError::Refused(
+                "--data and --database-url cannot both be given: an installation is in a folder or in a \
+                 database"
+                    .to_owned(),
+            )),
+            (true, true) => Err(CliError::Refused(
+                "SPINE_DATA and SPINE_DATABASE_URL cannot both be set: an installation is in a folder or in a \
+                 database"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// Refuses a data folder that is not there.
@@ -236,7 +269,7 @@ impl Operator {
         }
     }
 
-    async fn scope(&self, tenant: &str, environment: Environment) -> Result<ScopeRow, CliError> {
+    pub(crate) async fn scope(&self, tenant: &str, environment: Environment) -> Result<ScopeRow, CliError> {
         let scopes = self.registry.scopes().await?;
         let mut names: Vec<&str> = scopes.iter().map(|scope| scope.tenant_name.as_str()).collect();
         names.dedup();
@@ -299,5 +332,44 @@ fn check_name(of: &str, name: &str) -> Result<(), CliError> {
         false => Err(CliError::Refused(format!(
             "the name of a {of} has 1 to {NAME_CHARS_MAX} characters on one line, and no blank at its ends"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(data: Option<&str>, url: Option<&str>, environment: [Option<&str>; 2]) -> String {
+        let place =
+            Where { config: None, data: data.map(PathBuf::from), database_url: url.map(str::to_owned) };
+        let variable = |name: &str| {
+            let [folder, database] = environment;
+            if name == "SPINE_DATA" { folder } else { database }.map(OsString::from)
+        };
+        match place.chosen(variable) {
+            Ok(chosen) => format!("{chosen:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn of_folder_and_database_the_flag_counts_and_two_flags_are_refused() {
+        let (folder, url) = (Some("d"), Some("postgres://x"));
+        for (data, database, environment, expected) in [
+            (None, None, [None, None], "None"),
+            (folder, None, [None, None], "Some(Folder(\"d\"))"),
+            (None, url, [None, url], "Some(Database(\"postgres://x\"))"),
+            // A flag beside a variable, either way round.
+            (folder, url, [None, url], "Some(Folder(\"d\"))"),
+            (folder, url, [folder, None], "Some(Database(\"postgres://x\"))"),
+        ] {
+            assert_eq!(
+                chosen(data, database, environment),
+                expected,
+                "{data:?} {database:?} {environment:?}"
+            );
+        }
+        assert!(chosen(folder, url, [None, None]).starts_with("--data and --database-url"));
+        assert!(chosen(folder, url, [folder, url]).starts_with("SPINE_DATA and SPINE_DATABASE_URL"));
     }
 }

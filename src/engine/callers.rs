@@ -142,8 +142,10 @@ impl Desk {
             return Ok(self.shown(stored).await?);
         }
         let currency = self.scope.row().currency;
-        let held = self.enter(id).await?;
-        let Some(running) = held.as_ref() else { return Err(Refusal::NotFound) };
+        let mut held = self.enter(id).await?;
+        let Some(running) = held.as_mut() else { return Err(Refusal::NotFound) };
+        // What memory holds of a person who was erased since is not shown.
+        self.refresh(running).await?;
         let message = show::running(running, currency);
         self.settle(id, running);
         Ok(message)

@@ -1,7 +1,7 @@
 //! Durations, in whole milliseconds, as policies and JSON write them: `30s`, `1h30m`, `2d`.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -60,6 +60,26 @@ impl Span {
     pub const fn ms(self) -> i64 {
         self.0
     }
+
+    /// Written without days: `24h`, as times of waiting are spoken of.
+    #[must_use]
+    pub fn in_hours(self) -> String {
+        self.text(&UNITS[1..])
+    }
+
+    fn text(self, units: &[(&str, i64)]) -> String {
+        if self.0 == 0 {
+            return "0s".to_owned();
+        }
+        let (mut rest, mut text) = (self.0, String::new());
+        for (name, ms) in units {
+            if rest >= *ms {
+                _ = write!(text, "{}{name}", rest / ms);
+                rest %= ms;
+            }
+        }
+        text
+    }
 }
 
 const UNITS: [(&str, i64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -102,17 +122,7 @@ impl FromStr for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 0 {
-            return f.write_str("0s");
-        }
-        let mut rest = self.0;
-        for (name, ms) in UNITS {
-            if rest >= ms {
-                write!(f, "{}{name}", rest / ms)?;
-                rest %= ms;
-            }
-        }
-        Ok(())
+        f.write_str(&self.text(&UNITS))
     }
 }
 
@@ -153,6 +163,15 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Span>().map(Span::ms), Ok(ms));
             assert_eq!(Span::from_ms(ms).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn hours_are_written_without_days() {
+        for (text, hours) in
+            [("1d", "24h"), ("3d12h", "84h"), ("1h30m", "1h30m"), ("500ms", "500ms"), ("0s", "0s")]
+        {
+            assert_eq!(text.parse::<Span>().unwrap().in_hours(), hours);
         }
     }
 

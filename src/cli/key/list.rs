@@ -105,6 +105,10 @@ impl Args {
 
     async fn keys(&self) -> Result<Vec<Shown>, CliError> {
         let operator = self.place.operator().await?;
+        if let Some(tenant) = &self.tenant {
+            // A name that nobody has is told, and not taken for a tenant without keys.
+            operator.scope(tenant, Environment::Test).await?;
+        }
         let mut shown = Vec::new();
         for scope in operator.registry.scopes().await? {
             let is_asked = self.tenant.as_ref().is_none_or(|name| *name == scope.tenant_name)

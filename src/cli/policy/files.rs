@@ -34,7 +34,7 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<SourceFile>, CliError> {
         }
     }
     let mut seen = BTreeSet::new();
-    all.retain(|path| seen.insert(path.clone()));
+    all.retain(|path| seen.insert(path.strip_prefix(".").unwrap_or(path).to_owned()));
     in_parallel(&all, |path| read(path)).into_iter().collect()
 }
 

@@ -101,6 +101,11 @@ impl State {
                 if before > self.now {
                     self.receipts(keys, care, 0, before, &mut moves);
                 }
+                // And before that, of all but the first: what is heard of it comes behind theirs then.
+                let sooner = Instant::from_ms(due.ms() - 2);
+                if care.reasons && sooner > self.now {
+                    self.receipts(keys, care, 1, sooner, &mut moves);
+                }
             }
             None => {}
         }

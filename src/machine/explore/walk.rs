@@ -2,7 +2,8 @@
 //!
 //! To each call every answer, at no time; just before each timer of the instance, of every send that
 //! waits, a confirmation, a failure, or nothing: what comes just after a timer is what comes just
-//! before the next one. Two ways that meet in the same state go on as one, the shorter first. So what
+//! before the next one. Where reasons count, what is said of a later attempt may also come before what
+//! is said of an earlier one. Two ways that meet in the same state go on as one, the shorter first. So what
 //! a visitor sees first, it sees by a shortest script.
 
 use std::cell::{Cell, RefCell};

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use spine::language::facts_text::GivenFacts;
 use spine::language::script::Scripts;
+use spine::machine::catalog::Catalog;
 use spine::machine::explore::{Care, FactSpace, Go, Seen, Visitor, Walk};
 use spine::machine::{Machine, Scenario, Timeline, Witness, all_endings, simulate};
-use spine::model::Instant;
+use spine::model::{Channel, Instant};
 
 use super::driver::noon;
 use super::generator::{Taste, catalog, facts, policy, script};
@@ -116,6 +117,36 @@ fn all_over_choices(machine: &Machine) -> BTreeSet<String> {
         }
     }
     all
+}
+
+#[test]
+fn an_ending_is_found_also_where_a_later_attempt_is_heard_of_first() {
+    for (text, end) in [
+        ("whatsapp then sms after 30s", "delivered by whatsapp: sms failed"),
+        ("push until read then email after 5m", "delivered by push: email failed"),
+        ("any of (push, sms)", "delivered by push: sms failed"),
+        ("sms on doubt move on then email after 1m", "delivered by sms: email failed"),
+    ] {
+        let machine = machine(text);
+        let scenario = Scenario::given(&machine, &GivenFacts::default(), Catalog::default(), noon());
+        let all = all_endings(&scenario);
+        assert!(all.complete, "{text}");
+        let told = |end: &spine::machine::End| {
+            let reasons: Vec<_> = end
+                .reasons
+                .iter()
+                .map(|r| format!("{} {}", r.channel.map_or("-", Channel::word), r.reason))
+                .collect();
+            let by = end.reached_by.map_or("nobody", Channel::word);
+            format!("{} by {by}: {}", end.status, reasons.join(", "))
+        };
+        let found = all.endings.iter().find(|ending| told(&ending.end) == end);
+        let found = found.unwrap_or_else(|| panic!("{text}: {end} is missed"));
+        // Its script does what it says.
+        let script = found.script.iter().map(|(key, text)| format!("{key}: {text}")).collect::<Vec<_>>();
+        let timeline = simulate(&scenario, &Scripts::parse(&script.join("; ")).unwrap());
+        assert_eq!(timeline.end, found.end, "{text}");
+    }
 }
 
 #[test]

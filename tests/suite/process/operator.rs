@@ -128,6 +128,30 @@ fn dropped(found: &serde_json::Value) -> u64 {
 }
 
 #[test]
+fn keys_of_a_tenant_that_is_not_there_are_not_an_empty_list() {
+    let home = tempdir().unwrap();
+    let folder = home.path().to_str().unwrap();
+    assert_eq!(run(&["tenant", "create", "ada", "--data", folder]).status.code(), Some(0));
+    assert_eq!(run(&["key", "list", "--tenant", "ada", "--data", folder]).status.code(), Some(0));
+    let refused = run(&["key", "list", "--tenant", "eve", "--data", folder]);
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.contains("no tenant called `eve`") && told.contains("`ada`"), "{told}");
+}
+
+#[test]
+fn a_folder_and_a_database_cannot_both_be_named() {
+    let home = tempdir().unwrap();
+    let folder = home.path().to_str().unwrap();
+    let both = ["--data", folder, "--database-url", "postgres://nobody@127.0.0.1:1/nothing"];
+    for command in [&["serve"][..], &["tenant", "list"], &["audit", "verify"]] {
+        let refused = run(&[command, &both].concat());
+        assert_eq!(refused.status.code(), Some(2), "{command:?}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("cannot both be given"), "{command:?}");
+    }
+}
+
+#[test]
 fn an_audit_that_is_not_there_is_exit_2() {
     let ended = run(&["audit", "verify", "--data", "/nowhere/at/all"]);
     assert_eq!(ended.status.code(), Some(2));

@@ -1,5 +1,6 @@
 //! Policies: published in versions, checked, simulated.
 
+mod graph;
 mod shelf;
 
 use std::collections::{HashMap, HashSet};
@@ -61,6 +62,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .about(TAG, "List the versions of a policy, newest first")
             .gives::<ListOf<Policy>>(200, "A page of versions.")
             .refuses(&[Code::CursorInvalid]),
+        graph::endpoint(),
         Endpoint::delete("/policies/{name}", manage, delete)
             .about(TAG, "Delete a policy; messages on their way keep theirs")
             .gives_no_json(204, "It is gone."),

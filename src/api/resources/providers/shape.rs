@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::api::endpoint::Request;
@@ -109,6 +109,8 @@ pub(super) struct Provider {
     /// What it confirms, by channel, beyond acceptance.
     confirms: BTreeMap<String, Vec<Confirmation>>,
     /// How long a confirmation is waited for, by channel.
+    #[serde(serialize_with = "in_hours")]
+    #[schemars(with = "BTreeMap<String, Span>")]
     horizon: BTreeMap<String, Span>,
     /// Whether it is used.
     breaker: BreakerState,
@@ -171,6 +173,10 @@ impl Request for Patch<PatchProvider> {}
 
 pub(super) fn words<T>(map: BTreeMap<Channel, T>) -> BTreeMap<String, T> {
     map.into_iter().map(|(channel, value)| (channel.word().to_owned(), value)).collect()
+}
+
+fn in_hours<S: Serializer>(horizon: &BTreeMap<String, Span>, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_map(horizon.iter().map(|(channel, span)| (channel, span.in_hours())))
 }
 
 pub(super) fn shown(record: &ProviderRecord, breaker: BreakerState) -> Provider {
