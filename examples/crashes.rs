@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release --example crashes -- --crashes 1000
 //! cargo run --release --example crashes -- --crashes 1000 --postgres
+//! cargo run --release --example crashes -- --crashes 1000 --database-url postgres://…
 //! ```
 //!
 //! Ends with 1 where anything was lost, doubled, or left undelivered.
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use harness::crashes::{Nodes, on_a_folder};
-use harness::database::Server;
+use harness::database::{Named, On, Server};
 
 #[derive(clap::Parser)]
 struct Args {
@@ -34,6 +35,10 @@ struct Args {
     /// Three nodes on a PostgreSQL server that is started for this, instead of one node on a folder
     #[arg(long)]
     postgres: bool,
+    /// Three nodes on the server that this names, which is not stopped: in a database that is made for this
+    /// and taken away again. The role may make roles and databases, and no TLS is spoken
+    #[arg(long, value_name = "URL", conflicts_with = "postgres")]
+    database_url: Option<String>,
     /// How many nodes there are on PostgreSQL
     #[arg(long, default_value_t = 3)]
     nodes: usize,
@@ -53,6 +58,14 @@ fn main() -> ExitCode {
         }
     };
     let report = harness::runtime().block_on(async {
+        if let Some(url) = &args.database_url {
+            let named = Named::at(url).await;
+            let mut nodes = Nodes::start_on(On::Named(&named), args.nodes).await;
+            nodes.crash(args.crashes, args.seed, told).await;
+            let report = nodes.count().await;
+            named.gone().await;
+            return report;
+        }
         if !args.postgres {
             return on_a_folder(args.crashes, args.seed, told).await;
         }

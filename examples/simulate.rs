@@ -185,7 +185,7 @@ fn main() -> ExitCode {
     let done = next.load(Ordering::Relaxed).min(arguments.histories);
     let seconds = began.elapsed().as_secs_f64();
     print!("{}", totals.coverage.shown());
-    println!("never reached: {}", totals.coverage.missing(&[]).join(", "));
+    println!("never reached: {}", totals.coverage.missing().join(", "));
     println!(
         "{done} histories in {seconds:.1} s ({:.2} ms each and thread): {} messages, {} commits, {} calls, {} failures",
         seconds * 1_000.0 * arguments.threads as f64 / done.max(1) as f64,

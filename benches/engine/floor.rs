@@ -137,7 +137,7 @@ impl Sample {
             commit(scope, Change { messages: vec![part], usage, ..Change::default() }).await;
         }
         let (expected, ended) = (if apart { 2 } else { 1 }, self.ended());
-        let mut part = MessageChange::new(MessageStep::End { n, expected, ended });
+        let mut part = MessageChange::new(MessageStep::End { n, expected, ended, unsettled: None });
         self.told(&mut part, self.journal.len() - 1, if apart { 2..3 } else { 1..3 });
         if !apart {
             part.outcomes.push(self.outcome(&attempt));
@@ -147,7 +147,7 @@ impl Sample {
 
     /// One message that has ended already, in one change.
     async fn stored(&self, scope: &Scope) {
-        let (mut part, kept, attempt) = self.begin(|row| MessageStep::BeginEnded(row, self.ended()));
+        let (mut part, kept, attempt) = self.begin(|row| MessageStep::BeginEnded(row, self.ended(), None));
         for number in 0..self.journal.len() {
             self.told(&mut part, number, if number == 0 { 0..3 } else { 3..3 });
         }

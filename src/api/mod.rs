@@ -19,6 +19,7 @@ mod resources;
 pub mod sizes;
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -37,7 +38,7 @@ use crate::engine::front::Front;
 use crate::model::{Clock, Id, Ids, Instant, ScopeId, kinds};
 use crate::store::rows::IdempotencyKey;
 use crate::store::seal::Randomness;
-use crate::store::{Registry, Store, StoreError};
+use crate::store::{Peers, Registry, Store, StoreError};
 use crate::webhooks::Webhooks;
 
 /// Below it stands everything that needs a key.
@@ -85,6 +86,8 @@ pub struct Parts {
     pub random: Arc<dyn Randomness>,
     /// What an operator may set.
     pub settings: Settings,
+    /// The other nodes, among which what a key may ask is divided.
+    pub peers: Arc<Peers>,
 }
 
 /// What every request needs.
@@ -101,6 +104,7 @@ pub struct App {
     validators: Validators,
     document: Bytes,
     limiter: Limiter,
+    peers: Arc<Peers>,
     in_flight: InFlight<(ScopeId, IdempotencyKey)>,
     used: Mutex<HashMap<Id<kinds::Key>, Instant>>,
 }
@@ -137,6 +141,7 @@ impl Api {
             validators: Validators::of(checked, openapi::FORMATS)?,
             document: text.into(),
             limiter: Limiter::new(parts.settings.rate, parts.steady),
+            peers: parts.peers,
             in_flight: InFlight::default(),
             used: Mutex::default(),
         })))
@@ -163,6 +168,11 @@ impl Api {
 }
 
 impl App {
+    /// How many nodes answer, this one included.
+    pub(super) fn nodes(&self) -> NonZeroU32 {
+        NonZeroU32::new(self.peers.place().of).unwrap_or(NonZeroU32::MIN)
+    }
+
     fn note_use(&self, key: Id<kinds::Key>, at: Instant) {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key, at);
     }

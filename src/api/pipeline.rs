@@ -54,7 +54,7 @@ pub(super) async fn answer(app: Arc<App>, request: Request<Body>) -> Response<Bo
             match authenticate(&app, &headers).await {
                 Err(problem) => (Err(problem), None),
                 Ok(key) => {
-                    let bucket = app.limiter.take(key.id.as_u128());
+                    let bucket = app.limiter.take(key.id.as_u128(), app.nodes());
                     let incoming = Incoming { request_id, parts: &parts, headers, body };
                     (keyed(&app, found, key, bucket, incoming).await, Some(bucket))
                 }

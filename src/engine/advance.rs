@@ -10,7 +10,7 @@ use super::desk::Desk;
 use super::front::{Claim, Refusal, Taken};
 use crate::model::shapes::TestClock;
 use crate::model::{Clock as _, Id, Instant, Span, kinds};
-use crate::store::rows::{ClockRow, KeptAnswer, MessageState};
+use crate::store::rows::{ClockRow, KeptAnswer};
 use crate::store::{Change, Committed, StoreError};
 
 /// The duty of running an advance, which one node at a time has.
@@ -208,18 +208,14 @@ impl Desk {
 
     /// Makes this node the owner of the messages of others that are due by `end`.
     async fn take_all(self: &Arc<Self>, end: Instant) -> Result<(), StoreError> {
-        let (mut after, mut others) = (0, BTreeSet::new());
+        let (mut after, mut others) = (None, BTreeSet::new());
         loop {
-            let live = self.scope.live(after, PAGE).await?;
-            let full = live.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
-            for message in live {
-                after = message.n;
-                let due = match &message.state {
-                    MessageState::Live(live) => live.due_at,
-                    MessageState::Ended(_) => None,
-                };
-                if message.owner != self.context.nodes.me && due.is_some_and(|due| due <= end) {
-                    others.insert(message.row.id);
+            let due = self.scope.due_anywhere(end, after, PAGE).await?;
+            let full = due.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
+            for message in due {
+                after = Some((message.at, message.n));
+                if message.owner != self.context.nodes.me {
+                    others.insert(message.id);
                 }
             }
             if !full {
@@ -241,7 +237,8 @@ impl Desk {
                 Err(_) => return Ok(()),
             };
             let Some(running) = held.as_mut() else { return Ok(()) };
-            if self.is_mine(running) || running.state.instance.ended().is_some() {
+            let is_over = running.state.instance.ended().is_some() && running.unsettled().is_none();
+            if self.is_mine(running) || is_over {
                 self.settle(id, running);
                 return Ok(());
             }

@@ -1,13 +1,14 @@
 //! Calls of providers, each beside whatever else goes on, once its intent is durable.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value};
 
 use super::decide::Input;
 use super::desk::Desk;
 use super::running::{Attempt, Info, Running};
-use crate::model::Outcome;
+use crate::model::{Environment, Outcome};
 use crate::providers::{Adapter, Answer, Call};
 
 /// What is asked of a provider about an attempt.
@@ -22,6 +23,13 @@ pub(super) enum How {
 }
 
 impl Desk {
+    /// Whether no provider is called any more but for the intents that are durable: the node stops, and
+    /// others go on with its messages. What scripts say leaves no process, and is said to the end of what
+    /// was begun.
+    pub(super) fn calls_nobody(&self) -> bool {
+        self.environment() == Environment::Live && self.context.stopping.load(Ordering::Acquire)
+    }
+
     /// Calls the provider of an attempt, or asks it what became of one.
     pub(super) fn dispatch(self: &Arc<Self>, running: &Running, number: u32, how: How) {
         let Some(attempt) = running.attempts.iter().find(|attempt| attempt.number == number).cloned() else {
@@ -30,6 +38,10 @@ impl Desk {
         let adapter = self.state().providers.get(&attempt.provider).and_then(|p| p.adapter.clone());
         let (desk, info, counted) = (Arc::clone(self), Arc::clone(&running.info), self.begin());
         tokio::spawn(async move {
+            if how != How::First && desk.calls_nobody() {
+                // It has no outcome, so whoever goes on asks about it, or calls again.
+                return;
+            }
             let answer = match (desk.prepare(&info, &attempt), adapter) {
                 (Ok(call), Some(adapter)) => {
                     if !desk.context.clocks.until_may_act().await {
@@ -50,6 +62,10 @@ impl Desk {
                 (Ok(_), None) => Answer::of(Outcome::AccountFault).because("the provider is gone"),
                 (Err(refused), _) => refused,
             };
+            if answer.outcome == Outcome::InDoubt && desk.calls_nobody() {
+                // What is done about it is done by whoever goes on.
+                return;
+            }
             let taken = answer.provider_message_id.clone();
             desk.drive(info.id, Input::Answer { number, answer: Box::new(answer), counted: false }).await;
             if let Some(id) = taken {

@@ -78,7 +78,7 @@ impl Desk {
                 Ok(_) => {
                     pause = AGAIN_MS.0;
                     let due = running.due().is_some_and(|due| due <= self.now());
-                    if !due || running.state.instance.ended().is_some() && running.said.is_empty() {
+                    if !due {
                         break;
                     }
                     inputs = vec![Input::Due];
@@ -173,8 +173,7 @@ impl Desk {
     /// an advance of the test clock, for which it takes them all.
     fn may_drive(&self, running: &Running, inputs: &[Input]) -> bool {
         let is_own = |input: &Input| matches!(input, Input::Due | Input::What(What::Ready { .. }));
-        let ended = running.state.instance.ended().is_some();
-        let takes_all = ended || self.advancing.load(Ordering::Acquire);
+        let takes_all = self.advancing.load(Ordering::Acquire);
         self.is_mine(running) || (self.may_change(running) && (takes_all || !inputs.iter().any(is_own)))
     }
 
@@ -361,10 +360,11 @@ impl Desk {
     }
 
     /// A change of a message is durable, and so it is this node's.
-    pub(super) fn owned(&self, running: &mut Running) {
+    pub(super) fn owned(self: &Arc<Self>, running: &mut Running) {
         if !self.is_mine(running) {
             running.owner = self.context.nodes.me;
             self.queue_up(running);
+            self.close_lost_calls(running);
         }
     }
 

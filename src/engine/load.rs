@@ -57,7 +57,6 @@ impl Desk {
     /// are still to say is derived from its attempts.
     fn resume(&self, running: &mut Running) {
         let scripted_scope = self.environment() == Environment::Test;
-        let last_at = running.state.instance.last_at();
         for index in 0..running.attempts.len() {
             let attempt = &running.attempts[index];
             let open = running.state.instance.is_open(attempt.number);
@@ -67,12 +66,10 @@ impl Desk {
                 let counts = &mut running.counts;
                 let plan = running.info.plan_of(attempt.id, provider, channel, &confirms, counts);
                 let answered = attempt.ended_at.filter(|_| attempt.outcome.is_some());
-                if answered.is_none() && !open {
-                    continue;
-                }
                 let mut said = Vec::new();
                 scripted(plan, attempt.number, attempt.at, answered, &mut said);
-                running.said.extend(said.into_iter().filter(|said| answered.is_none() || said.at >= last_at));
+                let instance = &running.state.instance;
+                running.said.extend(said.into_iter().filter(|said| said.is_to_come(instance)));
             }
             // A call of a message that has ended was lost with the process that made it: nobody waits
             // for its answer, so it takes no place.

@@ -15,7 +15,7 @@ use super::drive::{Carried, Extra};
 use super::front::{Claim, Refusal, Taken};
 use super::records::{read, write};
 use super::running::Attempt;
-use super::together::Item;
+use super::together::{Item, Through};
 use crate::model::shapes::TestReply;
 use crate::model::{Channel, Confirmation, Fault, Id, Ids, Instant, Outcome, Span, canonical, kinds};
 use crate::providers::{Callback, CallbackError, Report};
@@ -137,7 +137,7 @@ impl Desk {
             early_receipts: early_receipts.clone(),
             ..Change::default()
         };
-        self.change_together(&came.messages, &beside).await?;
+        self.change_together(&came.messages, Through::Callback, &beside).await?;
         for (id, _) in &came.early {
             self.state().early.insert((provider.to_owned(), id.clone()), at);
         }
@@ -146,7 +146,7 @@ impl Desk {
             if let Some(attempt) = self.sent(provider, None, Some(&id)).await? {
                 let item = Item::Receipt(early.input(number(&attempt)?, None));
                 let messages = BTreeMap::from([(attempt.message_id, vec![item])]);
-                self.change_together(&messages, &Change::default).await?;
+                self.change_together(&messages, Through::Callback, &Change::default).await?;
             }
         }
         Ok(())

@@ -12,15 +12,15 @@ use super::doc::{Clear, Personal, State};
 use super::policies::Plan;
 use super::providers::Place;
 use crate::language::script::Scripts;
-use crate::machine::StageId;
 use crate::machine::known::{Known, Person};
+use crate::machine::{Instance, StageId};
 use crate::model::shapes::Addresses;
 use crate::model::{Channel, Confirmation, Id, Instant, Outcome, Priority, kinds};
-use crate::providers::Answer;
 use crate::providers::sandbox::{self, Planned};
+use crate::providers::{Answer, Report};
 use crate::store::rows::Names;
 use crate::store::seal::SubjectKey;
-use crate::store::{NodeId, Position};
+use crate::store::{NodeId, Position, Unsettled};
 
 /// The place of a message in memory. One change of a message is under way at a time: whoever holds
 /// the lock makes it.
@@ -158,6 +158,21 @@ pub(super) enum SaidWhat {
     Later(Planned),
 }
 
+impl Said {
+    /// Whether it has yet to be said: its message knows nothing of it.
+    pub(super) fn is_to_come(&self, instance: &Instance) -> bool {
+        let level = instance.level_of(self.attempt);
+        match &self.what {
+            SaidWhat::Answer(_) => true,
+            SaidWhat::Later(Planned::Reply { .. }) => level < Some(Confirmation::Replied),
+            SaidWhat::Later(Planned::Receipt { report: Report::Confirmed(said), .. }) => level < Some(*said),
+            SaidWhat::Later(Planned::Receipt { report: Report::Failed { .. }, .. }) => {
+                !instance.was_reported_failed(self.attempt)
+            }
+        }
+    }
+}
+
 /// A message that is held in memory.
 pub(super) struct Running {
     pub(super) n: Position,
@@ -175,7 +190,12 @@ pub(super) struct Running {
 impl Running {
     /// When it wants to be looked at next.
     pub(super) fn due(&self) -> Option<Instant> {
-        due(&self.info, &self.state, &self.said)
+        due(&self.info, &self.state, &self.attempts, &self.said)
+    }
+
+    /// When it is to be looked at again where it has ended; `None` once all of it has come.
+    pub(super) fn unsettled(&self) -> Unsettled {
+        unsettled(&self.info, &self.state, &self.attempts, &self.said)
     }
 
     /// Whether something outside this process is waited for, or will come by itself.
@@ -185,9 +205,26 @@ impl Running {
 }
 
 /// When a message wants to be looked at next: its own timers, and what was scripted for it.
-pub(super) fn due(info: &Info, state: &State, said: &[Said]) -> Option<Instant> {
+pub(super) fn due(info: &Info, state: &State, attempts: &[Attempt], said: &[Said]) -> Option<Instant> {
     let own = crate::machine::next_due(&info.plan.machine, &state.instance);
-    own.into_iter().chain(said.iter().map(|said| said.at)).min()
+    let left = left_in_doubt(state, attempts).next().map(|_| state.instance.last_at());
+    own.into_iter().chain(left).chain(said.iter().map(|said| said.at)).min()
+}
+
+/// The attempts that were to be cleared up when their message ended: nobody asks about them any more.
+pub(super) fn left_in_doubt<'a>(state: &'a State, attempts: &'a [Attempt]) -> impl Iterator<Item = u32> + 'a {
+    let ended = state.instance.ended().is_some();
+    let numbers = attempts.iter().filter(move |_| ended).map(|attempt| attempt.number);
+    numbers.filter(|number| state.instance.is_in_doubt(*number))
+}
+
+/// When a message that has ended is to be looked at again: once a script says something, and at once, for
+/// whoever goes on with it, where a call of it is open whose answer comes from outside.
+pub(super) fn unsettled(info: &Info, state: &State, attempts: &[Attempt], said: &[Said]) -> Unsettled {
+    let is_said =
+        |number| said.iter().any(|said| said.attempt == number && matches!(said.what, SaidWhat::Answer(_)));
+    let open = attempts.iter().any(|attempt| attempt.outcome.is_none() && !is_said(attempt.number));
+    due(info, state, attempts, said).into_iter().chain(open.then(|| state.instance.last_at())).min()
 }
 
 /// What a scripted provider says of an attempt that was made at `at`; of one that was answered at

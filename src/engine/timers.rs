@@ -113,17 +113,14 @@ impl Desk {
                 }
             };
             let full = page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
-            for message in page {
-                use crate::store::rows::MessageState::Live;
-                let Live(live) = &message.state else { continue };
-                let Some(due) = live.due_at else { continue };
-                if due > now {
-                    next = Some(due);
+            for due in page {
+                if due.at > now {
+                    next = Some(due.at);
                     break;
                 }
-                after = Some((due, message.n));
-                if !self.state().holds(message.row.id) {
-                    found.push((due, message.row.id));
+                after = Some((due.at, due.n));
+                if !self.state().holds(due.id) {
+                    found.push((due.at, due.id));
                 }
             }
             if next.is_some() || !full {

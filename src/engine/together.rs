@@ -26,6 +26,15 @@ pub(super) enum Item {
     Reply(u32, ReplyText, Option<(ConsentRow, NewAudit)>),
 }
 
+/// How it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Through {
+    /// From outside, to this node.
+    Callback,
+    /// By way of another node, which left it.
+    Signal,
+}
+
 /// A message that is locked, with what happens to it.
 struct Part {
     id: Id<kinds::Message>,
@@ -39,11 +48,12 @@ impl Desk {
     pub(super) async fn change_together(
         self: &Arc<Self>,
         messages: &BTreeMap<Id<kinds::Message>, Vec<Item>>,
+        through: Through,
         beside: &(dyn Fn() -> Change + Send + Sync),
     ) -> Result<(), Refusal> {
         let _counted = self.begin();
         for _ in 0..TRIES_MAX {
-            match self.change_together_once(messages, beside()).await {
+            match self.change_together_once(messages, through, beside()).await {
                 Err(Refusal::Store(error)) if self.may_decide_anew(&error) => self.read_for(&error).await?,
                 done => return done,
             }
@@ -54,12 +64,13 @@ impl Desk {
     async fn change_together_once(
         self: &Arc<Self>,
         messages: &BTreeMap<Id<kinds::Message>, Vec<Item>>,
+        through: Through,
         mut beside: Change,
     ) -> Result<(), Refusal> {
         self.catch_up().await?;
         beside.seen = self.seen();
         let mut parts = Vec::with_capacity(messages.len());
-        let changed = match self.lock_all(messages, &mut parts, &mut beside).await {
+        let changed = match self.lock_all(messages, through, &mut parts, &mut beside).await {
             Ok(()) => self.changed_together(&mut parts, beside).await.map_err(Refusal::from),
             Err(refusal) => Err(refusal),
         };
@@ -80,6 +91,7 @@ impl Desk {
     async fn lock_all(
         self: &Arc<Self>,
         messages: &BTreeMap<Id<kinds::Message>, Vec<Item>>,
+        through: Through,
         parts: &mut Vec<Part>,
         beside: &mut Change,
     ) -> Result<(), Refusal> {
@@ -94,7 +106,9 @@ impl Desk {
             if let Some(running) = part.held.as_mut() {
                 self.refresh(running).await?;
                 part.inputs = self.inputs(running, items.clone(), beside).await?;
-                if !self.may_change(running) {
+                // What was left for whoever comes first is not left once more.
+                let is_left = through == Through::Signal && running.state.instance.ended().is_some();
+                if !is_left && !self.may_change(running) {
                     // The node that has a call of it open is told, durably, in this same change.
                     for input in std::mem::take(&mut part.inputs) {
                         beside.signals.extend(self.signal(running, &input, None)?);

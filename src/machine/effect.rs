@@ -185,8 +185,6 @@ was! {
     Read = "receipt_read",
     /// A reply came.
     Replied = "receipt_replied",
-    /// A receipt confirmed acceptance.
-    Confirmed = "receipt_accepted",
     /// A receipt reported a failure.
     ReceiptFailed = "receipt_failed",
     /// The caller confirmed.

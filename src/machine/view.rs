@@ -123,6 +123,14 @@ impl Instance {
         })
     }
 
+    /// Whether the attempt of that number is in doubt, and to be cleared up later: no call of it is under way.
+    #[must_use]
+    pub fn is_in_doubt(&self, number: u32) -> bool {
+        self.stages.iter().filter_map(|stage| stage.sending.as_deref()).any(
+            |sending| matches!(sending.activity, Activity::Clearing { attempt, .. } if attempt == number),
+        )
+    }
+
     /// How far an attempt that was not refused is known to have come.
     #[must_use]
     pub fn level_of(&self, number: u32) -> Option<Confirmation> {

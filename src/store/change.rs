@@ -106,7 +106,7 @@ pub enum MessageStep {
     /// It is taken in, with version 1, and is on its way.
     Begin(Box<MessageRow>, LiveState),
     /// It is taken in, with version 1, and ends at once.
-    BeginEnded(Box<MessageRow>, EndedState),
+    BeginEnded(Box<MessageRow>, EndedState, Unsettled),
     /// It goes on.
     Go {
         /// The message.
@@ -124,6 +124,8 @@ pub enum MessageStep {
         expected: u32,
         /// The final state.
         ended: EndedState,
+        /// What is still to come of it.
+        unsettled: Unsettled,
     },
     /// It has ended, and takes what came late.
     Amend {
@@ -133,6 +135,8 @@ pub enum MessageStep {
         expected: u32,
         /// The new final state.
         ended: EndedState,
+        /// What is still to come of it.
+        unsettled: Unsettled,
     },
     /// Its state stays as it is; only rows are added.
     Stay {
@@ -140,6 +144,10 @@ pub enum MessageStep {
         n: Position,
     },
 }
+
+/// When a message that has ended is to be looked at once more: a call of it is open, or a script has yet
+/// to say something. `None` once it is settled.
+pub type Unsettled = Option<Instant>;
 
 impl MessageStep {
     /// The message, where it stands already.
@@ -226,6 +234,8 @@ pub enum EndpointChange {
     /// Made or changed. `position` is looked at only when it is made: [`Position::MAX`] stands for
     /// the newest event, that of this change not counted.
     Put(Put<EndpointRow>),
+    /// Made, where the scope has fewer than so many; a conflict where it has as many already.
+    Make(EndpointRow, u32),
     /// Events up to this position were taken up. A position never goes back. A conflict where the
     /// endpoint is gone, so that no delivery of it is written any more.
     Advance(Id<kinds::Endpoint>, Position),
@@ -274,6 +284,11 @@ impl Change {
     #[must_use]
     pub fn keeping(kept: Kept) -> Change {
         Change { keep: Some(kept), ..Change::default() }
+    }
+
+    /// Whether it makes an endpoint, which the others of the scope are counted for.
+    pub(super) fn makes_endpoints(&self) -> bool {
+        self.endpoints.iter().any(|change| matches!(change, EndpointChange::Make(..)))
     }
 
     /// The idempotency key, if there is one.

@@ -250,6 +250,7 @@ fn touches(change: &Change, is_shared: bool) -> Vec<(u8, [u8; 16])> {
     for endpoint in &change.endpoints {
         match endpoint {
             EndpointChange::Put(put) => touches.push((5, put.row.id.to_bytes())),
+            EndpointChange::Make(row, _) => touches.push((5, row.id.to_bytes())),
             EndpointChange::Delete(id, _) | EndpointChange::SettlePending(id, _) => {
                 touches.push((5, id.to_bytes()));
             }

@@ -87,11 +87,11 @@ pub struct ScopeHealth {
     /// Live messages that nothing will ever move: they have no due time, no call is open, and no
     /// provider took one whose receipt could come.
     pub stuck: Found,
-    /// Ended messages with an attempt that has no outcome.
+    /// Ended messages with an attempt that has no outcome, and that nobody is to look at any more.
     pub unfinished: Found,
-    /// Live messages that were due, and were not looked at.
+    /// Live and unsettled messages that were due, and were not looked at.
     pub overdue: Late,
-    /// Live messages whose owner has ended and that nobody has adopted.
+    /// Live and unsettled messages whose owner has ended and that nobody has adopted.
     pub orphaned: u64,
     /// Signals that wait for an owner.
     pub signals: Late,

@@ -88,7 +88,7 @@ pub(super) fn entries(change: &Change, mut firsts: Firsts, mut put: impl FnMut(E
         put(Entry { kind: Kind::Idempotency, hash: of_key(kept.key), n: firsts.idempotency });
     }
     for part in &change.messages {
-        if let MessageStep::Begin(row, _) | MessageStep::BeginEnded(row, _) = &part.step {
+        if let MessageStep::Begin(row, _) | MessageStep::BeginEnded(row, ..) = &part.step {
             if let Some(contact) = row.contact {
                 put(Entry { kind: Kind::Contact, hash: of_id(contact), n: firsts.message });
             }

@@ -38,7 +38,7 @@ use crate::model::Span;
 
 pub use change::{
     Applied, Change, Committed, ConsentChange, ContactChange, EndpointChange, KeepAnswer, MessageChange,
-    MessageStep, ProviderChange, Put, UsageDelta, VersionChange,
+    MessageStep, ProviderChange, Put, Unsettled, UsageDelta, VersionChange,
 };
 pub use error::StoreError;
 pub use installation::{Finding, Found, Installation, Late, ScopeHealth, Severity};

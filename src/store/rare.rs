@@ -293,6 +293,21 @@ async fn endpoint_row<P: Puts>(
                 .bind(secrets);
             one(conn, row, "an endpoint").await
         }
+        EndpointChange::Make(row, limit) => {
+            let EndpointRow { id, created_at, enabled, position, doc, secrets, .. } = row;
+            let sql = "INSERT INTO endpoint(n, id, version, created_at, enabled, position, doc, secrets) \
+                       SELECT $1, $2, 1, $3, $4, $5, $6, $7 WHERE (SELECT count(*) FROM endpoint) < $8";
+            let row = query(sql)
+                .bind(n)
+                .bind(id.to_bytes())
+                .bind(created_at.ms())
+                .bind(*enabled)
+                .bind((*position).min(newest_event))
+                .bind(doc)
+                .bind(secrets)
+                .bind(i64::from(*limit));
+            one(conn, row, "the number of endpoints").await
+        }
         EndpointChange::Put(Put { row, expected: Some(version) }) => {
             let sql = "UPDATE endpoint SET version = version + 1, enabled = $3, doc = $4, secrets = $5 \
                        WHERE id = $1 AND version = $2";

@@ -10,10 +10,10 @@ use crate::model::{Channel, Id, Instant, ScopeId, kinds};
 
 use super::registry::Registry;
 use super::rows::{
-    AddressHash, AuditRow, ClockRow, ConsentRow, ContactRow, DeliveryFilter, DeliveryRow, EarlyReceiptRow,
-    EndpointRow, EventFilter, IdempotencyKey, Kept, MessageFilter, ProviderRow, ProviderStateRow, QuotaRow,
-    StoredAttempt, StoredEvent, StoredJournal, StoredMessage, StoredSignal, SubjectId, UsageRow, VersionKind,
-    VersionName, VersionRow,
+    AddressHash, AuditRow, ClockRow, ConsentRow, ContactRow, DeliveryFilter, DeliveryRow, DueMessage,
+    EarlyReceiptRow, EndpointRow, EventFilter, IdempotencyKey, Kept, MessageFilter, ProviderRow,
+    ProviderStateRow, QuotaRow, StoredAttempt, StoredEvent, StoredJournal, StoredMessage, StoredSignal,
+    SubjectId, UsageRow, VersionKind, VersionName, VersionRow,
 };
 use super::seal::Scope;
 use super::{
@@ -81,25 +81,33 @@ pub trait ScopeRows: Send + Sync {
     fn first_body(&self, id: Id<kinds::Message>) -> Answer<'_, Option<Vec<u8>>>;
     /// A list of messages.
     fn messages(&self, filter: MessageFilter, page: Page) -> Answer<'_, Listed<StoredMessage>>;
-    /// This node's live messages with `due_at` up to `until`, in the order of `due_at` and position, those
-    /// after the pair `after` alone.
+    /// This node's messages that are due up to `until`, live ones and those that have ended and are
+    /// unsettled, in the order of their instants and positions, those after the pair `after` alone.
     fn due(
         &self,
         until: Instant,
         after: Option<(Instant, Position)>,
         limit: u32,
-    ) -> Answer<'_, Vec<StoredMessage>>;
+    ) -> Answer<'_, Vec<DueMessage>>;
+    /// The same of the messages of all nodes.
+    fn due_anywhere(
+        &self,
+        until: Instant,
+        after: Option<(Instant, Position)>,
+        limit: u32,
+    ) -> Answer<'_, Vec<DueMessage>>;
     /// Live messages of all nodes in the order of their positions, those after `after` alone: for what is to be
     /// held again in memory after a start.
     fn live(&self, after: Position, limit: u32) -> Answer<'_, Vec<StoredMessage>>;
     /// Live messages of a contact.
     fn live_of_contact(&self, contact: Id<kinds::Contact>) -> Answer<'_, Vec<StoredMessage>>;
-    /// The earliest `due_at` of a live message of this node.
+    /// The earliest instant at which a message of this node is due, live or unsettled.
     fn next_due(&self) -> Answer<'_, Option<Instant>>;
 
     /// The attempts of a message, in order, with their newest outcomes.
     fn attempts(&self, message: Position) -> Answer<'_, Vec<StoredAttempt>>;
-    /// Attempts of this node's live messages that have no outcome, in the order of their messages, those after
+    /// Attempts that have no outcome, of this node's messages that are live or unsettled, in the order of
+    /// their messages, those after
     /// the pair `after` (position of the message, position of the attempt) alone.
     fn unfinished(&self, after: Option<(Position, Position)>, limit: u32) -> Answer<'_, Vec<StoredAttempt>>;
     /// An attempt by its id.
@@ -193,15 +201,15 @@ pub trait ScopeRows: Send + Sync {
     fn read_generation(&self) -> Answer<'_, Generation> {
         Box::pin(async { Ok(Generation::default()) })
     }
-    /// Makes this node the owner of live messages whose owner's lease has ended, and gives them as
-    /// they are now. Their versions are raised, so that nothing which the old owner has in hand can
+    /// Makes this node the owner of messages whose owner's lease has ended, live ones and unsettled ones,
+    /// and gives them as they are now. Their versions are raised, so that nothing which the old owner has in hand can
     /// be written. Fewer than `limit`: there are no more.
     fn adopt(&self, limit: u32) -> Answer<'_, Vec<StoredMessage>> {
         let _ = limit;
         Box::pin(async { Ok(Vec::new()) })
     }
     /// Signals for this node, oldest first, those after `after` alone: of messages that it owns, and
-    /// of those that have ended.
+    /// of those that have ended and are settled.
     fn signals(&self, after: Position, limit: u32) -> Answer<'_, Vec<StoredSignal>> {
         let _ = (after, limit);
         Box::pin(async { Ok(Vec::new()) })

@@ -121,22 +121,33 @@ impl Webhooks {
         join_all(open.into_iter().map(|scope| self.close(scope))).await;
     }
 
-    /// How many endpoints a scope may have, where it has as many already.
+    /// How many endpoints a scope may have.
+    #[must_use]
+    pub const fn endpoints_max(&self) -> u32 {
+        self.settings.endpoints_max
+    }
+
+    /// Whether a scope has as many endpoints as it may.
     ///
     /// # Errors
     /// Those of reading.
-    pub async fn is_full(&self, scope: &Scope) -> Result<Option<usize>, StoreError> {
-        let (mut count, mut start) = (0, PageStart::Newest);
+    pub async fn is_full(&self, scope: &Scope) -> Result<bool, StoreError> {
+        let (mut count, mut start) = (0_u32, PageStart::Newest);
         loop {
             let page = scope.endpoints(Page { start, limit: PAGE_ROWS }).await?;
-            count += page.rows.len();
+            count = count.saturating_add(u32::try_from(page.rows.len()).unwrap_or(u32::MAX));
             match page.rows.last() {
                 Some(last) if page.has_more => start = PageStart::After(last.n),
-                _ => break,
+                _ => return Ok(count >= self.settings.endpoints_max),
             }
         }
-        let max = self.settings.endpoints_max;
-        Ok((count >= max).then_some(max))
+    }
+
+    /// What making an endpoint writes: nothing, and a conflict, where there are as many as may be.
+    #[must_use]
+    pub fn made(&self, endpoint: &Endpoint) -> Change {
+        let make = EndpointChange::Make(endpoint.row(), self.settings.endpoints_max);
+        Change { endpoints: vec![make], ..Change::default() }
     }
 
     /// A ping to an endpoint: tried once, in no list, and of no weight for the endpoint's health.

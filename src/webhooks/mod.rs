@@ -76,7 +76,7 @@ pub struct Settings {
     /// Later tries at once; they take no place from the first ones.
     pub later_tries_max: usize,
     /// Endpoints of one scope.
-    pub endpoints_max: usize,
+    pub endpoints_max: u32,
 }
 
 impl Default for Settings {

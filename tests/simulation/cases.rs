@@ -38,6 +38,14 @@ fn send(name: &str, script: Vec<Call>) -> What {
     }))
 }
 
+/// A message under the test key.
+fn scripted(name: &str, sandbox: &'static str) -> What {
+    match send(name, vec![plain(50)]) {
+        What::Send(send) => What::Send(Box::new(Send { whose: Whose::Test, sandbox, ..*send })),
+        other => other,
+    }
+}
+
 fn history(nodes: usize, steps: Vec<(i64, usize, What)>) -> History {
     let steps = (1_u32..).zip(steps).map(|(no, (at_ms, node, what))| Step { no, at_ms, node, what });
     History {
@@ -152,8 +160,8 @@ pub(crate) fn all() -> Vec<Case> {
         ),
         case(
             "two nodes change what has ended",
-            "one has a call of a message under way that has ended; another takes a receipt for it; then the \
-             first one gets its answer, and has seen an older version",
+            "one has a call of a message under way that has ended; another is sent a receipt for it, and leaves it to \
+             the first one, which then gets its answer",
             history(
                 2,
                 vec![(
@@ -173,6 +181,17 @@ pub(crate) fn all() -> Vec<Case> {
                     ),
                 )],
             ),
+        ),
+        case(
+            "two nodes change a message at once",
+            "one says what a script says of its messages, while the other takes them over for the test clock: each \
+             has seen the same version, and one of them writes",
+            history(2, {
+                let sends =
+                    (0..40).map(|place| (place * 60, 0, scripted("read", "accepted, delivered after 2s")));
+                let moves = (0..10).map(|place| (2_010 + place * 170, 1, What::Advance { by_s: 1 }));
+                sends.chain(moves).collect()
+            }),
         ),
         case(
             "a use of a quota is forgotten with its call",

@@ -59,7 +59,8 @@ pub(crate) fn check(world: &World, ended: Result<(), String>, coverage: &mut Cov
         quota(world, *whose, scope, &messages, &mut broken);
     }
     for message in &messages {
-        coverage.add(&message.lines, message.message.row.policy.as_ref().map(|names| names.name.as_str()));
+        let names = message.message.row.policy.as_ref().filter(|names| names.version == 1);
+        coverage.add(&message.lines, names.map(|names| names.name.as_str()));
         one(message, &mut broken);
         order(message, &mut broken);
     }
@@ -137,6 +138,9 @@ fn one(read: &Read, broken: &mut impl FnMut(u8, String)) {
         (None, None) => {}
     }
     for attempt in &read.attempts {
+        if attempt.outcome.is_none() {
+            broken(1, format!("{} of message {name} has no outcome", short(attempt.row.id)));
+        }
         if ended.is_some_and(|ended| attempt.row.at > ended.at) {
             broken(5, format!("{} of message {name} began after the message's end", short(attempt.row.id)));
         }

@@ -6,6 +6,8 @@ use serde_json::Value;
 use spine::machine::Was;
 use spine::model::{Reason, Status};
 
+use super::edges;
+
 /// How often each thing came to pass.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Coverage {
@@ -16,66 +18,15 @@ pub(crate) struct Coverage {
     pub(crate) messages: u64,
 }
 
-/// The kinds of edges of a policy's graph.
-pub(crate) const EDGES: [&str; 11] = [
-    "first",
-    "fork",
-    "join",
-    "run",
-    "failed",
-    "passed",
-    "after",
-    "alongside",
-    "over",
-    "reached",
-    "exhausted",
-];
-
 impl Coverage {
-    /// Adds the transitions of a message.
+    /// Adds the transitions of a message, which is of a policy of the world as that stands at the beginning,
+    /// where one is named.
     pub(crate) fn add(&mut self, lines: &[Value], policy: Option<&str>) {
         self.messages += 1;
         let text =
             |line: &Value, name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let stage = |line: &Value| line.get("stage").and_then(Value::as_u64).unwrap_or_default();
-        let mut edge = |name: &'static str| *self.edges.entry(name).or_default() += 1;
-        let called: Vec<&Value> =
-            lines.iter().filter(|line| text(line, "event") == "attempt_started").collect();
-        if !called.is_empty() {
-            edge("first");
-            edge("run");
-        }
-        let has = |word: &str| lines.iter().any(|line| text(line, "event") == word);
-        let at = |word: &str| {
-            lines
-                .iter()
-                .filter(|line| text(line, "event") == word)
-                .map(|line| text(line, "at"))
-                .collect::<Vec<_>>()
-        };
-        let starts: Vec<String> =
-            called.iter().filter(|line| stage(line) > 1).map(|line| text(line, "at")).collect();
-        if at("stage_failed").iter().any(|failed| starts.contains(failed)) {
-            edge("failed");
-        }
-        if at("stage_skipped").iter().any(|skipped| starts.contains(skipped)) {
-            edge("passed");
-        }
-        if has("stage_overtaken") {
-            edge("after");
-        }
-        match policy {
-            Some("any" | "all" | "groups") if !called.is_empty() => {
-                edge("fork");
-                if has("message_ended") {
-                    edge("join");
-                }
-            }
-            Some("wait" | "clock" | "until") if called.iter().any(|line| stage(line) > 1) => {
-                edge("alongside");
-                edge("over");
-            }
-            _ => {}
+        for edge in policy.map(|name| edges::taken(name, lines)).unwrap_or_default() {
+            *self.edges.entry(edge).or_default() += 1;
         }
         for line in lines {
             let event = text(line, "event");
@@ -96,8 +47,6 @@ impl Coverage {
                 if let Some(status) = Status::WORDS.iter().find(|known| **known == to) {
                     *self.ends.entry(status).or_default() += 1;
                 }
-                let way = if to == "delivered" { "reached" } else { "exhausted" };
-                *self.edges.entry(way).or_default() += 1;
             }
         }
     }
@@ -117,14 +66,13 @@ impl Coverage {
         }
     }
 
-    /// What was never reached, but for these.
-    pub(crate) fn missing(&self, excepted: &[&str]) -> Vec<&'static str> {
+    /// What was never reached.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
         let events = Was::WORDS.iter().filter(|word| !self.events.contains_key(*word));
         let reasons = Reason::WORDS.iter().filter(|word| !self.reasons.contains_key(*word));
         let ends = Status::WORDS.iter().filter(|word| **word != "queued" && !self.ends.contains_key(*word));
-        let edges = EDGES.iter().filter(|word| !self.edges.contains_key(*word));
-        let all = events.chain(reasons).chain(ends).chain(edges);
-        all.filter(|word| !excepted.contains(*word)).copied().collect()
+        let edges = edges::WORDS.iter().filter(|word| !self.edges.contains_key(*word));
+        events.chain(reasons).chain(ends).chain(edges).copied().collect()
     }
 
     /// As a table.
@@ -134,7 +82,7 @@ impl Coverage {
             ("transitions", Was::WORDS, &self.events),
             ("reasons", Reason::WORDS, &self.reasons),
             ("ends", Status::WORDS, &self.ends),
-            ("edges", &EDGES[..], &self.edges),
+            ("edges", &edges::WORDS[..], &self.edges),
         ] {
             text.push_str(&format!("{name}\n"));
             for word in all {

@@ -8,6 +8,7 @@ pub(crate) mod cases;
 mod check;
 mod core;
 pub(crate) mod coverage;
+mod edges;
 mod gateway;
 pub(crate) mod history;
 pub(crate) mod mutants;

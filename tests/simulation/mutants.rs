@@ -21,7 +21,7 @@ impl Mutant {
     pub(crate) fn all() -> Vec<(Mutant, &'static [u8])> {
         let of = |sabotage: Sabotage| -> &'static [u8] {
             match sabotage {
-                Sabotage::DropsTheFence => &[3, 8, 1, 2, 5],
+                Sabotage::DropsTheFence => &[3, 8, 1, 2, 5, 6],
                 Sabotage::ForgetsTheLease => &[4, 1, 2, 3, 5],
                 Sabotage::ForgetsKeys | Sabotage::ForgetsLimits => &[4],
                 Sabotage::AnswersTooEarly | Sabotage::LosesMessages => &[1, 2, 3],

@@ -154,7 +154,7 @@ impl Schedule for Weather {
             written.intents.extend(part.attempts.iter().map(|attempt| attempt.id));
             match &part.step {
                 MessageStep::Begin(row, _) => written.number(scope, begun.next(), &row.doc),
-                MessageStep::BeginEnded(row, ended) => {
+                MessageStep::BeginEnded(row, ended, _) => {
                     let n = begun.next();
                     written.number(scope, n, &row.doc);
                     if let Some(n) = n {
@@ -227,7 +227,7 @@ fn summary(change: &Change, number: &dyn Fn(Position) -> Option<u32>) -> String 
             MessageStep::Begin(row, _) => {
                 format!("message {}, new", number_in(&row.doc).unwrap_or_default())
             }
-            MessageStep::BeginEnded(row, ended) => {
+            MessageStep::BeginEnded(row, ended, _) => {
                 format!(
                     "message {}, ended {} at once",
                     number_in(&row.doc).unwrap_or_default(),
@@ -237,7 +237,7 @@ fn summary(change: &Change, number: &dyn Fn(Position) -> Option<u32>) -> String 
             MessageStep::Go { n, expected, live } => {
                 format!("message {} (version {expected} seen, {})", name(n), live.status.word())
             }
-            MessageStep::End { n, expected, ended } => {
+            MessageStep::End { n, expected, ended, .. } => {
                 format!("the end of message {} (version {expected} seen, {})", name(n), ended.status.word())
             }
             MessageStep::Amend { n, ended, .. } => {

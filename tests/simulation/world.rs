@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use spine::engine::front::Front as _;
-use spine::model::{Id, Span, kinds};
+use spine::model::{Id, ScopeId, Span, kinds};
 use spine::store::StoreError;
 use spine::store::memory::{Fate, MemoryStore, Options, Step as StoreStep, Unfinished, Work};
 use spine::store::seal::MasterKey;
@@ -411,10 +411,16 @@ impl World {
     fn advance(&mut self) {
         let Some(scope) = self.scene.id(Whose::Test) else { return };
         let others_done = self.asked.iter().all(|asked| asked.done);
-        if self.advanced < ADVANCES_MAX && others_done && self.store.unfinished(scope).live > 0 {
+        if self.advanced < ADVANCES_MAX && others_done && self.scene_waits(scope) {
             self.request(900 + self.advanced, What::Advance { by_s: 26 * 3_600 }, 0);
             self.advanced += 1;
         }
+    }
+
+    /// Whether the clock of a test scope is waited for: by what has not ended, or by what comes late.
+    fn scene_waits(&self, scope: ScopeId) -> bool {
+        let open = self.store.unfinished(scope);
+        open.live > 0 || open.unsettled > 0
     }
 
     /// What is still to come.
@@ -427,10 +433,11 @@ impl World {
             open.push(format!("{} receipts were not taken", self.gateway.receipts_open()));
         }
         for (whose, scope) in &self.scene.scopes {
-            let Unfinished { live, deliveries, endpoints_behind, signals } =
+            let Unfinished { live, unsettled, deliveries, endpoints_behind, signals } =
                 self.store.unfinished(scope.id());
             for (count, what) in [
                 (live, "messages have not ended"),
+                (unsettled, "messages have ended and are not settled"),
                 (deliveries, "deliveries are to be tried again"),
                 (endpoints_behind, "endpoints are behind"),
                 (signals, "signals wait"),

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use spine::model::{Channel, Currency, Environment, Id, Instant, ScopeId, kinds};
 use spine::store::rows::{
     AddressHash, AuditRow, ClockRow, ConsentRow, ContactRow, DeliveryFilter, DeliveryRow, DeliveryState,
-    EarlyReceiptRow, EndpointRow, EventFilter, EventRow, IdempotencyKey, Kept, MessageFilter, ProviderRow,
-    ProviderStateRow, QuotaRow, StoredAttempt, StoredEvent, StoredJournal, StoredMessage, SubjectId,
-    UsageRow, VersionKind, VersionName, VersionRow,
+    DueMessage, EarlyReceiptRow, EndpointRow, EventFilter, EventRow, IdempotencyKey, Kept, MessageFilter,
+    ProviderRow, ProviderStateRow, QuotaRow, StoredAttempt, StoredEvent, StoredJournal, StoredMessage,
+    SubjectId, UsageRow, VersionKind, VersionName, VersionRow,
 };
 use spine::store::seal::{MasterKey, Scope, ScopeKeys, SystemRandom};
 use spine::store::{
@@ -53,6 +53,9 @@ impl Rows {
         }
         for each in &change.endpoints {
             let stands = match each {
+                EndpointChange::Make(row, limit) => {
+                    !self.endpoints.contains_key(&row.id) && self.endpoints.len() < *limit as usize
+                }
                 EndpointChange::Put(put) => {
                     self.endpoints.get(&put.row.id).map(|row| row.version) == put.expected
                 }
@@ -81,6 +84,10 @@ impl Rows {
 
     fn apply_endpoint(&mut self, change: &EndpointChange, newest: Position) {
         match change {
+            EndpointChange::Make(row, _) => {
+                let row = EndpointRow { version: 1, position: newest, ..row.clone() };
+                self.endpoints.insert(row.id, row);
+            }
             EndpointChange::Put(put) => {
                 let position = self.endpoints.get(&put.row.id).map_or(newest, |row| row.position);
                 let version = put.expected.unwrap_or(0) + 1;
@@ -299,7 +306,8 @@ impl ScopeRows for Memory {
         fn message_at(_n: Position) -> Option<StoredMessage>;
         fn first_body(_id: Id<kinds::Message>) -> Option<Vec<u8>>;
         fn messages(_filter: MessageFilter, _page: Page) -> Listed<StoredMessage>;
-        fn due(_until: Instant, _after: Option<(Instant, Position)>, _limit: u32) -> Vec<StoredMessage>;
+        fn due(_until: Instant, _after: Option<(Instant, Position)>, _limit: u32) -> Vec<DueMessage>;
+        fn due_anywhere(_until: Instant, _after: Option<(Instant, Position)>, _limit: u32) -> Vec<DueMessage>;
         fn live(_after: Position, _limit: u32) -> Vec<StoredMessage>;
         fn live_of_contact(_contact: Id<kinds::Contact>) -> Vec<StoredMessage>;
         fn next_due() -> Option<Instant>;

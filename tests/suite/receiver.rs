@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response};
-use tokio::net::TcpListener;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
 /// A request that waits for its answer. Dropping it closes the connection without one.
@@ -65,6 +66,19 @@ impl Receiver {
     pub(crate) fn waiting(&mut self) -> Option<Received> {
         self.received.try_recv().ok()
     }
+}
+
+/// A call, read from its socket, which may be dropped without an answer: its idempotency key stands beside.
+pub(crate) async fn taken(listener: &TcpListener) -> (TcpStream, String) {
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut text = String::new();
+    while !text.ends_with('}') {
+        let mut bytes = [0; 1 << 16];
+        let n = socket.read(&mut bytes).await.unwrap();
+        text.push_str(std::str::from_utf8(&bytes[..n]).unwrap());
+    }
+    let line = text.lines().find(|line| line.starts_with("idempotency-key: ")).unwrap();
+    (socket, line.trim_start_matches("idempotency-key: ").to_owned())
 }
 
 async fn take(State(sender): State<mpsc::UnboundedSender<Received>>, request: Request) -> Response<Body> {

@@ -212,6 +212,7 @@ impl World {
                 ids,
                 random,
                 settings: spine::api::Settings { rate, ..spine::api::Settings::default() },
+                peers: Arc::new(spine::store::Peers::none()),
             })
             .unwrap();
             tokio::spawn(async move { axum::serve(listener, api.router()).await.unwrap() });

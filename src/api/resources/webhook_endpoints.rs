@@ -195,18 +195,20 @@ fn put(endpoint: &webhooks::Endpoint) -> EndpointChange {
 
 async fn create(call: Call, body: CreateWebhookEndpoint) -> Result<Answer, Problem> {
     check_url(&call, body.url.as_str()).await?;
-    // Of several requests at once more than one may find the last place: what is bounded is growth.
-    if let Some(max) = call.app.webhooks.is_full(&call.scope).await? {
-        let all = format!("there are {max} endpoints, and no more may be; delete one that is not needed");
-        return Err(Problem::fault("", all));
-    }
     let secret = fresh_secret(&call)?;
     let endpoint = webhooks::Endpoint::make(&call.scope, call.mint(), wanted(body), &secret, call.now())?;
     let answer = shown_once(201, &endpoint, &secret)?;
-    let change = Change { endpoints: vec![put(&endpoint)], ..Change::default() };
+    let change = call.app.webhooks.made(&endpoint);
     let object_id = endpoint.id.to_string();
     let deed = Deed { what: "webhook_endpoint.created", object_id: &object_id };
-    let answer = call.commit(change, deed, answer, Keep::Secret).await?;
+    let answer = match call.commit(change, deed, answer, Keep::Secret).await {
+        Err(Uncommitted::Conflict) if call.app.webhooks.is_full(&call.scope).await? => {
+            let max = call.app.webhooks.endpoints_max();
+            let all = format!("there are {max} endpoints, and no more may be; delete one that is not needed");
+            return Err(Problem::fault("", all));
+        }
+        committed => committed?,
+    };
     call.app.webhooks.poke(call.scope.id());
     Ok(answer)
 }

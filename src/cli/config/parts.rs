@@ -56,7 +56,7 @@ impl Webhooks {
         webhooks::Settings {
             first_tries_max: number(self.first_tries_max),
             later_tries_max: number(self.later_tries_max),
-            endpoints_max: number(self.endpoints_max),
+            endpoints_max: self.endpoints_max.0.get(),
         }
     }
 }

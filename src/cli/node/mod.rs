@@ -119,7 +119,7 @@ impl Node {
                 retention: settings.retention,
                 lease: settings.lease,
             },
-            peers,
+            peers: Arc::clone(&peers),
             beside: Arc::new(WebhookWorkers(Arc::clone(&webhooks))),
         })
         .await?;
@@ -132,6 +132,7 @@ impl Node {
             ids,
             random,
             settings: settings.api,
+            peers,
         })
         .map_err(NodeError::Program)?;
         let stop = CancellationToken::new();

@@ -13,7 +13,7 @@ use super::doc::{ReplyText, State};
 use super::journal;
 use super::providers::Place;
 use super::quota::Crossed;
-use super::running::{Attempt, Info, Running, Said};
+use super::running::{Attempt, Info, Running, Said, unsettled};
 use super::tell::Teller;
 use crate::machine::{Beginning, JournalEntry, What};
 use crate::model::shapes::QuotaName;
@@ -88,6 +88,9 @@ pub(super) struct Decision {
     pub(super) scope_events: Vec<EventRow>,
     /// Whether any event came to the machine.
     pub(super) stepped: bool,
+    /// The message had ended, was looked at because something was due, and is settled: the store is told
+    /// that nothing is due any more, whether or not anything came of it.
+    settles: bool,
     undo: Vec<Undo>,
 }
 
@@ -156,6 +159,7 @@ impl Desk {
             claims: Vec::new(),
             scope_events: Vec::new(),
             stepped: false,
+            settles: false,
             undo: Vec::new(),
         };
         let known = decision.said.len();
@@ -184,6 +188,9 @@ impl Desk {
             }
         }
         let (told, transitions) = (work.told, work.transitions);
+        decision.settles = was_ended
+            && inputs.iter().any(|input| matches!(input, Input::Due))
+            && unsettled(&info, &decision.state, &decision.attempts, &decision.said).is_none();
         decision.journal = journal::row(info.id, decision.state.hash, &entry, &transitions)?;
         match &decision.journal {
             Some(row) => {

@@ -1,7 +1,7 @@
 //! What a decision makes of a message's rows.
 
 use super::Decision;
-use crate::engine::running::{Info, Running, due};
+use crate::engine::running::{Info, Running, due, unsettled};
 use crate::machine::Instance;
 use crate::store::rows::{EndedState, LiveState};
 use crate::store::{MessageStep, StoreError};
@@ -12,6 +12,7 @@ impl Decision {
         self.journal.is_none()
             && self.events.is_empty()
             && self.outcomes.is_empty()
+            && !self.settles
             && self.state.instance == before.state.instance
     }
 
@@ -26,23 +27,26 @@ impl Decision {
         let instance = &self.state.instance;
         let state = self.state.write()?;
         let status = instance.status();
-        let due_at = due(info, &self.state, &self.said);
+        let due_at = due(info, &self.state, &self.attempts, &self.said);
+        let unsettled = unsettled(info, &self.state, &self.attempts, &self.said);
         // What waits for a place is looked at again at once after a crash.
         let due_at = if instance.queued().next().is_some() { Some(instance.last_at()) } else { due_at };
         let ended = instance.ended().map(|ended| ended.at.0);
         Ok(match (begun, ended, row) {
             (None, None, Some(row)) => Some(MessageStep::Begin(row, LiveState { status, due_at, state })),
             (None, Some(at), Some(row)) => {
-                Some(MessageStep::BeginEnded(row, EndedState { status, at, state }))
+                Some(MessageStep::BeginEnded(row, EndedState { status, at, state }, unsettled))
             }
             (Some((n, expected)), None, _) => {
                 Some(MessageStep::Go { n, expected, live: LiveState { status, due_at, state } })
             }
             (Some((n, expected)), Some(at), _) if was_ended => {
-                Some(MessageStep::Amend { n, expected, ended: EndedState { status, at, state } })
+                let ended = EndedState { status, at, state };
+                Some(MessageStep::Amend { n, expected, ended, unsettled })
             }
             (Some((n, expected)), Some(at), _) => {
-                Some(MessageStep::End { n, expected, ended: EndedState { status, at, state } })
+                let ended = EndedState { status, at, state };
+                Some(MessageStep::End { n, expected, ended, unsettled })
             }
             (None, _, None) => None,
         })

@@ -8,13 +8,13 @@ use crate::engine::desk::{Desk, DeskState};
 use crate::engine::doc::{AttemptDoc, ReplyText};
 use crate::engine::providers::probe_duty;
 use crate::engine::records::write;
-use crate::engine::running::{Attempt, Info, Said, SaidWhat, scripted};
+use crate::engine::running::{Attempt, Info, SaidWhat, left_in_doubt, scripted};
 use crate::machine::known::FactsAt;
 use crate::machine::{Effect, JournalEntry, StageId, Told, Transition, What, next_due};
 use crate::model::shapes::QuotaName;
 use crate::model::{Confirmation, Ids, Instant, Outcome, kinds};
-use crate::providers::Report;
 use crate::providers::sandbox::Planned;
+use crate::providers::{Answer, Report};
 use crate::store::StoreError;
 use crate::store::rows::AttemptRow;
 
@@ -31,6 +31,16 @@ pub(super) struct Work<'a> {
     pub(super) known: usize,
     /// The message had ended before this change.
     pub(super) was_ended: bool,
+}
+
+/// What is done at an instant, in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// What a script says that was certain before, by its place among what is said.
+    Certain(usize),
+    Timer,
+    /// What a script says without taking any time.
+    AtOnce(usize),
 }
 
 impl Work<'_> {
@@ -96,37 +106,42 @@ impl Work<'_> {
         if attempt.outcome.is_none() && attempt.provider_message_id.is_none() {
             attempt.provider_message_id = sent_as.cloned();
         }
-        let sends = decision.state.instance.sends();
+        let (sends, was_in_doubt) =
+            (decision.state.instance.sends(), decision.state.instance.is_in_doubt(number));
         self.step(state, decision, what, reply)?;
         let added = decision.state.instance.sends().saturating_sub(sends);
         if added > 0 && !was_used {
             self.count(state, decision, QuotaName::Channel(channel), signed(added), false);
         }
+        if was_in_doubt && !decision.state.instance.is_open(number) {
+            // It was to be asked about later, and is not any more: no call is under way that would answer.
+            let mut answer = Answer::of(Outcome::Accepted).because("a receipt came, and no answer");
+            answer.provider_message_id = sent_as.cloned();
+            self.answer(state, decision, number, &answer, false)?;
+        }
         Ok(())
     }
 
-    /// What is due by now, in its order: answers and receipts that were certain before, timers, then
-    /// what takes no time.
+    /// What is due by now, in the order of its instants; at one instant first the answers and receipts
+    /// that were certain before, then timers, then what takes no time.
     pub(super) fn due(&mut self, state: &mut DeskState, decision: &mut Decision) -> Result<(), StoreError> {
         for _ in 0..STEPS_MAX {
-            let machine = &self.info.plan.machine;
-            let timer = next_due(machine, &decision.state.instance).filter(|at| *at <= self.now);
-            let ready = |immediate: bool, decision: &Decision| {
-                let at = |said: &Said| said.at;
-                let said = decision.said.iter().enumerate().take(self.known);
-                let said =
-                    said.filter(|(_, said)| said.at <= self.now && (immediate || said.since < said.at));
-                said.min_by_key(|(place, said)| (at(said), *place)).map(|(place, said)| (place, said.at))
-            };
-            let certain = ready(false, decision).filter(|(_, at)| timer.is_none_or(|timer| *at <= timer));
-            match (certain, timer) {
-                (Some((place, _)), _) => self.say(state, decision, place)?,
-                (None, Some(_)) => self.step(state, decision, What::Due, None)?,
-                (None, None) => match ready(true, decision) {
-                    Some((place, _)) => self.say(state, decision, place)?,
-                    None => return Ok(()),
-                },
+            let timer = next_due(&self.info.plan.machine, &decision.state.instance);
+            let timer = timer.map(|at| (at, Turn::Timer));
+            let said = decision.said.iter().enumerate().take(self.known).map(|(place, said)| {
+                let turn = if said.since < said.at { Turn::Certain(place) } else { Turn::AtOnce(place) };
+                (said.at, turn)
+            });
+            match said.chain(timer).filter(|(at, _)| *at <= self.now).min() {
+                Some((_, Turn::Certain(place) | Turn::AtOnce(place))) => self.say(state, decision, place)?,
+                Some((_, Turn::Timer)) => self.step(state, decision, What::Due, None)?,
+                None => break,
             }
+        }
+        let left: Vec<u32> = left_in_doubt(&decision.state, &decision.attempts).collect();
+        for number in left {
+            let answer = Answer::of(Outcome::InDoubt).because("the message ended before it was cleared up");
+            self.answer(state, decision, number, &answer, false)?;
         }
         Ok(())
     }

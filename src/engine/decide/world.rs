@@ -34,6 +34,8 @@ impl World for DeskWorld<'_> {
     }
     fn readiness(&self, provider: &str, begun: u32) -> Readiness {
         let real_now = self.desk.real_now();
-        self.state.providers.readiness(provider, self.info.id, self.now, real_now, begun)
+        let readiness = self.state.providers.readiness(provider, self.info.id, self.now, real_now, begun);
+        // What would be called by a node that stops waits for a place, which whoever goes on gives it.
+        Readiness { busy: readiness.busy || self.desk.calls_nobody(), ..readiness }
     }
 }

@@ -129,7 +129,7 @@ impl Desk {
             if let Some(entry) = state.messages.remove(&id) {
                 entry.slot.set_gone();
             }
-            state.leave(due.filter(|_| !ended), &self.wake);
+            state.leave(due, &self.wake);
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::decide::Input;
 use crate::engine::desk::Desk;
 use crate::engine::front::Refusal;
+use crate::engine::running::Running;
 use crate::model::{Environment, Id, Outcome, kinds};
 use crate::providers::Answer;
 use crate::store::rows::StoredAttempt;
@@ -14,9 +15,34 @@ use crate::store::{Position, StoreError};
 /// How many messages are taken over at once: others take theirs meanwhile.
 const BATCH: u32 = 500;
 
+/// What is told to a message of a call whose process died. `is_open`: nothing is known of it, while else a
+/// receipt was here before the answer and said that it was accepted.
+fn lost(number: u32, is_open: bool) -> Input {
+    let answer = match is_open {
+        true => Answer::of(Outcome::InDoubt).because("the process died while it was under way"),
+        false => {
+            Answer::of(Outcome::Accepted).because("a receipt came; the process died before the answer did")
+        }
+    };
+    Input::Answer { number, answer: Box::new(answer), counted: true }
+}
+
 impl Desk {
+    /// Closes the calls of a message that has ended and that this node has just taken over: they were
+    /// another's, which is gone, or was of a version that closed none.
+    pub(in crate::engine) fn close_lost_calls(self: &Arc<Self>, running: &Running) {
+        if self.environment() == Environment::Test || running.state.instance.ended().is_none() {
+            return;
+        }
+        for attempt in running.attempts.iter().filter(|attempt| attempt.outcome.is_none()) {
+            let is_open = running.state.instance.is_open(attempt.number);
+            self.spawn_drive(running.info.id, lost(attempt.number, is_open));
+        }
+    }
+
     /// Takes over messages of this scope whose owner's lease has ended, until there are none. What is
-    /// due later stays in the store; calls without an answer are in doubt.
+    /// due later stays in the store; calls without an answer are in doubt, those of messages that have ended
+    /// too.
     pub(in crate::engine) async fn adopt(self: &Arc<Self>) -> Result<(), StoreError> {
         loop {
             let adopted = self.scope.adopt(BATCH).await?;
@@ -32,11 +58,7 @@ impl Desk {
                 break;
             };
             self.in_doubt_of(*first, *last, &taken).await?;
-            let due = adopted.iter().filter_map(|message| match &message.state {
-                crate::store::rows::MessageState::Live(live) => live.due_at,
-                crate::store::rows::MessageState::Ended(_) => None,
-            });
-            self.due_in_store(due.min());
+            self.due_in_store(self.scope.next_due().await?);
             tracing::info!(scope = %self.id(), messages = adopted.len(), "took over messages of a node that is gone");
             if !more {
                 break;
@@ -74,8 +96,8 @@ impl Desk {
         }
     }
 
-    /// An attempt that has no outcome and whose call nobody makes any more: it has its places again.
-    /// What is to be told to its message, where it waits for an answer still.
+    /// An attempt that has no outcome and whose call nobody makes any more: it has its places again, unless
+    /// its message has ended. What is to be told to its message.
     pub(in crate::engine) async fn recover_attempt(
         self: &Arc<Self>,
         attempt: &StoredAttempt,
@@ -88,15 +110,14 @@ impl Desk {
         };
         let Some(running) = held.as_ref() else { return Ok(None) };
         let found = running.attempts.iter().find(|a| a.id == attempt.row.id);
-        let Some(number) = found.map(|attempt| attempt.number) else { return Ok(None) };
-        let open = running.state.instance.is_open(number);
+        // It may have got one meanwhile.
+        let found = found.filter(|attempt| attempt.outcome.is_none());
+        let number = found.map(|attempt| attempt.number);
+        let is_open = number.is_some_and(|number| running.state.instance.is_open(number));
         self.settle(attempt.message_id, running);
         drop(held);
-        if open && self.environment() == Environment::Live {
-            let answer = Answer::of(Outcome::InDoubt).because("the process died while it was under way");
-            let input = Input::Answer { number, answer: Box::new(answer), counted: true };
-            return Ok(Some((attempt.message_id, input)));
-        }
-        Ok(None)
+        // What a script says is derived from the rows.
+        let number = number.filter(|_| self.environment() == Environment::Live);
+        Ok(number.map(|number| (attempt.message_id, lost(number, is_open))))
     }
 }

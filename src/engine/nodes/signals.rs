@@ -14,7 +14,7 @@ use crate::engine::doc::{ReplyText, read_clear};
 use crate::engine::front::{Claim, Refusal, Taken};
 use crate::engine::records::{read, unreadable, write};
 use crate::engine::running::Running;
-use crate::engine::together::Item;
+use crate::engine::together::{Item, Through};
 use crate::machine::What;
 use crate::model::{Channel, Clock as _, Confirmation, Environment, Id, Instant, Outcome, Span, kinds};
 use crate::providers::Answer;
@@ -106,7 +106,6 @@ impl Desk {
     /// is that node's; in a test scope nothing leaves the process, so there any node changes any message.
     pub(in crate::engine) fn may_change(&self, running: &Running) -> bool {
         self.is_mine(running)
-            || running.state.instance.ended().is_some()
             || self.environment() == Environment::Test
             || running.attempts.iter().all(|attempt| attempt.outcome.is_some())
     }
@@ -254,7 +253,8 @@ impl Desk {
             let done = match self.read_signal(&signal).await? {
                 Some(Signal::Came(item)) => {
                     let beside = || Change { signals_done: vec![n], ..Change::default() };
-                    self.change_together(&BTreeMap::from([(message, vec![item])]), &beside).await
+                    let messages = BTreeMap::from([(message, vec![item])]);
+                    self.change_together(&messages, Through::Signal, &beside).await
                 }
                 Some(Signal::Asked(what, claim)) => self.carry_out_asked(n, message, what, claim).await,
                 None => self.remove_signal(n).await.map_err(Refusal::from),

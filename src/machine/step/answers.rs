@@ -209,7 +209,8 @@ impl Run<'_> {
         }
         let other = self.delivered_before(id, attempt);
         let was = match level {
-            Confirmation::Accepted => Was::Confirmed,
+            // What was sent counts as accepted, whoever says so once more.
+            Confirmation::Accepted => return,
             Confirmation::Delivered => Was::Delivered,
             Confirmation::Read => Was::Read,
             Confirmation::Replied => Was::Replied,

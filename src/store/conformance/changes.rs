@@ -37,9 +37,14 @@ pub(crate) async fn what_is_committed_is_read_back(backend: &dyn Backend) {
     assert_eq!(found.version, 2);
     assert!(found.state == MessageState::Live(live(Status::Sent, Some(9))));
     assert!(scope.attempts(n).await.unwrap()[0].outcome == Some(accepted(10, "p-1")));
-    written(&scope, step(MessageStep::End { n, expected: 2, ended: ended(Status::Sent) })).await;
+    written(&scope, step(MessageStep::End { n, expected: 2, ended: ended(Status::Sent), unsettled: None }))
+        .await;
     assert!(stored(&scope, 1).await.state == MessageState::Ended(ended(Status::Sent)));
-    written(&scope, step(MessageStep::Amend { n, expected: 3, ended: ended(Status::Delivered) })).await;
+    written(
+        &scope,
+        step(MessageStep::Amend { n, expected: 3, ended: ended(Status::Delivered), unsettled: None }),
+    )
+    .await;
     let found = stored(&scope, 1).await;
     assert!(found.state == MessageState::Ended(ended(Status::Delivered)));
     assert_eq!(found.version, 4);
@@ -47,7 +52,7 @@ pub(crate) async fn what_is_committed_is_read_back(backend: &dyn Backend) {
     let rows = scope.journal(n, 4, 10).await.unwrap();
     assert!(rows.len() == 1 && rows[0].row == journal(3));
 
-    let ends = MessageStep::BeginEnded(Box::new(message(2)), ended(Status::Failed));
+    let ends = MessageStep::BeginEnded(Box::new(message(2)), ended(Status::Failed), None);
     written(&scope, step(ends)).await;
     assert!(stored(&scope, 2).await.state == MessageState::Ended(ended(Status::Failed)));
     assert!(scope.message(id(3)).await.unwrap().is_none());
@@ -153,8 +158,9 @@ pub(crate) async fn a_version_that_was_not_seen_is_a_conflict(backend: &dyn Back
     let (_store, scope) = scope(backend).await;
     let n = written(&scope, begins(1)).await.messages[0];
     let go = |expected| step(MessageStep::Go { n, expected, live: live(Status::Sent, None) });
-    let end = |expected| step(MessageStep::End { n, expected, ended: ended(Status::Sent) });
-    let amend = |expected| step(MessageStep::Amend { n, expected, ended: ended(Status::Delivered) });
+    let end = |expected| step(MessageStep::End { n, expected, ended: ended(Status::Sent), unsettled: None });
+    let amend =
+        |expected| step(MessageStep::Amend { n, expected, ended: ended(Status::Delivered), unsettled: None });
     conflicts(&scope, go(2)).await;
     conflicts(&scope, end(2)).await;
     conflicts(&scope, amend(1)).await;

@@ -44,7 +44,7 @@ pub(crate) async fn filters_narrow(backend: &dyn Backend) {
             MessageStep::Begin(Box::new(row), live(status, None))
         } else {
             let status = if status == Status::Queued { Status::Failed } else { status };
-            MessageStep::BeginEnded(Box::new(row), ended(status))
+            MessageStep::BeginEnded(Box::new(row), ended(status), None)
         };
         written(&scope, step(begin)).await;
     }
@@ -100,14 +100,22 @@ pub(crate) async fn due_is_in_order(backend: &dyn Backend) {
     let ids = |found: Vec<StoredMessage>| -> Vec<u64> {
         found.iter().map(|message| message.row.id.as_u128() as u64).collect()
     };
+    let due = async |until, after, limit| -> Vec<u64> {
+        let found = scope.due(until, after, limit).await.unwrap();
+        found.iter().map(|due| due.id.as_u128() as u64).collect()
+    };
     assert_eq!(scope.next_due().await.unwrap(), Some(at(10)));
-    assert_eq!(ids(scope.due(at(50), None, 10).await.unwrap()), [2, 1, 4]);
-    assert_eq!(ids(scope.due(at(50), None, 2).await.unwrap()), [2, 1]);
+    assert_eq!(due(at(50), None, 10).await, [2, 1, 4]);
+    assert_eq!(due(at(50), None, 2).await, [2, 1]);
     let first = stored(&scope, 1).await.n;
-    assert_eq!(ids(scope.due(at(99), Some((at(50), first)), 10).await.unwrap()), [4, 5]);
+    assert_eq!(due(at(99), Some((at(50), first)), 10).await, [4, 5]);
     assert_eq!(ids(scope.live(first, 2).await.unwrap()), [2, 3]);
     let n = stored(&scope, 2).await.n;
-    written(&scope, step(MessageStep::End { n, expected: 1, ended: ended(Status::Canceled) })).await;
+    written(
+        &scope,
+        step(MessageStep::End { n, expected: 1, ended: ended(Status::Canceled), unsettled: None }),
+    )
+    .await;
     assert_eq!(scope.next_due().await.unwrap(), Some(at(50)));
 }
 
@@ -123,7 +131,8 @@ pub(crate) async fn unfinished_attempts_are_those_of_live_messages(backend: &dyn
     let mut answered = step(MessageStep::Go { n: positions[0], expected: 1, live: live(Status::Sent, None) });
     answered.messages[0].outcomes.push(accepted(10, "x"));
     written(&scope, answered).await;
-    let end = MessageStep::End { n: positions[1], expected: 1, ended: ended(Status::Canceled) };
+    let end =
+        MessageStep::End { n: positions[1], expected: 1, ended: ended(Status::Canceled), unsettled: None };
     written(&scope, step(end)).await;
     let mut found = Vec::new();
     let mut after = None;
@@ -161,4 +170,40 @@ pub(crate) async fn events_are_read_on(backend: &dyn Backend) {
     assert_eq!(count(kind("message")).await, 0);
     assert_eq!(count(EventFilter { kind: None, message: Some(id(1)) }).await, 1);
     assert_eq!(count(EventFilter { kind: None, message: Some(id(7)) }).await, 0);
+}
+
+pub(crate) async fn what_is_unsettled_is_due_until_it_is_settled(backend: &dyn Backend) {
+    let (_store, scope) = scope(backend).await;
+    let due = async |until: i64| -> Vec<(i64, u64)> {
+        let found = scope.due(at(until), None, 10).await.unwrap();
+        found.iter().map(|due| (due.at.since(at(0)).ms(), due.id.as_u128() as u64)).collect()
+    };
+    let mut begin = step(MessageStep::Begin(Box::new(message(1)), live(Status::Queued, Some(20))));
+    begin.messages[0].attempts = vec![attempt(10)];
+    let n = written(&scope, begin).await.messages[0];
+    let ends = MessageStep::BeginEnded(Box::new(message(2)), ended(Status::Sent), Some(at(30)));
+    written(&scope, step(ends)).await;
+    assert_eq!(due(99).await, [(20, 1), (30, 2)]);
+
+    // It ends with a call open, and is due for that.
+    let end = |expected, unsettled| MessageStep::End { n, expected, ended: ended(Status::Sent), unsettled };
+    written(&scope, step(end(1, Some(at(40))))).await;
+    assert_eq!(due(99).await, [(30, 2), (40, 1)]);
+    assert_eq!((due(30).await, scope.next_due().await.unwrap()), (vec![(30, 2)], Some(at(30))));
+    let open = scope.unfinished(None, 10).await.unwrap();
+    assert_eq!(open.iter().map(|attempt| attempt.row.id.as_u128() as u64).collect::<Vec<_>>(), [10]);
+    let anywhere = scope.due_anywhere(at(99), Some((at(30), n + 1_000_000)), 10).await.unwrap();
+    assert_eq!(anywhere.iter().map(|due| due.n).collect::<Vec<_>>(), [n]);
+
+    // Later, and then no more; one that was written over a version not seen changes nothing.
+    let amend =
+        |expected, unsettled| MessageStep::Amend { n, expected, ended: ended(Status::Sent), unsettled };
+    conflicts(&scope, step(amend(1, None))).await;
+    written(&scope, step(amend(2, Some(at(50))))).await;
+    assert_eq!(due(99).await, [(30, 2), (50, 1)]);
+    let mut last = step(amend(3, None));
+    last.messages[0].outcomes = vec![accepted(10, "p-1")];
+    written(&scope, last).await;
+    assert_eq!(due(99).await, [(30, 2)]);
+    assert!(scope.unfinished(None, 10).await.unwrap().is_empty());
 }

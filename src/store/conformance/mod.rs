@@ -63,12 +63,14 @@ macro_rules! conformance {
             filters_narrow
             due_is_in_order
             unfinished_attempts_are_those_of_live_messages
+            what_is_unsettled_is_due_until_it_is_settled
             events_are_read_on
             lookups_find_before_and_after_a_merge
             a_reply_finds_the_newest_attempt
             contacts_are_changed_under_a_version
             versions_count_on
             providers_and_endpoints
+            no_more_endpoints_are_made_than_may_be
             deliveries_are_tried_and_die
             usage_adds_up
             counters_of_old_windows_go
@@ -93,6 +95,7 @@ macro_rules! retention_conformance {
     ($backend:expr) => {
         $crate::store::conformance::conformance! { $backend;
             old_messages_go_with_all_that_is_theirs
+            old_messages_stay_while_they_are_unsettled
             what_is_still_to_be_delivered_stays
             old_events_go_without_their_messages
             old_answers_go_and_their_keys_are_free
@@ -108,6 +111,8 @@ macro_rules! conformance_of_shared {
         conformance! { $backend;
             a_commit_makes_the_owner
             what_a_node_leaves_is_adopted_once
+            what_a_node_leaves_unsettled_is_adopted_as_well
+            no_more_endpoints_are_made_than_may_be_by_all_nodes
             a_lease_that_ran_out_fences
             signals_wait_for_the_owner
             facts_that_changed_are_stale

@@ -5,8 +5,8 @@ use futures_util::future::join_all;
 use super::objects::contact;
 use super::*;
 use crate::model::Span;
-use crate::store::rows::{ProviderStateRow, QuotaRow, SignalRow, UsageWindow};
-use crate::store::{ContactChange, Generation, Put, UsageDelta};
+use crate::store::rows::{EndpointRow, ProviderStateRow, QuotaRow, SignalRow, UsageWindow};
+use crate::store::{ContactChange, EndpointChange, Generation, Put, UsageDelta};
 
 /// Two nodes, and the same scope as each of them has it.
 async fn two(backend: &dyn Backend) -> [(Arc<dyn Store>, Arc<Scope>); 2] {
@@ -111,6 +111,39 @@ pub(crate) async fn what_a_node_leaves_is_adopted_once(backend: &dyn Backend) {
     written(&in_b, step(MessageStep::Go { n, expected: 2, live: live(Status::Sent, None) })).await;
 }
 
+pub(crate) async fn what_a_node_leaves_unsettled_is_adopted_as_well(backend: &dyn Backend) {
+    let [(a, in_a), (b, in_b)] = two(backend).await;
+    let mut begin = due(1, 1);
+    begin.messages[0].attempts.push(attempt(10));
+    let n = written(&in_a, begin).await.messages[0];
+    let end = MessageStep::End { n, expected: 1, ended: ended(Status::Canceled), unsettled: Some(at(5)) };
+    written(&in_a, step(end)).await;
+    let settled = MessageStep::BeginEnded(Box::new(message(2)), ended(Status::Sent), None);
+    written(&in_a, step(settled)).await;
+    assert_eq!(stored(&in_b, 1).await.owner, a.nodes().me());
+    assert_eq!((in_a.next_due().await.unwrap(), in_b.next_due().await.unwrap()), (Some(at(5)), None));
+    assert!(in_b.unfinished(None, 9).await.unwrap().is_empty(), "another's call");
+    assert_eq!(in_b.due_anywhere(at(9), None, 9).await.unwrap()[0].owner, a.nodes().me());
+    assert!(b.nodes().renew(LONG).await.unwrap().orphaned.is_empty());
+    assert!(in_b.adopt(10).await.unwrap().is_empty(), "taken from a node that lives");
+
+    a.nodes().leave().await.unwrap();
+    assert_eq!(b.nodes().renew(LONG).await.unwrap().orphaned, [in_a.id()]);
+    let adopted = in_b.adopt(10).await.unwrap();
+    assert_eq!(adopted.iter().map(|message| (message.n, message.version)).collect::<Vec<_>>(), [(n, 3)]);
+    assert_eq!(adopted[0].owner, b.nodes().me());
+    assert!(b.nodes().renew(LONG).await.unwrap().orphaned.is_empty());
+    assert_eq!(
+        (in_b.next_due().await.unwrap(), in_b.unfinished(None, 9).await.unwrap().len()),
+        (Some(at(5)), 1)
+    );
+    let amend =
+        |expected| step(MessageStep::Amend { n, expected, ended: ended(Status::Canceled), unsettled: None });
+    conflicts(&in_b, amend(2)).await;
+    written(&in_b, amend(3)).await;
+    assert_eq!(in_b.next_due().await.unwrap(), None);
+}
+
 pub(crate) async fn a_lease_that_ran_out_fences(backend: &dyn Backend) {
     let [(a, in_a), (b, in_b)] = two(backend).await;
     written(&in_a, due(1, 1)).await;
@@ -157,8 +190,13 @@ pub(crate) async fn signals_wait_for_the_owner(backend: &dyn Backend) {
     assert!(!in_b.signal_waits(given[0]).await.unwrap());
     conflicts(&in_a, done(2, given[0])).await;
     assert_eq!(stored(&in_a, 1).await.version, 2, "half of it was written");
-    // Of one that has ended, whoever asks.
-    written(&in_a, step(MessageStep::End { n, expected: 2, ended: ended(Status::Sent) })).await;
+    // Of one that has ended the owner too, while something of it is still to come; then whoever asks.
+    let end = MessageStep::End { n, expected: 2, ended: ended(Status::Sent), unsettled: Some(at(9)) };
+    written(&in_a, step(end)).await;
+    assert_eq!((in_a.signals(0, 9).await.unwrap().len(), in_b.signals(0, 9).await.unwrap().len()), (1, 0));
+    assert!(b.nodes().look().await.unwrap().iter().all(|seen| !seen.signals));
+    let amend = MessageStep::Amend { n, expected: 3, ended: ended(Status::Sent), unsettled: None };
+    written(&in_a, step(amend)).await;
     assert_eq!(in_b.signals(0, 9).await.unwrap().len(), 1);
     assert!(b.nodes().look().await.unwrap().iter().any(|seen| seen.signals));
 }
@@ -302,4 +340,25 @@ pub(crate) async fn events_of_other_nodes_are_followed(backend: &dyn Backend) {
         assert_eq!(read.len() as u64, number, "an event was told before it could be read");
     }
     assert!(read.is_sorted());
+}
+
+pub(crate) async fn no_more_endpoints_are_made_than_may_be_by_all_nodes(backend: &dyn Backend) {
+    let [(_a, in_a), (_b, in_b)] = two(backend).await;
+    let make = |number: u64| {
+        let row = EndpointRow {
+            id: id(number),
+            version: 1,
+            created_at: at(0),
+            enabled: true,
+            position: Position::MAX,
+            doc: b"{}".to_vec(),
+            secrets: Vec::new(),
+        };
+        Change { endpoints: vec![EndpointChange::Make(row, 5)], ..Change::default() }
+    };
+    let asked = (1..=40)
+        .map(|number| if number % 2 == 0 { in_a.commit(make(number)) } else { in_b.commit(make(number)) });
+    let made = join_all(asked).await;
+    assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 5);
+    assert_eq!(in_a.endpoints(newest(100)).await.unwrap().rows.len(), 5);
 }

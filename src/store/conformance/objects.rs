@@ -466,3 +466,30 @@ pub(crate) async fn the_clock_is_kept(backend: &dyn Backend) {
         assert_eq!(scope.clock().await.unwrap(), clock);
     }
 }
+
+pub(crate) async fn no_more_endpoints_are_made_than_may_be(backend: &dyn Backend) {
+    let (_store, scope) = scope(backend).await;
+    let make = |number: u64| {
+        let row = EndpointRow {
+            id: id(number),
+            version: 1,
+            created_at: at(0),
+            enabled: true,
+            position: Position::MAX,
+            doc: b"{}".to_vec(),
+            secrets: Vec::new(),
+        };
+        Change { endpoints: vec![EndpointChange::Make(row, 3)], ..Change::default() }
+    };
+    written(&scope, make(1)).await;
+    conflicts(&scope, make(1)).await;
+    // Whoever asks at once, in one transaction or in several.
+    let asked = (2..=20).map(|number| scope.commit(make(number)));
+    let made = futures_util::future::join_all(asked).await;
+    assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 2);
+    assert!(made.iter().all(|made| matches!(made, Ok(_) | Err(StoreError::Conflict { .. }))));
+    assert_eq!(scope.endpoints(newest(100)).await.unwrap().rows.len(), 3);
+    written(&scope, Change { endpoints: vec![EndpointChange::Delete(id(1), 1)], ..Change::default() }).await;
+    written(&scope, make(30)).await;
+    conflicts(&scope, make(31)).await;
+}

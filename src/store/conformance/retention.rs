@@ -10,7 +10,7 @@ const DAY: i64 = 86_400_000;
 fn ends(number: u64, minted: i64, ended_at: i64) -> Change {
     let row = MessageRow { id: minted_at(minted, number), created_at: at(minted), ..message(number) };
     let state = EndedState { at: at(ended_at), ..ended(Status::Sent) };
-    let mut part = MessageChange::new(MessageStep::BeginEnded(Box::new(row), state));
+    let mut part = MessageChange::new(MessageStep::BeginEnded(Box::new(row), state, None));
     part.journal.push(journal(1));
     part.attempts.push(attempt(number));
     part.outcomes.push(accepted(number, &format!("p-{number}")));
@@ -91,6 +91,21 @@ async fn events_there(scope: &Scope) -> Vec<u64> {
     rows.iter().rev().map(|row| row.row.row.id.as_u128() as u64).collect()
 }
 
+pub(crate) async fn old_messages_stay_while_they_are_unsettled(backend: &dyn Backend) {
+    let (_store, scope) = scope(backend).await;
+    let mut unsettled = ends(1, 0, DAY);
+    if let MessageStep::BeginEnded(_, _, due_at) = &mut unsettled.messages[0].step {
+        *due_at = Some(at(9 * DAY));
+    }
+    let n = written(&scope, unsettled).await.messages[0];
+    written(&scope, ends(2, 0, DAY)).await;
+    assert_eq!(dropped(&scope, old_messages(5 * DAY), 10).await, 1);
+    assert_eq!(are_there(&scope).await, [1]);
+    let state = EndedState { at: at(DAY), ..ended(Status::Sent) };
+    written(&scope, step(MessageStep::Amend { n, expected: 1, ended: state, unsettled: None })).await;
+    assert_eq!(dropped(&scope, old_messages(5 * DAY), 10).await, 1);
+}
+
 pub(crate) async fn old_messages_go_with_all_that_is_theirs(backend: &dyn Backend) {
     let (store, mut scope) = scope(backend).await;
     let first = written(&scope, ends(1, 0, DAY)).await;
@@ -119,7 +134,7 @@ pub(crate) async fn old_messages_go_with_all_that_is_theirs(backend: &dyn Backen
     assert!(scope.delivery(id(1)).await.unwrap().is_none());
     // Who still has it in hand is told.
     let state = ended(Status::Delivered);
-    conflicts(&scope, step(MessageStep::Amend { n, expected: 1, ended: state })).await;
+    conflicts(&scope, step(MessageStep::Amend { n, expected: 1, ended: state, unsettled: None })).await;
     // The audit keeps its transitions, and tells that it is gone.
     let journals = scope.journal(n, 0, 10).await.unwrap();
     assert!(journals.len() == 1 && journals[0].row == journal(1) && journals[0].message_id.is_none());

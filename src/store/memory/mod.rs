@@ -61,6 +61,8 @@ pub struct MemoryStore(Arc<Shared>);
 pub struct Unfinished {
     /// Messages that have not ended.
     pub live: usize,
+    /// Messages that have ended and of which something is still to come.
+    pub unsettled: usize,
     /// Deliveries that are to be tried again.
     pub deliveries: usize,
     /// Endpoints for which there are events that they have not taken up.
@@ -274,6 +276,7 @@ impl MemoryStore {
         let Some(tables) = rows.scopes.get(&scope) else { return Unfinished::default() };
         Unfinished {
             live: tables.live.len(),
+            unsettled: tables.unsettled.len(),
             deliveries: tables.deliveries.values().filter(|row| row.state == DeliveryState::Pending).count(),
             endpoints_behind: tables.endpoints_behind(),
             signals: tables.signals.len(),

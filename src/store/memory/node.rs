@@ -171,7 +171,7 @@ impl MemoryNode {
                 }
                 let ahead_ms = tables.clock.get(&()).map_or(0, |clock| clock.advanced_by_ms);
                 let next_try = tables.pending(None).map(|(at, _)| at).min();
-                let earliest = tables.first_due().into_iter().chain(next_try).min();
+                let earliest = tables.first_due(None).into_iter().chain(next_try).min();
                 earliest.map(|at| Instant::from_ms(at.ms() - ahead_ms))
             });
             self.registry.set_wake_at(id, wake_at).await?;
@@ -255,7 +255,8 @@ impl Nodes for MemoryNodes {
             }
             let alive = rows.nodes.iter().filter(|(_, row)| row.holds(now)).map(|(id, _)| *id).collect();
             let orphans = rows.scopes.iter().filter(|(_, tables)| {
-                is_shared && tables.live.values().any(|row| rows.is_gone(row.owner, now))
+                let mut under_way = tables.live.keys().chain(tables.unsettled.keys());
+                is_shared && under_way.any(|n| tables.runs(*n).is_some_and(|owner| rows.is_gone(owner, now)))
             });
             let orphaned = orphans.map(|(scope, _)| *scope).collect();
             Ok(Lease { alive, orphaned })

@@ -156,6 +156,13 @@ impl Writing<'_> {
     fn endpoint(&mut self, change: &EndpointChange, newest_event: Position) -> Result<(), StoreError> {
         let found = |id| self.tables.endpoints.iter().find(|(_, row)| row.id == id);
         match change {
+            EndpointChange::Make(_, limit) if self.tables.endpoints.len() >= *limit as usize => {
+                return Err(conflict("the number of endpoints"));
+            }
+            EndpointChange::Make(row, _) => {
+                let put = Put { row: row.clone(), expected: None };
+                return self.endpoint(&EndpointChange::Put(put), newest_event);
+            }
             EndpointChange::Put(Put { row, expected }) => {
                 let stands = found(row.id).map(|(n, row)| (*n, row.clone()));
                 if stands.as_ref().map(|(_, row)| row.version) != *expected {

@@ -4,9 +4,9 @@ use super::tables::{Of, StateRow, Tables, kind_number};
 use crate::model::{Channel, Id, Instant, kinds};
 use crate::store::rows::{
     AddressHash, AttemptRow, AuditRow, ConsentRow, ContactRow, DeliveryFilter, DeliveryRow, DeliveryState,
-    EarlyReceiptRow, EndpointRow, EventFilter, EventRow, JournalRow, MessageFilter, MessageRow, MessageState,
-    Names, ProviderRow, StoredAttempt, StoredEvent, StoredJournal, StoredMessage, UsageRow, VersionKind,
-    VersionRow,
+    DueMessage, EarlyReceiptRow, EndpointRow, EventFilter, EventRow, JournalRow, MessageFilter, MessageRow,
+    MessageState, Names, ProviderRow, StoredAttempt, StoredEvent, StoredJournal, StoredMessage, UsageRow,
+    VersionKind, VersionRow,
 };
 use crate::store::{Listed, NodeId, Page, PageStart, Position, Positioned};
 
@@ -86,23 +86,39 @@ impl Tables {
 
     pub(super) fn due(
         &self,
-        node: NodeId,
+        node: Option<NodeId>,
         until: Instant,
         after: Option<(Instant, Position)>,
         limit: u32,
-    ) -> Vec<StoredMessage> {
-        let mut due: Vec<(Instant, Position)> = self.due_of(node).filter(|(at, _)| *at <= until).collect();
-        due.sort_unstable();
-        let due = due.into_iter().filter(|pair| after.is_none_or(|after| *pair > after));
-        due.take(limit as usize).filter_map(|(_, n)| self.message_at(n)).collect()
+    ) -> Vec<DueMessage> {
+        let mut due: Vec<DueMessage> = self.all_due().filter(|due| due.at <= until).collect();
+        due.sort_unstable_by_key(|due| (due.at, due.n));
+        let due = due.into_iter().filter(|due| node.is_none_or(|node| due.owner == node));
+        let due = due.filter(|due| after.is_none_or(|after| (due.at, due.n) > after));
+        due.take(limit as usize).collect()
     }
 
-    pub(super) fn due_of(&self, node: NodeId) -> impl Iterator<Item = (Instant, Position)> {
-        self.live.iter().filter(move |(_, row)| row.owner == node).filter_map(|(n, row)| due_at(row, *n))
+    /// All that are due at some time, whoever runs them.
+    fn all_due(&self) -> impl Iterator<Item = DueMessage> {
+        let live = self.live.iter().filter_map(|(n, row)| match &row.state {
+            MessageState::Live(live) => Some((live.due_at?, *n, row.owner)),
+            MessageState::Ended(_) => None,
+        });
+        let ended = self.unsettled.iter().filter_map(|(n, at)| Some((*at, *n, self.ended.get(n)?.owner)));
+        live.chain(ended)
+            .filter_map(|(at, n, owner)| Some(DueMessage { at, n, id: self.messages.get(&n)?.id, owner }))
     }
 
-    pub(super) fn first_due(&self) -> Option<Instant> {
-        self.live.iter().filter_map(|(n, row)| due_at(row, *n)).map(|(at, _)| at).min()
+    /// The first instant at which one is due, of a node's own where one is given.
+    pub(super) fn first_due(&self, node: Option<NodeId>) -> Option<Instant> {
+        let due = self.all_due().filter(|due| node.is_none_or(|node| due.owner == node));
+        due.map(|due| due.at).min()
+    }
+
+    /// Who runs a message of which something is still to be done.
+    pub(super) fn runs(&self, message: Position) -> Option<NodeId> {
+        let unsettled = || self.ended.get(&message).filter(|_| self.unsettled.contains_key(&message));
+        self.live.get(&message).or_else(unsettled).map(|row| row.owner)
     }
 
     pub(super) fn live_after(&self, after: Position, limit: u32) -> Vec<StoredMessage> {
@@ -138,7 +154,7 @@ impl Tables {
         after: Option<(Position, Position)>,
         limit: u32,
     ) -> Vec<StoredAttempt> {
-        let own = |message: Position| self.live.get(&message).is_some_and(|row| row.owner == node);
+        let own = |message: Position| self.runs(message) == Some(node);
         let all = self.attempts_where(|message, _| own(message));
         let mut open: Vec<StoredAttempt> = all
             .filter(|attempt| attempt.outcome.is_none())
@@ -346,12 +362,5 @@ impl Tables {
 
     pub(super) fn page_of_audit(&self, page: Page) -> Listed<AuditRow> {
         paged(self.audit.iter().map(|(n, row)| Positioned { n: *n, row: row.clone() }), page)
-    }
-}
-
-fn due_at(row: &StateRow, n: Position) -> Option<(Instant, Position)> {
-    match &row.state {
-        MessageState::Live(live) => live.due_at.map(|at| (at, n)),
-        MessageState::Ended(_) => None,
     }
 }

@@ -35,6 +35,7 @@ impl Tables {
                     ended.is_some_and(|at| at < ended_before)
                         && minted.is_some_and(|ms| ms < u128::from(minted_before.ms().unsigned_abs()))
                         && self.events_of(**n).iter().all(|event| self.is_done(*event))
+                        && !self.unsettled.contains_key(n)
                 });
                 let old: Vec<Position> = old.map(|(n, _)| *n).collect();
                 for n in old.iter().take(limit) {

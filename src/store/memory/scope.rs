@@ -11,10 +11,10 @@ use super::tables::{Tables, kind_number};
 use super::{Bell, Shared};
 use crate::model::{Channel, Id, Instant, ScopeId, kinds};
 use crate::store::rows::{
-    AddressHash, AuditRow, ClockRow, ConsentRow, ContactRow, DeliveryFilter, DeliveryRow, EarlyReceiptRow,
-    EndpointRow, EventFilter, IdempotencyKey, Kept, MessageFilter, ProviderRow, ProviderStateRow, QuotaRow,
-    SignalRow, StoredAttempt, StoredEvent, StoredJournal, StoredMessage, StoredSignal, SubjectId, UsageRow,
-    VersionKind, VersionName, VersionRow,
+    AddressHash, AuditRow, ClockRow, ConsentRow, ContactRow, DeliveryFilter, DeliveryRow, DueMessage,
+    EarlyReceiptRow, EndpointRow, EventFilter, IdempotencyKey, Kept, MessageFilter, ProviderRow,
+    ProviderStateRow, QuotaRow, SignalRow, StoredAttempt, StoredEvent, StoredJournal, StoredMessage,
+    StoredSignal, SubjectId, UsageRow, VersionKind, VersionName, VersionRow,
 };
 use crate::store::{
     Answer, Change, Committed, Dropped, Generation, Listed, NodeId, Old, Page, Position, Positioned,
@@ -69,12 +69,12 @@ impl MemoryScope {
 }
 
 impl Tables {
-    /// Signals for a node: of messages that it owns, and of those that have ended.
+    /// Signals for a node: of messages that it owns, and of those of which nothing is still to be done.
     pub(super) fn signals_of(&self, node: NodeId) -> impl Iterator<Item = (Position, &SignalRow)> {
         self.signals
             .iter()
             .map(|(n, row)| (*n, row))
-            .filter(move |(_, row)| self.live.get(&row.message).is_none_or(|live| live.owner == node))
+            .filter(move |(_, row)| self.runs(row.message).is_none_or(|owner| owner == node))
     }
 }
 
@@ -156,9 +156,18 @@ impl ScopeRows for MemoryScope {
         until: Instant,
         after: Option<(Instant, Position)>,
         limit: u32,
-    ) -> Answer<'_, Vec<StoredMessage>> {
+    ) -> Answer<'_, Vec<DueMessage>> {
         let node = self.node;
-        self.read(move |tables| tables.due(node, until, after, limit))
+        self.read(move |tables| tables.due(Some(node), until, after, limit))
+    }
+
+    fn due_anywhere(
+        &self,
+        until: Instant,
+        after: Option<(Instant, Position)>,
+        limit: u32,
+    ) -> Answer<'_, Vec<DueMessage>> {
+        self.read(move |tables| tables.due(None, until, after, limit))
     }
 
     fn live(&self, after: Position, limit: u32) -> Answer<'_, Vec<StoredMessage>> {
@@ -171,7 +180,7 @@ impl ScopeRows for MemoryScope {
 
     fn next_due(&self) -> Answer<'_, Option<Instant>> {
         let node = self.node;
-        self.read(move |tables| tables.due_of(node).map(|(at, _)| at).min())
+        self.read(move |tables| tables.first_due(Some(node)))
     }
 
     fn attempts(&self, message: Position) -> Answer<'_, Vec<StoredAttempt>> {
@@ -356,11 +365,13 @@ impl ScopeRows for MemoryScope {
             rows.check_lease(node, now)?;
             let gone = |owner| owner != node && (forgets || rows.is_gone(owner, now));
             let Some(tables) = rows.scopes.get(&id) else { return Ok(Vec::new()) };
-            let orphans = tables.live.iter().filter(|(_, row)| gone(row.owner)).take(limit as usize);
-            let orphans: Vec<Position> = orphans.map(|(n, _)| *n).collect();
+            let under_way = tables.live.keys().chain(tables.unsettled.keys());
+            let orphans = under_way.filter(|n| tables.runs(**n).is_some_and(&gone)).take(limit as usize);
+            let orphans: Vec<Position> = orphans.copied().collect();
             let Some(tables) = rows.scopes.get_mut(&id) else { return Ok(Vec::new()) };
             for n in &orphans {
-                if let Some(row) = tables.live.get_mut(n) {
+                let Tables { live, ended, .. } = tables;
+                if let Some(row) = live.get_mut(n).or_else(|| ended.get_mut(n)) {
                     row.owner = node;
                     row.version += u32::from(!forgets);
                 }

@@ -58,6 +58,8 @@ pub(super) struct Tables {
     pub(super) message_ids: BTreeMap<Id<kinds::Message>, Position>,
     pub(super) live: BTreeMap<Position, StateRow>,
     pub(super) ended: BTreeMap<Position, StateRow>,
+    /// Which of the ended ones are unsettled, and when they are due; their owner stands in `ended`.
+    pub(super) unsettled: BTreeMap<Position, Instant>,
     pub(super) journal: BTreeMap<Position, Of<JournalRow>>,
     pub(super) events: BTreeMap<Position, Of<EventRow>>,
     pub(super) event_ids: BTreeMap<Id<kinds::Event>, Position>,

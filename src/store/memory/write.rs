@@ -13,7 +13,7 @@ use crate::store::rows::{
 };
 use crate::store::{
     Applied, Change, Committed, Generation, MessageChange, MessageStep, NodeId, Position, StoreError,
-    UsageDelta,
+    Unsettled, UsageDelta,
 };
 
 use super::tables::Tables;
@@ -137,9 +137,10 @@ impl Writing<'_> {
                 self.put(|tables| &mut tables.live, n, own(1, MessageState::Live(live.clone())));
                 n
             }
-            MessageStep::BeginEnded(row, ended) => {
+            MessageStep::BeginEnded(row, ended, unsettled) => {
                 let n = self.begin(row, applied)?;
                 self.put(|tables| &mut tables.ended, n, own(1, MessageState::Ended(ended.clone())));
+                self.leave(n, *unsettled);
                 n
             }
             MessageStep::Go { n, expected, live } => {
@@ -147,15 +148,17 @@ impl Writing<'_> {
                 self.put(|tables| &mut tables.live, *n, own(version, MessageState::Live(live.clone())));
                 *n
             }
-            MessageStep::End { n, expected, ended } => {
+            MessageStep::End { n, expected, ended, unsettled } => {
                 let version = stands(self.tables.live.get(n), *expected, writer)?;
                 self.take(|tables| &mut tables.live, *n);
                 self.put(|tables| &mut tables.ended, *n, own(version, MessageState::Ended(ended.clone())));
+                self.leave(*n, *unsettled);
                 *n
             }
-            MessageStep::Amend { n, expected, ended } => {
+            MessageStep::Amend { n, expected, ended, unsettled } => {
                 let version = stands(self.tables.ended.get(n), *expected, writer)?;
                 self.put(|tables| &mut tables.ended, *n, own(version, MessageState::Ended(ended.clone())));
+                self.leave(*n, *unsettled);
                 *n
             }
             MessageStep::Stay { n } => *n,
@@ -176,6 +179,16 @@ impl Writing<'_> {
             self.put(|tables| &mut tables.outcomes, self.tables.heads.outcome, (n, row.clone()));
         }
         Ok(())
+    }
+
+    /// Writes down when a message that has ended is due, or that it is settled.
+    fn leave(&mut self, n: Position, unsettled: Unsettled) {
+        match unsettled {
+            Some(at) => self.put(|tables| &mut tables.unsettled, n, at),
+            None => {
+                self.take(|tables| &mut tables.unsettled, n);
+            }
+        }
     }
 
     fn begin(&mut self, row: &MessageRow, applied: &mut Applied) -> Result<Position, StoreError> {

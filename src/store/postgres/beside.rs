@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use sqlx::Connection as _;
+
 use super::bound::Bound;
 use super::connect::Connector;
+use super::error::told;
 use super::registry::PgRegistry;
 use super::source::Reader;
 use super::store::{Options, master_key};
@@ -20,6 +23,7 @@ use crate::store::{
 pub struct Beside {
     readers: sqlx::postgres::PgPool,
     prepares: bool,
+    listens: bool,
     bound: Arc<Bound>,
     connector: Connector,
     registry: Arc<PgRegistry>,
@@ -32,13 +36,22 @@ pub struct Beside {
 /// As [`super::open`], and where the schema is not of this version.
 pub async fn open_beside(options: Options) -> Result<Beside, StoreError> {
     let master = master_key(&options)?;
+    let listens = options.listens;
     let connector = Connector::of(&options.url, options.prepares)?;
     install::require(&connector).await?;
     let random = Arc::clone(&options.random);
     let registry = PgRegistry::open(connector.pool(2), options.prepares, master, options.random).await?;
     let readers = connector.pool(2);
     let bound = Arc::new(Bound::new(readers.clone()));
-    Ok(Beside { readers, prepares: options.prepares, bound, connector, registry: Arc::new(registry), random })
+    Ok(Beside {
+        readers,
+        prepares: options.prepares,
+        listens,
+        bound,
+        connector,
+        registry: Arc::new(registry),
+        random,
+    })
 }
 
 impl Beside {
@@ -51,6 +64,8 @@ impl Beside {
             scope: id,
             node: NodeId::ONLY,
             bound: Arc::clone(&self.bound),
+            // Nobody asks here what is due.
+            has_unsettled: false,
         };
         let rows = Arc::new(ReadScope { reader, newest: tokio::sync::watch::Sender::new(0) });
         Ok(Some(Arc::new(Scope::new(row, rows as Arc<dyn ScopeRows>, keys))))
@@ -85,8 +100,12 @@ impl Installation for Beside {
         Box::pin(async move {
             let mut conn = self.connector.connect().await?;
             let steps = install::steps(&mut conn, self.connector.known).await?;
-            let mut findings = health::database(&mut conn, steps).await?;
-            findings.extend(listening::look(&self.connector).await?);
+            let mut tx = conn.begin().await.map_err(|error| told(&error))?;
+            let mut findings = health::database(&mut tx, steps).await?;
+            tx.rollback().await.map_err(|error| told(&error))?;
+            if self.listens {
+                findings.extend(listening::look(&self.connector).await?);
+            }
             Ok(findings)
         })
     }

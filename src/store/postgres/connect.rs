@@ -14,7 +14,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Either, PgConnection, Postgres};
 
 use super::error::{Fault, fault};
-use super::install::{MIGRATIONS, Step};
+use super::install::{MIGRATIONS, Step, UNSETTLED_SINCE};
 use crate::model::ScopeId;
 use crate::store::StoreError;
 
@@ -100,6 +100,11 @@ impl Connector {
             .application_name("spine")
             .statement_cache_capacity(if prepares { STATEMENTS_MAX } else { 0 });
         Ok(Connector { options, prepares, known: MIGRATIONS })
+    }
+
+    /// Whether messages that have ended can be unsettled: not on the schema of an older program.
+    pub(super) fn has_unsettled(&self) -> bool {
+        self.known.len() >= UNSETTLED_SINCE
     }
 
     /// As a program that knows these migrations would make them.

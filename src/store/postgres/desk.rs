@@ -129,6 +129,9 @@ impl Desk {
             }
             let base = self.positions(&mut held, batch, jobs, facts.block).await?;
             statements.finish();
+            if !self.base.connector.has_unsettled() {
+                statements.forget_unsettled();
+            }
             let (scope, node) = (self.shared.scope, self.base.me.node);
             let prepares = self.base.connector.prepares;
             let short = statements.tables.write(held.conn()?, prepares, scope, base, node).await?;
@@ -180,7 +183,7 @@ impl Desk {
         } else if changes().any(|change| change.seen.is_some()) {
             sql.push_str(&format!("SELECT pg_advisory_xact_lock_shared({});", lock::key(lock::FACTS, scope)));
         }
-        if changes().any(verdict::looks_at_counters) {
+        if changes().any(|change| verdict::looks_at_counters(change) || change.makes_endpoints()) {
             sql.push_str(&format!("SELECT pg_advisory_xact_lock({});", lock::key(lock::USAGE, scope)));
         }
         let audits = changes().any(|change| !change.audit.is_empty());

@@ -11,7 +11,7 @@ use super::statement::Tables;
 use crate::store::forms::{channel_bits, delivery_state_number, kept_form, window_number};
 use crate::store::group::{Gathers, Heads};
 use crate::store::rows::{DeliveryRow, EventRow, IdempotencyKey, JournalRow, Kept, MessageRow, SubjectId};
-use crate::store::{Change, MessageStep, Position, Put};
+use crate::store::{Change, MessageStep, Position, Put, Unsettled};
 
 /// How many positions a transaction takes at once.
 pub(super) const BLOCK: i64 = 4_096;
@@ -92,7 +92,7 @@ impl Gathers for Statements {
                         .bytes(&live.state);
                     -1 - heads.message
                 }
-                MessageStep::BeginEnded(row, ended) => {
+                MessageStep::BeginEnded(row, ended, unsettled) => {
                     self.begin(row, heads.message, job);
                     self.tables
                         .row(part::ENDED, job)
@@ -100,7 +100,9 @@ impl Gathers for Statements {
                         .int(ended.status.index() as i64)
                         .int(ended.at.ms())
                         .bytes(&ended.state);
-                    -1 - heads.message
+                    let named = -1 - heads.message;
+                    self.leave(named, *unsettled, job);
+                    named
                 }
                 MessageStep::Go { n, expected, live } => {
                     self.tables
@@ -112,7 +114,8 @@ impl Gathers for Statements {
                         .bytes(&live.state);
                     *n
                 }
-                MessageStep::End { n, expected, ended } | MessageStep::Amend { n, expected, ended } => {
+                MessageStep::End { n, expected, ended, unsettled }
+                | MessageStep::Amend { n, expected, ended, unsettled } => {
                     let ends = matches!(message.step, MessageStep::End { .. });
                     self.tables
                         .row(if ends { part::LIVE_END } else { part::ENDED_UPDATE }, job)
@@ -121,6 +124,10 @@ impl Gathers for Statements {
                         .int(ended.status.index() as i64)
                         .int(ended.at.ms())
                         .bytes(&ended.state);
+                    if !ends && unsettled.is_none() {
+                        self.tables.row(part::SETTLED, job).int(*n);
+                    }
+                    self.leave(*n, *unsettled, job);
                     *n
                 }
                 MessageStep::Stay { n } => *n,
@@ -241,6 +248,12 @@ impl Statements {
         }
     }
 
+    /// Leaves out what the schema of an older program has no place for.
+    pub(super) fn forget_unsettled(&mut self) {
+        self.tables.forget(part::UNSETTLED);
+        self.tables.forget(part::SETTLED);
+    }
+
     fn keep(&mut self, kept: &Kept, job: u32) {
         let (form, answer) = kept_form(&kept.answer);
         self.tables
@@ -268,6 +281,13 @@ impl Statements {
             .int(row.priority.index() as i64)
             .int(channel_bits(&row.channels));
         self.tables.row(part::CONTENT, job).int(n).bytes(&row.doc).bytes(&row.first_body);
+    }
+
+    /// Writes down that something is still to come of a message that has ended.
+    fn leave(&mut self, named: Position, unsettled: Unsettled, job: u32) {
+        if let Some(at) = unsettled {
+            self.tables.row(part::UNSETTLED, job).int(named).int(at.ms());
+        }
     }
 
     fn transition(&mut self, n: Position, message: Option<Position>, row: &JournalRow, job: u32) {

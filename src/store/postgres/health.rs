@@ -31,21 +31,29 @@ const STUCK: &str = "FROM live l JOIN message m ON m.n = l.n WHERE l.due_at IS N
       WHERE a.message = l.n AND (o.outcome IS NULL OR o.outcome = 0)) \
      AND NOT EXISTS (SELECT FROM signal g WHERE g.message = l.n)";
 const UNFINISHED: &str = "FROM ended e JOIN message m ON m.n = e.n WHERE EXISTS (SELECT FROM attempt a \
-     WHERE a.message = e.n AND NOT EXISTS (SELECT FROM outcome o WHERE o.message = a.message AND o.attempt = a.id))";
+     WHERE a.message = e.n AND NOT EXISTS (SELECT FROM outcome o WHERE o.message = a.message AND o.attempt = a.id)) \
+     AND NOT EXISTS (SELECT FROM {unsettled} WHERE unsettled.n = e.n)";
+/// The messages that have ended and are unsettled, and what stands for them where the schema is of an older
+/// version.
+const UNSETTLED: &str = "unsettled";
+const NONE_UNSETTLED: &str =
+    "(SELECT NULL::int8 AS n, NULL::int8 AS owner, NULL::int8 AS due_at WHERE false) AS unsettled";
 
 /// What a scope's rows say, in one statement and so as of one moment. `{late}` is what was due before.
-const LOOK: &str = "SELECT \
+const LOOK: &str = "WITH under_way AS (SELECT owner, due_at FROM live UNION ALL SELECT owner, due_at FROM {unsettled}) \
+     SELECT \
      (SELECT count(*) FROM live), \
      (SELECT count(*) FROM live r WHERE NOT EXISTS (SELECT FROM message m WHERE m.n = r.n)) \
        + (SELECT count(*) FROM ended r WHERE NOT EXISTS (SELECT FROM message m WHERE m.n = r.n)) \
        + (SELECT count(*) FROM content r WHERE NOT EXISTS (SELECT FROM message m WHERE m.n = r.n)) \
        + (SELECT count(*) FROM attempt r WHERE NOT EXISTS (SELECT FROM message m WHERE m.n = r.message)), \
-     (SELECT count(*) FROM live WHERE due_at < {late}), (SELECT min(due_at) FROM live WHERE due_at < {late}), \
+     (SELECT count(*) FROM under_way WHERE due_at < {late}), \
+     (SELECT min(due_at) FROM under_way WHERE due_at < {late}), \
      (SELECT count(*) FROM delivery WHERE state = 0 AND next_try_at < {late}), \
      (SELECT min(next_try_at) FROM delivery WHERE state = 0 AND next_try_at < {late}), \
      (SELECT count(*) FROM delivery WHERE state = 0), \
      (SELECT count(*) FROM delivery d WHERE d.state = 2 AND EXISTS (SELECT FROM endpoint p WHERE p.id = d.endpoint)), \
-     (SELECT count(*) FROM live l WHERE EXISTS (SELECT FROM node o WHERE o.n = l.owner AND o.ended_at IS NOT NULL) \
+     (SELECT count(*) FROM under_way l WHERE EXISTS (SELECT FROM node o WHERE o.n = l.owner AND o.ended_at IS NOT NULL) \
         OR NOT EXISTS (SELECT FROM node o WHERE o.n = l.owner)), \
      (SELECT count(*) FROM signal WHERE at < {real}), (SELECT min(at) FROM signal WHERE at < {real}), \
      (SELECT coalesce(max(n), 0) FROM event)";
@@ -60,12 +68,19 @@ pub(super) async fn scope(
     let work = async {
         // Looking at everything takes its time.
         let begun = "SET LOCAL statement_timeout='15min';SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;\
-                     SELECT coalesce((SELECT advanced_by_ms FROM clock), 0)";
+                     SELECT coalesce((SELECT advanced_by_ms FROM clock), 0), to_regclass('unsettled') IS NOT NULL";
         let (mut held, rows) = Held::begin(pool, As::Engine(id), begun).await?;
-        let ahead: i64 = rows.first().map_or(Ok(0), |row| get(row, 0))?;
+        let (ahead, knows): (i64, bool) = match rows.first() {
+            Some(row) => (get(row, 0)?, get(row, 1)?),
+            None => (0, false),
+        };
+        let unsettled = if knows { UNSETTLED } else { NONE_UNSETTLED };
         let scope_now = now.ms().saturating_add(ahead);
         let (late, real) = (scope_now.saturating_sub(grace_ms), now.ms().saturating_sub(grace_ms));
-        let sql = LOOK.replace("{late}", &late.to_string()).replace("{real}", &real.to_string());
+        let sql = LOOK
+            .replace("{unsettled}", unsettled)
+            .replace("{late}", &late.to_string())
+            .replace("{real}", &real.to_string());
         let rows = held.all(sql).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let count = |column: usize| get::<i64>(row, column).map(i64::unsigned_abs);
@@ -93,7 +108,7 @@ pub(super) async fn scope(
             both: found(&mut held, BOTH).await?,
             neither: found(&mut held, NEITHER).await?,
             stuck: found(&mut held, STUCK).await?,
-            unfinished: found(&mut held, UNFINISHED).await?,
+            unfinished: found(&mut held, &UNFINISHED.replace("{unsettled}", unsettled)).await?,
             behind,
         };
         held.rollback().await;

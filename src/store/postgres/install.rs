@@ -30,7 +30,7 @@ const INSTALL_TRIES: u32 = 5;
 pub(super) const ROLES: [&str; 3] = ["spine_owner", "spine_engine", "spine_api"];
 
 /// The tables of the schema.
-pub(super) const TABLES: [&str; 37] = [
+pub(super) const TABLES: [&str; 38] = [
     "attempt",
     "audit",
     "claim",
@@ -65,10 +65,20 @@ pub(super) const TABLES: [&str; 37] = [
     "signal",
     "subject",
     "tenant",
+    "unsettled",
     "usage",
     "version",
     "version_name",
 ];
+
+/// The number of the migration from which on messages that have ended can be unsettled.
+pub(super) const UNSETTLED_SINCE: usize = 3;
+
+/// The tables of the schema after so many migrations.
+fn tables(taken: usize) -> Vec<String> {
+    let is_there = |table: &&&str| **table != "unsettled" || taken >= UNSETTLED_SINCE;
+    TABLES.iter().filter(is_there).map(|table| (*table).to_owned()).collect()
+}
 
 /// One migration.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +93,11 @@ pub(super) struct Step {
 pub(super) const MIGRATIONS: &[Step] = &[
     Step { name: "begin", sql: include_str!("../../../migrations/postgres/0001_begin.sql"), needs: 1 },
     Step { name: "operator", sql: include_str!("../../../migrations/postgres/0002_operator.sql"), needs: 1 },
+    Step {
+        name: "unsettled",
+        sql: include_str!("../../../migrations/postgres/0003_unsettled.sql"),
+        needs: 1,
+    },
 ];
 /// The oldest schema on which this program can read.
 const READS_FROM: usize = 1;
@@ -103,7 +118,7 @@ pub(super) async fn prepare(connector: &Connector) -> Result<(), StoreError> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let found = Installation::look(&mut conn, connector.known).await?;
+        let found = Installation::looked(&mut conn, connector.known).await?;
         found.check_session()?;
         found.check_schema()?;
         if found.lacks_no_role() && found.is_newest() {
@@ -117,7 +132,7 @@ pub(super) async fn prepare(connector: &Connector) -> Result<(), StoreError> {
             Err(_) => conn = connector.connect().await?,
         }
     }
-    verify(&mut conn).await?;
+    verify(&mut conn, connector.known.len()).await?;
     let _ = conn.close().await;
     Ok(())
 }
@@ -125,13 +140,13 @@ pub(super) async fn prepare(connector: &Connector) -> Result<(), StoreError> {
 /// Refuses, as [`prepare`] does, and makes nothing.
 pub(super) async fn require(connector: &Connector) -> Result<(), StoreError> {
     let mut conn = connector.connect().await?;
-    let found = Installation::look(&mut conn, connector.known).await?;
+    let found = Installation::looked(&mut conn, connector.known).await?;
     found.check_session()?;
     found.check_schema()?;
     if !found.lacks_no_role() || found.taken.len() < READS_FROM {
         return Err(refused("there is no schema yet; run `spine migrate`, or start the server once"));
     }
-    verify(&mut conn).await?;
+    verify(&mut conn, found.taken.len()).await?;
     let _ = conn.close().await;
     Ok(())
 }
@@ -191,10 +206,18 @@ pub(super) async fn steps(
 }
 
 /// Looks at what keeps tenants apart and the audit whole, whoever may have changed it.
-async fn verify(conn: &mut PgConnection) -> Result<(), StoreError> {
+async fn verify(conn: &mut PgConnection, taken: usize) -> Result<(), StoreError> {
+    // A question takes two messages, and a pooler in transaction mode gives them one server only within a
+    // transaction. So it is with every question on a connection that is no pool's.
+    let mut tx = conn.begin().await.map_err(|error| told(&error))?;
+    verified(&mut tx, taken).await?;
+    tx.rollback().await.map_err(|error| told(&error))
+}
+
+async fn verified(conn: &mut PgConnection, taken: usize) -> Result<(), StoreError> {
     let sql = "SELECT \
            (SELECT string_agg(t, ', ') FROM unnest($1::text[]) AS t \
-              WHERE to_regclass('spine.' || quote_ident(t)) IS NULL), \
+              WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = t)), \
            (SELECT string_agg(c.relname, ', ') FROM pg_class c WHERE c.relnamespace = n.oid \
               AND c.relkind IN ('r', 'p') AND NOT (c.relrowsecurity AND c.relforcerowsecurity)), \
            (SELECT string_agg(c.relname, ', ') FROM pg_class c WHERE c.relnamespace = n.oid \
@@ -208,7 +231,7 @@ async fn verify(conn: &mut PgConnection) -> Result<(), StoreError> {
          FROM pg_namespace n WHERE n.nspname = 'spine'";
     let row = sqlx::query(sql)
         .persistent(false)
-        .bind(TABLES.map(str::to_owned).to_vec())
+        .bind(tables(taken))
         .bind(ROLES.map(str::to_owned).to_vec())
         .fetch_one(conn)
         .await
@@ -239,7 +262,7 @@ async fn verify(conn: &mut PgConnection) -> Result<(), StoreError> {
 pub async fn plan(url: &str) -> Result<Vec<SchemaStep>, StoreError> {
     let connector = Connector::of(url, false)?;
     let mut conn = connector.connect().await?;
-    let found = Installation::look(&mut conn, connector.known).await?;
+    let found = Installation::looked(&mut conn, connector.known).await?;
     found.check_session()?;
     found.check_schema()?;
     let steps = (1..=MIGRATIONS.len() as i64).map(|version| SchemaStep {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::postgres::PgListener;
 use tokio::time::Instant;
 
@@ -34,13 +35,15 @@ async fn heard_after(
     let mut tells = connector.connect().await?;
     let word = format!("{:?}", Instant::now());
     let begun = Instant::now();
+    let mut tx = tells.begin().await.map_err(|error| told(&error))?;
     sqlx::query("SELECT pg_notify($1, $2)")
         .bind(CHANNEL)
         .bind(&word)
         .persistent(false)
-        .execute(&mut tells)
+        .execute(&mut *tx)
         .await
         .map_err(|error| told(&error))?;
+    tx.commit().await.map_err(|error| told(&error))?;
     let heard = async {
         // Another doctor may be at work.
         while listener.recv().await.map_err(|error| told(&error))?.payload() != word {}

@@ -51,7 +51,10 @@ pub(super) async fn find_out(base: &Base, facts: &Facts) -> Found {
 
 async fn ask(base: &Base, facts: &Facts, ends_it: bool) -> Result<Option<Found>, StoreError> {
     let mut conn = base.connector.connect().await?;
-    let found = status(&mut conn, facts, ends_it).await;
+    // In a transaction: a pooler in transaction mode gives a question one server only there.
+    let mut tx = conn.begin().await.map_err(|error| super::error::told(&error))?;
+    let found = status(&mut tx, facts, ends_it).await;
+    let _ = tx.rollback().await;
     let _ = conn.close().await;
     found
 }

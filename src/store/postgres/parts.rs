@@ -27,6 +27,8 @@ pub(super) mod part {
     pub(in crate::store::postgres) const SIGNAL_DONE: usize = 19;
     pub(in crate::store::postgres) const CLAIM: usize = 20;
     pub(in crate::store::postgres) const GENERATION: usize = 21;
+    pub(in crate::store::postgres) const UNSETTLED: usize = 22;
+    pub(in crate::store::postgres) const SETTLED: usize = 23;
 }
 
 const fn plain(columns: &'static [super::column::Of], sql: &'static str) -> Part {
@@ -40,7 +42,7 @@ macro_rules! named {
     };
 }
 
-pub(super) static PARTS: [Part; 22] = [
+pub(super) static PARTS: [Part; 24] = [
     Part {
         columns: &[Key, Bytes, Int, Int, Bytes, Int],
         sql: "{p} AS (INSERT INTO idempotency (scope, key, request, status, form, answer, at) \
@@ -207,4 +209,14 @@ pub(super) static PARTS: [Part; 22] = [
         "{p} AS (UPDATE generation SET settings = settings + c1, people = people + c2, health = health + c3, \
          changed = $2 / 4096 FROM {u} WHERE generation.scope = $1)",
     ),
+    plain(
+        &[Int, Int],
+        concat!(
+            "{p} AS (INSERT INTO unsettled (scope, n, owner, due_at) SELECT $1, ",
+            named!("c1"),
+            ", $3, c2 FROM {u} \
+             ON CONFLICT (scope, n) DO UPDATE SET owner = excluded.owner, due_at = excluded.due_at)"
+        ),
+    ),
+    plain(&[Int], "{p} AS (DELETE FROM unsettled USING {u} WHERE unsettled.scope = $1 AND unsettled.n = c1)"),
 ];

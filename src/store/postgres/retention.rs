@@ -38,6 +38,10 @@ impl PgScope {
 
     async fn drop_part(&self, what: Old, limit: u32) -> Result<Dropped, Fault> {
         let after = *self.drops.lock().unwrap_or_else(PoisonError::into_inner);
+        let settled = match self.has_unsettled() {
+            true => "AND NOT EXISTS (SELECT FROM unsettled u WHERE u.n = e.n)",
+            false => "",
+        };
         let sql = match what {
             Old::Messages { ended_before, minted_before } => {
                 let (ended, minted) = (ended_before.ms(), minted_before.ms());
@@ -47,7 +51,8 @@ impl PgScope {
                 format!(
                     "WITH {PASSED}, last AS MATERIALIZED (SELECT n FROM message WHERE id < '{last}' ORDER BY id DESC LIMIT 1), \
                      looked AS MATERIALIZED (SELECT e.n, e.version, e.at < {ended} AND m.id < '{bound}' AS old, \
-                       NOT EXISTS (SELECT FROM event v WHERE v.message = e.n AND {UNDONE}) AS done \
+                       NOT EXISTS (SELECT FROM event v WHERE v.message = e.n AND {UNDONE}) \
+                         {settled} AS done \
                        FROM ended e JOIN message m ON m.n = e.n \
                        WHERE e.n > {} AND e.n <= (SELECT n FROM last) ORDER BY e.n LIMIT {limit}), \
                      gone AS (DELETE FROM ended USING looked l WHERE ended.n = l.n AND ended.version = l.version \

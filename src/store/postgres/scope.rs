@@ -59,6 +59,10 @@ impl PgScope {
         Ok(PgScope { base, shared, reader, writer, used: AtomicBool::new(true), drops: Mutex::default() })
     }
 
+    pub(super) fn has_unsettled(&self) -> bool {
+        self.base.connector.has_unsettled()
+    }
+
     pub(super) fn shared(&self) -> &SharedScope {
         &self.shared
     }
@@ -98,13 +102,27 @@ impl PgScope {
                  RETURNING live.n",
                 self.base.me.node
             );
-            let rows = held.all(sql).await?;
+            let mut rows = held.all(sql).await?;
+            let rest = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(rows.len());
+            if rest > 0 && self.has_unsettled() {
+                let sql = format!(
+                    "WITH left_behind AS (SELECT n FROM unsettled \
+                       WHERE owner IN (SELECT n FROM node WHERE ended_at IS NOT NULL) \
+                       ORDER BY n LIMIT {rest} FOR UPDATE SKIP LOCKED), \
+                     taken AS (UPDATE unsettled SET owner = {me} FROM left_behind \
+                       WHERE unsettled.n = left_behind.n RETURNING unsettled.n) \
+                     UPDATE ended SET owner = {me}, version = version + 1 FROM taken WHERE ended.n = taken.n \
+                     RETURNING ended.n",
+                    me = self.base.me.node
+                );
+                rows.extend(held.all(sql).await?);
+            }
             held.commit().await?;
             let positions = rows.iter().map(|row| get(row, 0)).collect::<Result<Vec<Position>, _>>()?;
             Ok::<_, Fault>(positions)
         };
         let positions = work.await.map_err(Fault::told)?;
-        self.source().live_at(&positions).await
+        self.source().messages_at(&positions).await
     }
 
     async fn claimed(&self, name: &str) -> Result<bool, StoreError> {
@@ -177,6 +195,7 @@ pub(super) fn reader(base: &Base, scope: ScopeId) -> Reader {
         scope,
         node: base.me.node,
         bound: Arc::clone(&base.bound),
+        has_unsettled: base.connector.has_unsettled(),
     }
 }
 

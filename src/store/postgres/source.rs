@@ -27,6 +27,8 @@ pub(super) struct Reader {
     pub(super) scope: ScopeId,
     pub(super) node: NodeId,
     pub(super) bound: Arc<Bound>,
+    /// Whether the schema can say of a message that has ended that it is unsettled.
+    pub(super) has_unsettled: bool,
 }
 
 impl Reader {
@@ -113,6 +115,10 @@ impl Source for Reader {
 
     fn has_pruned(&self) -> bool {
         true
+    }
+
+    fn has_unsettled(&self) -> bool {
+        self.has_unsettled
     }
 
     fn usage_select(&self) -> &'static str {

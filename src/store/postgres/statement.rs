@@ -124,6 +124,11 @@ impl Tables {
         self.tables[part].as_ref()
     }
 
+    /// Takes the rows of a part out.
+    pub(super) fn forget(&mut self, part: usize) {
+        self.tables[part] = None;
+    }
+
     fn present(&self) -> impl Iterator<Item = (usize, &Table)> {
         self.tables.iter().enumerate().filter_map(|(part, table)| Some((part, table.as_ref()?)))
     }

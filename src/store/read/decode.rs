@@ -2,11 +2,11 @@
 
 use crate::model::{Channel, Id, Instant, Outcome, Priority, Status, kinds};
 use crate::store::rows::{
-    AddressHash, AttemptRow, AuditRow, ConsentRow, ContactRow, DeliveryRow, DeliveryState, EarlyReceiptRow,
-    EndedState, EndpointRow, EventRow, IdempotencyKey, JournalRow, Kept, KeptAnswer, LiveState, MessageRow,
-    MessageState, Names, NewAudit, OutcomeRow, ProviderRow, ProviderStateRow, QuotaRow, SignalRow,
-    StoredAttempt, StoredEvent, StoredJournal, StoredMessage, StoredSignal, SubjectId, UsageRow, UsageWindow,
-    VersionName, VersionRow,
+    AddressHash, AttemptRow, AuditRow, ConsentRow, ContactRow, DeliveryRow, DeliveryState, DueMessage,
+    EarlyReceiptRow, EndedState, EndpointRow, EventRow, IdempotencyKey, JournalRow, Kept, KeptAnswer,
+    LiveState, MessageRow, MessageState, Names, NewAudit, OutcomeRow, ProviderRow, ProviderStateRow,
+    QuotaRow, SignalRow, StoredAttempt, StoredEvent, StoredJournal, StoredMessage, StoredSignal, SubjectId,
+    UsageRow, UsageWindow, VersionName, VersionRow,
 };
 use crate::store::{NodeId, Positioned, Pruned, StoreError};
 
@@ -183,6 +183,11 @@ pub(in crate::store) fn message(row: Row<'_>) -> Result<StoredMessage, StoreErro
             })
         },
     })
+}
+
+/// `n, id, due_at, owner`.
+pub(in crate::store) fn due(row: Row<'_>) -> Result<DueMessage, StoreError> {
+    Ok(DueMessage { n: get(row, 0)?, id: id(row, 1)?, at: instant(row, 2)?, owner: NodeId(get(row, 3)?) })
 }
 
 pub(in crate::store) fn positioned_message(row: Row<'_>) -> Result<Positioned<StoredMessage>, StoreError> {

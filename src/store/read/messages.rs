@@ -4,10 +4,10 @@ use super::{Question, Source, decode as rows, listed, paged};
 use crate::model::{Channel, Id, Instant, Status, kinds};
 use crate::store::lookup::{self, Kind};
 use crate::store::rows::{
-    AddressHash, IdempotencyKey, Kept, MessageFilter, MessageState, StoredAttempt, StoredJournal,
+    AddressHash, DueMessage, IdempotencyKey, Kept, MessageFilter, MessageState, StoredAttempt, StoredJournal,
     StoredMessage, StoredSignal,
 };
-use crate::store::{Generation, Listed, Page, PageStart, Position, StoreError};
+use crate::store::{Generation, Listed, NodeId, Page, PageStart, Position, StoreError};
 
 /// How many positions of a look-up are read in one question.
 const LOOKED_UP_CHUNK: usize = 200;
@@ -30,6 +30,10 @@ const ATTEMPT_OF_MESSAGE: &str = "attempt a CROSS JOIN message m ON m.n = a.mess
 const KEPT: &str = "SELECT key, request, status, form, answer, at FROM idempotency";
 const NEWEST_OUTCOME: &str = "LEFT JOIN outcome o ON o.n = \
      (SELECT max(n) FROM outcome WHERE message = a.message AND attempt = a.id)";
+
+/// Where the messages stand of which something is to be done: those on their way, and those that have
+/// ended and are not settled.
+const UNDER_WAY: [&str; 2] = ["live", "unsettled"];
 
 /// Which table leads a list of messages.
 #[derive(Clone, Copy)]
@@ -201,30 +205,62 @@ impl dyn Source + '_ {
         until: Instant,
         after: Option<(Instant, Position)>,
         limit: u32,
-    ) -> Result<Vec<StoredMessage>, StoreError> {
-        let mut question = self.own(question(self, Lead::Live)).and("l.due_at <= ?", until.ms());
-        if let Some((at, n)) = after {
-            question =
-                question.and("l.due_at >= ?", at.ms()).and_both("(l.due_at > ? OR l.n > ?)", at.ms(), n);
-        }
-        self.all(question.end("ORDER BY l.due_at, l.n LIMIT ?", i64::from(limit)), rows::message).await
+    ) -> Result<Vec<DueMessage>, StoreError> {
+        self.due_of(self.node(), until, after, limit).await
     }
 
-    /// Those of these messages that are live, in the order of their positions.
-    pub(in crate::store) async fn live_at(
+    pub(in crate::store) async fn due_anywhere(
+        &self,
+        until: Instant,
+        after: Option<(Instant, Position)>,
+        limit: u32,
+    ) -> Result<Vec<DueMessage>, StoreError> {
+        self.due_of(None, until, after, limit).await
+    }
+
+    async fn due_of(
+        &self,
+        node: Option<NodeId>,
+        until: Instant,
+        after: Option<(Instant, Position)>,
+        limit: u32,
+    ) -> Result<Vec<DueMessage>, StoreError> {
+        let owner = if self.node().is_some() { "l.owner" } else { "0" };
+        let mut found = Vec::new();
+        for table in self.under_way() {
+            let select = format!(
+                "SELECT l.n, m.id, l.due_at, {owner} FROM {table} l CROSS JOIN message m ON m.n = l.n"
+            );
+            let mut question = Question::new(select)
+                .and_maybe("l.owner = ?", node.map(|node| node.0))
+                .and("l.due_at <= ?", until.ms());
+            if let Some((at, n)) = after {
+                question =
+                    question.and("l.due_at >= ?", at.ms()).and_both("(l.due_at > ? OR l.n > ?)", at.ms(), n);
+            }
+            let question = question.end("ORDER BY l.due_at, l.n LIMIT ?", i64::from(limit));
+            found.extend(self.all(question, rows::due).await?);
+        }
+        found.sort_unstable_by_key(|due| (due.at, due.n));
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+
+    /// These messages, in the order of their positions.
+    pub(in crate::store) async fn messages_at(
         &self,
         positions: &[Position],
     ) -> Result<Vec<StoredMessage>, StoreError> {
         let mut found = Vec::with_capacity(positions.len());
         for chunk in positions.chunks(LOOKED_UP_CHUNK) {
-            let question = question(self, Lead::Live).and_among("l.n IN ({})", chunk.iter().copied());
+            let question = question(self, Lead::Message).and_among("m.n IN ({})", chunk.iter().copied());
             found.extend(self.all(question, rows::message).await?);
         }
         found.sort_by_key(|message| message.n);
         Ok(found)
     }
 
-    /// Signals for this node, of messages that it owns or that have ended.
+    /// Signals for this node, of messages that it owns or that have ended and are settled.
     pub(in crate::store) async fn signals(
         &self,
         after: Position,
@@ -232,9 +268,15 @@ impl dyn Source + '_ {
     ) -> Result<Vec<StoredSignal>, StoreError> {
         let select = "SELECT g.n, m.id, g.message, g.at, g.doc FROM signal g \
                       CROSS JOIN message m ON m.n = g.message LEFT JOIN live l ON l.n = g.message";
+        let (select, owner) = match self.has_unsettled() {
+            true => {
+                (format!("{select} LEFT JOIN unsettled u ON u.n = g.message"), "coalesce(l.owner, u.owner)")
+            }
+            false => (select.to_owned(), "l.owner"),
+        };
         let question = Question::new(select)
             .and("g.n > ?", after)
-            .and_maybe("(l.n IS NULL OR l.owner = ?)", self.node().map(|node| node.0))
+            .and_maybe(&format!("coalesce({owner} = ?, true)"), self.node().map(|node| node.0))
             .end("ORDER BY g.n LIMIT ?", i64::from(limit));
         self.all(question.listed_by("g.n"), rows::signal).await
     }
@@ -262,6 +304,11 @@ impl dyn Source + '_ {
         let question = Question::new("SELECT v.n FROM event v").listed_by("v.n");
         let newest = question.end("ORDER BY v.n DESC LIMIT ?", 1);
         Ok(self.one(newest, |row| rows::get(row, 0)).await?.unwrap_or_default())
+    }
+
+    /// The tables of the messages of which something is to be done.
+    fn under_way(&self) -> &'static [&'static str] {
+        if self.has_unsettled() { &UNDER_WAY } else { &UNDER_WAY[..1] }
     }
 
     /// Of this node's messages alone.
@@ -303,8 +350,14 @@ impl dyn Source + '_ {
     }
 
     pub(in crate::store) async fn next_due(&self) -> Result<Option<Instant>, StoreError> {
-        let question = Question::new("SELECT min(l.due_at) FROM live l").and_that("l.due_at IS NOT NULL");
-        Ok(self.one(self.own(question), rows::lone_instant).await?.flatten())
+        let mut first = None;
+        for table in self.under_way() {
+            let question = Question::new(format!("SELECT min(l.due_at) FROM {table} l"))
+                .and_that("l.due_at IS NOT NULL");
+            let found = self.one(self.own(question), rows::lone_instant).await?.flatten();
+            first = first.into_iter().chain(found).min();
+        }
+        Ok(first)
     }
 
     pub(in crate::store) async fn attempts(
@@ -322,16 +375,22 @@ impl dyn Source + '_ {
         after: Option<(Position, Position)>,
         limit: u32,
     ) -> Result<Vec<StoredAttempt>, StoreError> {
-        // Led by `live`, so that the attempts of what has ended are not read.
-        let from = "live l CROSS JOIN attempt a ON a.message = l.n CROSS JOIN message m ON m.n = l.n";
         let (message, attempt) = after.unwrap_or_default();
-        let question = Question::new(attempts_from(from)).and("o.n IS NULL AND l.n >= ?", message).and_both(
-            "(l.n > ? OR a.n > ?)",
-            message,
-            attempt,
-        );
-        let question = self.own(question).end("ORDER BY l.n, a.n LIMIT ?", i64::from(limit));
-        self.all(question, rows::attempt).await
+        let mut found = Vec::new();
+        for table in self.under_way() {
+            // Led by the smaller table, so that the attempts of what is over are not read.
+            let from = format!(
+                "{table} l CROSS JOIN attempt a ON a.message = l.n CROSS JOIN message m ON m.n = l.n"
+            );
+            let question = Question::new(attempts_from(&from))
+                .and("o.n IS NULL AND l.n >= ?", message)
+                .and_both("(l.n > ? OR a.n > ?)", message, attempt);
+            let question = self.own(question).end("ORDER BY l.n, a.n LIMIT ?", i64::from(limit));
+            found.extend(self.all(question, rows::attempt).await?);
+        }
+        found.sort_unstable_by_key(|attempt| (attempt.message, attempt.n));
+        found.truncate(limit as usize);
+        Ok(found)
     }
 
     pub(in crate::store) async fn attempt(

@@ -41,6 +41,9 @@ pub(super) trait Source: Send + Sync {
     /// Whether it can be said here that a part of the audit was removed.
     fn has_pruned(&self) -> bool;
 
+    /// Whether it can be said here that a message which has ended is unsettled.
+    fn has_unsettled(&self) -> bool;
+
     /// `SELECT name, win, start, used, told, held FROM …`: the counters of quotas.
     fn usage_select(&self) -> &'static str;
 
@@ -125,7 +128,8 @@ macro_rules! reads {
             fn message_at(n: $crate::store::Position) -> Option<$crate::store::rows::StoredMessage>;
             fn first_body(id: $crate::model::Id<$crate::model::kinds::Message>) -> Option<Vec<u8>>;
             fn messages(filter: $crate::store::rows::MessageFilter, page: $crate::store::Page) -> $crate::store::Listed<$crate::store::rows::StoredMessage>;
-            fn due(until: $crate::model::Instant, after: Option<($crate::model::Instant, $crate::store::Position)>, limit: u32) -> Vec<$crate::store::rows::StoredMessage>;
+            fn due(until: $crate::model::Instant, after: Option<($crate::model::Instant, $crate::store::Position)>, limit: u32) -> Vec<$crate::store::rows::DueMessage>;
+            fn due_anywhere(until: $crate::model::Instant, after: Option<($crate::model::Instant, $crate::store::Position)>, limit: u32) -> Vec<$crate::store::rows::DueMessage>;
             fn live(after: $crate::store::Position, limit: u32) -> Vec<$crate::store::rows::StoredMessage>;
             fn live_of_contact(contact: $crate::model::Id<$crate::model::kinds::Contact>) -> Vec<$crate::store::rows::StoredMessage>;
             fn next_due() -> Option<$crate::model::Instant>;

@@ -97,6 +97,19 @@ pub struct StoredMessage {
     pub owner: NodeId,
 }
 
+/// A message that wants to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueMessage {
+    /// When, on the scope's clock.
+    pub at: Instant,
+    /// Its position.
+    pub n: Position,
+    /// Its id.
+    pub id: Id<kinds::Message>,
+    /// The node that runs it.
+    pub owner: NodeId,
+}
+
 /// Which messages a list shows. Every field that is set narrows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessageFilter {

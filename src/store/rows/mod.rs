@@ -9,8 +9,8 @@ mod outbox;
 mod records;
 
 pub use message::{
-    AttemptRow, EndedState, JournalRow, LiveState, MessageFilter, MessageRow, MessageState, Names,
-    OutcomeRow, StoredAttempt, StoredJournal, StoredMessage, StoredOutcome,
+    AttemptRow, DueMessage, EndedState, JournalRow, LiveState, MessageFilter, MessageRow, MessageState,
+    Names, OutcomeRow, StoredAttempt, StoredJournal, StoredMessage, StoredOutcome,
 };
 pub use objects::{
     ConsentRow, ContactRow, EndpointRow, ProviderRow, ProviderStateRow, QuotaRow, UsageRow, UsageWindow,

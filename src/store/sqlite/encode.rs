@@ -11,7 +11,7 @@ use super::statement::{Bulk, Rows};
 use crate::store::forms::{channel_bits, delivery_state_number, kept_form, window_number};
 use crate::store::group::{Gathers, Heads};
 use crate::store::rows::{DeliveryRow, EndedState, EventRow, JournalRow, Kept, LiveState, MessageRow};
-use crate::store::{Change, MessageStep, Position, Put};
+use crate::store::{Change, MessageStep, Position, Put, Unsettled};
 
 macro_rules! inserts {
     ($table:literal, $columns:literal, $count:literal, $what:literal) => {
@@ -58,6 +58,13 @@ static ENDED_UPDATE: Bulk = Bulk::new(
     "AS v WHERE ended.n = v.column1 AND ended.version = v.column2",
     Some("a message"),
 );
+static UNSETTLED: Bulk = Bulk::new(
+    "INSERT INTO unsettled(n, due_at) SELECT * FROM",
+    2,
+    "WHERE column1 IS NOT NULL ON CONFLICT (n) DO UPDATE SET due_at = excluded.due_at",
+    None,
+);
+static SETTLED: Bulk = Bulk::new("DELETE FROM unsettled WHERE n IN (SELECT column1 FROM", 1, ")", None);
 static JOURNAL: Bulk = inserts!("journal", "n, message, seq, count, at, body, hash", 7, "a transition");
 static EVENT: Bulk = inserts!("event", "n, id, kind, at, message, sequence, data", 7, "an event");
 static ATTEMPT: Bulk =
@@ -113,6 +120,8 @@ pub(super) struct Statements {
     live_delete: Rows,
     ended: Rows,
     ended_update: Rows,
+    unsettled: Rows,
+    settled: Rows,
     journal: Rows,
     event: Rows,
     attempt: Rows,
@@ -137,7 +146,7 @@ impl Gathers for Statements {
                     self.start_live(heads.message, live);
                     heads.message
                 }
-                MessageStep::BeginEnded(row, ended) => {
+                MessageStep::BeginEnded(row, ended, unsettled) => {
                     self.begin(row, heads.message);
                     self.ended
                         .begin(&ENDED)
@@ -146,6 +155,7 @@ impl Gathers for Statements {
                         .int(ended.at.ms())
                         .int(1)
                         .blob(&ended.state);
+                    self.leave(heads.message, *unsettled);
                     heads.message
                 }
                 MessageStep::Go { n, expected, live } => {
@@ -158,13 +168,18 @@ impl Gathers for Statements {
                         .blob(&live.state);
                     *n
                 }
-                MessageStep::End { n, expected, ended } => {
+                MessageStep::End { n, expected, ended, unsettled } => {
                     end_row(&mut self.ended_from_live, &ENDED_FROM_LIVE, *n, *expected, ended);
                     self.live_delete.begin(&LIVE_DELETE).int(*n);
+                    self.leave(*n, *unsettled);
                     *n
                 }
-                MessageStep::Amend { n, expected, ended } => {
+                MessageStep::Amend { n, expected, ended, unsettled } => {
                     end_row(&mut self.ended_update, &ENDED_UPDATE, *n, *expected, ended);
+                    if unsettled.is_none() {
+                        self.settled.begin(&SETTLED).int(*n);
+                    }
+                    self.leave(*n, *unsettled);
                     *n
                 }
                 MessageStep::Stay { n } => *n,
@@ -248,6 +263,8 @@ impl Statements {
         self.live_delete.run(&LIVE_DELETE, conn).await?;
         self.ended.run(&ENDED, conn).await?;
         self.ended_update.run(&ENDED_UPDATE, conn).await?;
+        self.unsettled.run(&UNSETTLED, conn).await?;
+        self.settled.run(&SETTLED, conn).await?;
         self.journal.run(&JOURNAL, conn).await?;
         self.event.run(&EVENT, conn).await?;
         self.attempt.run(&ATTEMPT, conn).await?;
@@ -295,6 +312,13 @@ impl Statements {
             .int(row.priority.index() as i64)
             .int(channel_bits(&row.channels));
         self.content.begin(&CONTENT).int(n).blob(&row.doc).blob(&row.first_body);
+    }
+
+    /// Writes down that something is still to come of a message that has ended.
+    fn leave(&mut self, n: Position, unsettled: Unsettled) {
+        if let Some(at) = unsettled {
+            self.unsettled.begin(&UNSETTLED).int(n).int(at.ms());
+        }
     }
 
     fn start_live(&mut self, n: Position, live: &LiveState) {
@@ -382,6 +406,8 @@ pub(super) fn texts() -> Vec<std::sync::Arc<str>> {
         &LIVE_DELETE,
         &ENDED,
         &ENDED_UPDATE,
+        &UNSETTLED,
+        &SETTLED,
         &JOURNAL,
         &EVENT,
         &ATTEMPT,

@@ -29,6 +29,10 @@ const STUCK: &str = "FROM live l JOIN message m ON m.n = l.n WHERE l.due_at IS N
       WHERE x.message = a.message AND x.attempt = a.id) WHERE a.message = l.n AND (o.n IS NULL OR o.outcome = 0))";
 const UNFINISHED: &str = "FROM ended e JOIN message m ON m.n = e.n WHERE EXISTS (SELECT 1 FROM attempt a \
      WHERE a.message = e.n AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.message = a.message AND o.attempt = a.id))";
+/// Those of which somebody is to go on with are none, where the file has a place for them.
+const LEFT_ALONE: &str = " AND NOT EXISTS (SELECT 1 FROM unsettled u WHERE u.n = e.n)";
+const DUE: &str = "SELECT due_at FROM live";
+const DUE_UNSETTLED: &str = " UNION ALL SELECT due_at FROM unsettled";
 
 /// A look at one scope's file; `None` where there is none.
 pub(super) async fn scope(
@@ -55,7 +59,10 @@ async fn look(conn: &mut SqliteConnection, now: Instant, grace_ms: i64) -> Resul
         count: row.get::<i64, _>(0) as u64,
         by_ms: row.get::<Option<i64>, _>(1).map_or(0, |at| scope_now - at),
     };
-    let due = "SELECT count(*), min(due_at) FROM live WHERE due_at < $1";
+    let knows = migrate::has_table(conn, "unsettled").await.map_err(|error| read_error(&error))?;
+    let and = |more| if knows { more } else { "" };
+    let due = format!("SELECT count(*), min(due_at) FROM ({DUE}{}) WHERE due_at < $1", and(DUE_UNSETTLED));
+    let unfinished = format!("{UNFINISHED}{}", and(LEFT_ALONE));
     let tries = "SELECT count(*), min(next_try_at) FROM delivery WHERE state = 0 AND next_try_at < $1";
     let before = scope_now.saturating_sub(grace_ms);
     let behind = one(
@@ -79,8 +86,8 @@ async fn look(conn: &mut SqliteConnection, now: Instant, grace_ms: i64) -> Resul
         )
         .await?,
         stuck: found(conn, STUCK).await?,
-        unfinished: found(conn, UNFINISHED).await?,
-        overdue: one(conn, sqlx::query(due).bind(before)).await?.map(late).unwrap_or_default(),
+        unfinished: found(conn, &unfinished).await?,
+        overdue: one(conn, sqlx::query(AssertSqlSafe(due)).bind(before)).await?.map(late).unwrap_or_default(),
         late_deliveries: one(conn, sqlx::query(tries).bind(before)).await?.map(late).unwrap_or_default(),
         pending_deliveries: count(conn, "SELECT count(*) FROM delivery WHERE state = 0").await?,
         dead_letters: count(

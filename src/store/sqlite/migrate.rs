@@ -48,6 +48,7 @@ pub(super) static SCOPE: Schema = Schema {
         Migration { text: include_str!("../../../migrations/sqlite/scope/0001_begin.sql"), needs: 1 },
         // A program that knows nothing of dropped rows would give their positions again.
         Migration { text: include_str!("../../../migrations/sqlite/scope/0002_retention.sql"), needs: 2 },
+        Migration { text: include_str!("../../../migrations/sqlite/scope/0003_unsettled.sql"), needs: 2 },
     ],
     reads_from: 1,
 };

@@ -140,6 +140,7 @@ impl Desk {
         let sql = format!(
             "SELECT e.n, e.at < $1 AND m.id < $2, \
              NOT EXISTS (SELECT 1 FROM event v WHERE v.message = e.n AND {UNDONE}) \
+               AND NOT EXISTS (SELECT 1 FROM unsettled u WHERE u.n = e.n) \
              FROM ended e CROSS JOIN message m ON m.n = e.n \
              WHERE e.n > $4 AND e.n <= $5 ORDER BY e.n LIMIT $6"
         );

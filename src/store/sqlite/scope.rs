@@ -87,7 +87,7 @@ impl SqliteScope {
         };
         let checkpoints = Checkpoints::new(path, Arc::clone(&shared));
         let writer = Writer::start(desk, checkpoints);
-        Ok(SqliteScope::of(Reader { pool, shared, has_pruned: true }, Some(writer)))
+        Ok(SqliteScope::of(Reader { pool, shared, has_pruned: true, has_unsettled: true }, Some(writer)))
     }
 
     /// Opens the file for reading alone, while another process may write it.
@@ -99,7 +99,7 @@ impl SqliteScope {
         let has_pruned =
             migrate::has_table(&mut conn, "pruned").await.map_err(|error| open_error(&error, path))?;
         let pool = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(connect::reading(path));
-        Ok(SqliteScope::of(Reader { pool, shared, has_pruned }, None))
+        Ok(SqliteScope::of(Reader { pool, shared, has_pruned, has_unsettled: false }, None))
     }
 
     fn of(reader: Reader, writer: Option<Writer>) -> SqliteScope {

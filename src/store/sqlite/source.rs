@@ -20,6 +20,8 @@ pub(super) struct Reader {
     pub(super) shared: Arc<Shared>,
     /// Whether the file can say that a part of its audit was removed.
     pub(super) has_pruned: bool,
+    /// Whether it can say of a message that has ended that it is unsettled.
+    pub(super) has_unsettled: bool,
 }
 
 impl Source for Reader {
@@ -64,6 +66,10 @@ impl Source for Reader {
 
     fn has_pruned(&self) -> bool {
         self.has_pruned
+    }
+
+    fn has_unsettled(&self) -> bool {
+        self.has_unsettled
     }
 
     fn usage_select(&self) -> &'static str {

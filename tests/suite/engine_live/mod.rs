@@ -7,7 +7,6 @@ mod receipts;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use spine::providers::signature::{self, Secret};
-use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use crate::engine::{json as read, message as shown};
@@ -100,15 +99,7 @@ impl Live {
 
 /// A gateway that reads a call and goes away without an answer: the call's idempotency key.
 async fn taken_and_lost(listener: &TcpListener) -> String {
-    let (mut socket, _) = listener.accept().await.unwrap();
-    let mut text = String::new();
-    while !text.ends_with('}') {
-        let mut bytes = [0; 1 << 16];
-        let n = socket.read(&mut bytes).await.unwrap();
-        text.push_str(std::str::from_utf8(&bytes[..n]).unwrap());
-    }
-    let line = text.lines().find(|line| line.starts_with("idempotency-key: ")).unwrap();
-    line.trim_start_matches("idempotency-key: ").to_owned()
+    crate::receiver::taken(listener).await.1
 }
 
 fn accepted(call: Received, id: &str) -> String {

@@ -74,3 +74,66 @@ fn a_node_that_is_asked_while_another_moves_the_clock_waits_for_it() {
     assert_eq!(cluster.runtime.block_on(moving).unwrap().status, 200);
     assert_eq!(advanced(&cluster, 1), 3 * HOUR_MS);
 }
+
+/// A receipt that comes long after its message has ended.
+fn late() -> Value {
+    json!({"strategy": "sms until accepted", "sandbox": {"sms": "accepted, delivered after 2m"}})
+}
+
+fn events_of(cluster: &Cluster, node: usize, id: &str) -> Vec<String> {
+    let events = cluster.ask(node, &format!("GET /events?message_id={id}"), &Value::Null).body;
+    let kinds = events["data"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap());
+    kinds.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_scripted_receipt_after_the_end_comes_though_its_node_died() {
+    let mut cluster = Cluster::of(2);
+    let alone = cluster.send(1, "test", &late());
+    let ids = [cluster.send(0, "test", &late()), cluster.send(0, "test", &late())];
+    for id in &ids {
+        cluster.until_status(1, "test", id, "sent");
+    }
+    // One is moved on by the clock of another node while its own lives, one by who goes on with it.
+    let first = cluster.ask(1, "POST /test_clock/advance", &json!({"by": "1m"}));
+    assert_eq!(first.status, 200, "{first:?}");
+    assert_eq!(cluster.status(1, "test", &ids[0]), "sent");
+    cluster.kill(0);
+    cluster.later(14);
+    assert_eq!(cluster.status(1, "test", &ids[1]), "sent");
+    assert_eq!(cluster.ask(1, "POST /test_clock/advance", &json!({"by": "1m"})).status, 200);
+    for id in &ids {
+        assert_eq!(cluster.status(1, "test", id), "delivered");
+        assert_eq!(events_of(&cluster, 1, id), events_of(&cluster, 1, &alone));
+    }
+    assert_eq!(cluster.memory.unfinished(cluster.scopes["test"]).unsettled, 0);
+}
+
+#[test]
+fn an_advance_takes_what_comes_late_at_another_node_as_well() {
+    let cluster = Cluster::of(2);
+    let id = cluster.send(0, "test", &late());
+    cluster.until_status(1, "test", &id, "sent");
+    assert_eq!(cluster.ask(1, "POST /test_clock/advance", &json!({"by": "3m"})).status, 200);
+    assert_eq!(cluster.status(0, "test", &id), "delivered");
+    assert_eq!(cluster.memory.unfinished(cluster.scopes["test"]).unsettled, 0);
+}
+
+#[test]
+fn what_is_overdue_comes_in_the_order_of_its_instants() {
+    let mut cluster = Cluster::of(2);
+    // The send is written, and nothing after it: what its providers say at once is said by another node,
+    // when a receipt of one of them is due as well.
+    cluster.hold_changes(0, 1);
+    let sandbox = json!({"sms": "accepted, delivered after 2s", "email": "recipient fault"});
+    let id = cluster.send(0, "test", &json!({"strategy": "any of (sms, email)", "sandbox": sandbox}));
+    cluster.until_held(0);
+    cluster.kill(0);
+    cluster.later(14);
+    cluster.until_status(1, "test", &id, "delivered");
+    let told = cluster.ask(1, &format!("GET /messages/{id}/transitions"), &Value::Null).body;
+    let told: Vec<&str> =
+        told["data"].as_array().unwrap().iter().map(|line| line["event"].as_str().unwrap()).collect();
+    let place = |event: &str| told.iter().position(|told| *told == event).expect(event);
+    assert!(place("attempt_refused") < place("receipt_delivered"), "{told:?}");
+}

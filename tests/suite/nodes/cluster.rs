@@ -455,7 +455,7 @@ async fn start(store: Arc<dyn Store>, clock: Arc<Still>) -> (Arc<Engine>, std::n
             ..Settings::default()
         },
         beside: Arc::new(Nobody),
-        peers,
+        peers: Arc::clone(&peers),
     })
     .await
     .unwrap();
@@ -468,6 +468,7 @@ async fn start(store: Arc<dyn Store>, clock: Arc<Still>) -> (Arc<Engine>, std::n
         ids,
         random,
         settings: spine::api::Settings { rate: MANY, ..spine::api::Settings::default() },
+        peers,
     })
     .unwrap();
     tokio::spawn(async move { axum::serve(listener, api.router()).await.unwrap() });

@@ -1,6 +1,6 @@
 //! Nodes that die, pause, stop and come back.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Live, accepted, attempt_of, outcomes};
 
@@ -112,4 +112,57 @@ fn several_nodes_adopt_at_once_and_nothing_is_lost_or_called_twice() {
         live.until_status(2, id, "sent");
     }
     assert!(live.gateway.waiting().is_none());
+}
+
+#[test]
+fn a_call_open_where_its_message_ended_is_closed_by_whoever_goes_on() {
+    let mut live = Live::of(2);
+    let id = live.send(0, "sms");
+    let _call = live.call();
+    let canceled = live.cluster.ask(0, &format!("POST /messages/{id}/cancel as live"), &Value::Null);
+    assert_eq!(canceled.status, 200, "{canceled:?}");
+    assert_eq!(outcomes(&live.message(1, &id)), ["none"]);
+    live.cluster.kill(0);
+    live.cluster.later(14);
+    live.cluster.until("an outcome", || (outcomes(&live.message(1, &id)) == ["in_doubt"]).then_some(()));
+    live.cluster.idle(1);
+    assert_eq!(live.status(1, &id), "canceled");
+    assert!(live.gateway.waiting().is_none(), "it was called again");
+    assert_eq!(live.unsettled(), 0);
+}
+
+#[test]
+fn a_call_that_a_receipt_confirmed_before_its_node_died_counts_as_accepted() {
+    let mut live = Live::of(2);
+    let id = live.send(0, "sms");
+    let call = live.call();
+    let receipt = json!({"type": "receipt", "attempt_id": attempt_of(&call), "id": "g1",
+        "status": "delivered", "at": "2026-01-05T12:00:00Z"});
+    assert_eq!(live.call_back(0, &receipt).status, 200);
+    live.until_status(1, &id, "delivered");
+    live.cluster.kill(0);
+    live.cluster.later(14);
+    live.cluster.until("an outcome", || (outcomes(&live.message(1, &id)) == ["accepted"]).then_some(()));
+    assert!(live.gateway.waiting().is_none(), "it was called again");
+    assert_eq!(live.unsettled(), 0);
+}
+
+#[test]
+fn what_comes_late_for_a_call_open_elsewhere_goes_to_its_owner() {
+    let mut live = Live::of(2);
+    let id = live.send(0, "sms");
+    let call = live.call();
+    let canceled = live.cluster.ask(0, &format!("POST /messages/{id}/cancel as live"), &Value::Null);
+    assert_eq!(canceled.status, 200, "{canceled:?}");
+    let receipt = json!({"type": "receipt", "attempt_id": attempt_of(&call), "id": "g1",
+        "status": "delivered", "at": "2026-01-05T12:00:00Z"});
+    assert_eq!(live.call_back(1, &receipt).status, 200);
+    accepted(call, "g1");
+    live.cluster.moment();
+    live.cluster.until("an outcome", || (outcomes(&live.message(1, &id)) == ["accepted"]).then_some(()));
+    live.cluster.later(2);
+    live.cluster.until("a receipt that was carried out", || {
+        (live.cluster.memory.signals_waiting(live.cluster.scopes["live"]) == 0).then_some(())
+    });
+    assert_eq!((live.status(1, &id).as_str(), live.unsettled()), ("canceled", 0));
 }

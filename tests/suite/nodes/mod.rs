@@ -61,6 +61,11 @@ impl Live {
         self.cluster.until_status(node, "live", id, status);
     }
 
+    /// How many messages have ended of which something is still to come.
+    fn unsettled(&self) -> usize {
+        self.cluster.memory.unfinished(self.cluster.scopes["live"]).unsettled
+    }
+
     /// What the gateway tells a node by a callback.
     fn call_back(&self, node: usize, body: &Value) -> Answer {
         let text = body.to_string();

@@ -151,6 +151,11 @@ impl Cluster {
         Database { cluster: self, name }
     }
 
+    /// The URL of who may do everything.
+    pub(crate) fn admin_url(&self) -> String {
+        self.admin.to_url_lossy().into()
+    }
+
     /// The server's port.
     pub(crate) fn port(&self) -> u16 {
         self.admin.get_port()
@@ -263,7 +268,7 @@ fn programs() -> PathBuf {
 }
 
 /// Whom the server runs as where the tests run as root, which it refuses.
-fn unprivileged() -> Option<(u32, u32)> {
+pub(crate) fn unprivileged() -> Option<(u32, u32)> {
     use std::os::unix::fs::MetadataExt as _;
     if fs::metadata("/proc/self").ok()?.uid() != 0 {
         return None;

@@ -6,7 +6,7 @@ use super::cluster::{Database, cluster};
 use crate::process::{Caller, Server, run, spine, stderr, stdout};
 
 /// The operator's key of the tests.
-const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(super) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 fn on(database: &Database, args: &[&str]) -> std::process::Output {
     let mut command = spine();

@@ -143,3 +143,67 @@ async fn killed(moment: Moment) {
     assert!(verified.status.success(), "{}", stdout(&verified));
     assert!(stdout(&verified).contains(&format!("default (live): {MESSAGES} messages")));
 }
+
+/// What a script says after its message has ended comes after a crash as it would have come without one.
+#[tokio::test]
+async fn killed_between_a_messages_end_and_its_last_receipt() {
+    let home = tempdir().unwrap();
+    let server = Server::start(home.path()).await;
+    let caller = Caller::new(&server, &make_key(home.path(), "test"));
+    let mut late = message();
+    late["sandbox"] = json!({"sms": "accepted, delivered after 2h"});
+    let sent = caller.post("late", "/messages", &late).await;
+    let path = format!("/messages/{}", sent["id"].as_str().unwrap());
+    caller.post("a", "/test_clock/advance", &json!({"by": "1h"})).await;
+    assert_eq!(caller.get(&path).await.1["status"], "sent");
+    server.kill();
+    let server = Server::start(home.path()).await;
+    let caller = Caller { base: server.base.clone(), ..caller };
+    caller.post("b", "/test_clock/advance", &json!({"by": "30m"})).await;
+    assert_eq!(caller.get(&path).await.1["status"], "sent", "before its time");
+    // Not even a clean stop loses it.
+    server.stop().await;
+    let server = Server::start(home.path()).await;
+    let caller = Caller { base: server.base.clone(), ..caller };
+    caller.post("c", "/test_clock/advance", &json!({"by": "30m"})).await;
+    assert_eq!(caller.get(&path).await.1["status"], "delivered");
+    server.stop().await;
+    let verified = run(&["audit", "verify", "--data", home.path().to_str().unwrap()]);
+    assert!(verified.status.success(), "{}", stdout(&verified));
+}
+
+/// A call that was open when its message ended, and whose process died, is closed and not made again.
+#[tokio::test]
+async fn killed_while_a_call_of_a_canceled_message_is_open() {
+    let home = tempdir().unwrap();
+    let mut gateway = Receiver::start().await;
+    let server = Server::start(home.path()).await;
+    let caller = Caller::new(&server, &make_key(home.path(), "live"));
+    let provider = json!({"name": "gateway", "kind": "http", "channels": ["sms"],
+        "settings": {"url": gateway.url("/send")}, "credentials": {"token": "t"}});
+    caller.post("p", "/providers", &provider).await;
+    let sent = caller.post("m", "/messages", &message()).await;
+    let path = format!("/messages/{}", sent["id"].as_str().unwrap());
+    let _open = gateway.next().await;
+    caller.post("c", &format!("{path}/cancel"), &json!({})).await;
+    server.kill();
+    let server = Server::start(home.path()).await;
+    let caller = Caller { base: server.base.clone(), ..caller };
+    // A further message is called, and comes behind whatever the start had to do.
+    caller.post("n", "/messages", &message()).await;
+    let next = gateway.next().await;
+    assert_ne!(next.json()["message_id"], sent["id"], "it was called again");
+    accept(next);
+    // A clean stop waits for whatever the start had begun.
+    server.stop().await;
+    let server = Server::start(home.path()).await;
+    let (_, now) = Caller { base: server.base.clone(), ..caller }.get(&path).await;
+    assert_eq!(
+        (&now["status"], &now["stages"][0]["attempts"][0]["outcome"]),
+        (&json!("canceled"), &json!("in_doubt"))
+    );
+    server.stop().await;
+    let looked = run(&["doctor", "--data", home.path().to_str().unwrap(), "--format", "json"]);
+    let looked: Value = serde_json::from_str(&stdout(&looked)).unwrap();
+    assert!(!looked.to_string().contains("unfinished-call"), "{looked}");
+}

@@ -57,6 +57,17 @@ pub(super) fn listed(names: Option<String>) -> Vec<String> {
 
 impl Installation {
     /// Looks, and changes nothing.
+    pub(super) async fn looked(
+        conn: &mut PgConnection,
+        known: &'static [Step],
+    ) -> Result<Installation, StoreError> {
+        let mut tx = conn.begin().await.map_err(|error| told(&error))?;
+        let found = Installation::look(&mut tx, known).await?;
+        tx.rollback().await.map_err(|error| told(&error))?;
+        Ok(found)
+    }
+
+    /// The same in a transaction that is open.
     pub(super) async fn look(
         conn: &mut PgConnection,
         known: &'static [Step],

@@ -1,6 +1,7 @@
 //! The conformance suite on a real server, and what only this back end does.
 
 mod bad_days;
+#[expect(dead_code, reason = "the tests of the whole program use the rest")]
 #[path = "../../../../tests/suite/postgres/cluster.rs"]
 mod cluster;
 mod operator;

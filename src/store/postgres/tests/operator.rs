@@ -64,16 +64,18 @@ async fn this_program_works_on_the_schema_before_and_after_each_migration() {
 static EXPANDED: &[Step] = &[
     MIGRATIONS[0],
     MIGRATIONS[1],
+    MIGRATIONS[2],
     Step { name: "colour", sql: "ALTER TABLE message ADD COLUMN colour text", needs: 1 },
 ];
 static CONTRACTED: &[Step] = &[
     MIGRATIONS[0],
     MIGRATIONS[1],
+    MIGRATIONS[2],
     Step { name: "colour", sql: "ALTER TABLE message ADD COLUMN colour text", needs: 1 },
     Step {
         name: "no first body",
         sql: "ALTER TABLE content ALTER COLUMN first_body DROP NOT NULL",
-        needs: 3,
+        needs: 4,
     },
 ];
 
@@ -107,7 +109,7 @@ async fn two_versions_work_side_by_side_on_an_expanded_schema_and_the_older_refu
             Ok(_) => assert!(goes_on, "one that knows {} steps was opened", known.len()),
             Err(error) => {
                 let told = error.to_string();
-                assert!(!goes_on && told.contains("to know step 3"), "{told}");
+                assert!(!goes_on && told.contains("to know step 4"), "{told}");
             }
         }
     }
@@ -123,7 +125,7 @@ async fn with_a_past(place: &InDatabase) -> (Arc<dyn Store>, Arc<Scope>) {
     written(&scope, Change { audit: entries([1, 2, 3]), ..begins(1) }).await;
     for number in [2, 3] {
         let mut part =
-            MessageChange::new(MessageStep::BeginEnded(Box::new(message(number)), ended(Status::Sent)));
+            MessageChange::new(MessageStep::BeginEnded(Box::new(message(number)), ended(Status::Sent), None));
         part.journal.push(journal(1));
         if number == 3 {
             part.journal.push(crate::store::rows::JournalRow { at: at(1_000_000), ..journal(3) });
@@ -183,7 +185,7 @@ async fn what_is_wrong_with_rows_and_nodes_is_found() {
     let scopes = store.registry().make_tenant(tenant(1)).await.unwrap();
     let scope = store.scope(scopes[0].id).await.unwrap();
     written(&scope, step(MessageStep::Begin(Box::new(message(1)), live(Status::Queued, Some(60_000))))).await;
-    written(&scope, step(MessageStep::BeginEnded(Box::new(message(2)), ended(Status::Sent)))).await;
+    written(&scope, step(MessageStep::BeginEnded(Box::new(message(2)), ended(Status::Sent), None))).await;
     let database = place.database().await;
     let beside = open_beside(place.options().await).await.unwrap();
     let look = async |now: i64| beside.health(scope.id(), at(now), 1_000).await.unwrap().unwrap();

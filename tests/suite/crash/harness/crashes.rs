@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::Child;
 
 use super::counted::{Counted, count};
-use super::database::Server;
+use super::database::{On, Server};
 use super::disk::Dice;
 use super::gateway::Gateway;
 use super::load::Tenant;
@@ -138,16 +138,19 @@ pub(crate) struct Nodes<'a> {
     gateway: Gateway,
     tenant: Tenant,
     proxy: Proxy,
-    /// The database's server, where it is this run's own.
-    server: Option<&'a Server>,
+    database: On<'a>,
     children: Vec<Child>,
     report: Report,
 }
 
 impl<'a> Nodes<'a> {
     pub(crate) async fn start(server: &'a Server, nodes: usize) -> Nodes<'a> {
-        let proxy = Proxy::to(server.address).await;
-        let place = Place::on_database(server.url(proxy.address), nodes);
+        Nodes::start_on(On::Own(server), nodes).await
+    }
+
+    pub(crate) async fn start_on(database: On<'a>, nodes: usize) -> Nodes<'a> {
+        let proxy = Proxy::to(database.address()).await;
+        let place = Place::on_database(database.url(proxy.address), nodes);
         let gateway = Gateway::start(&place).await;
         let (tenant, first) = Tenant::new(&place, &gateway).await;
         let mut children = vec![first];
@@ -155,7 +158,7 @@ impl<'a> Nodes<'a> {
             children.push(place.serve_node(node, None).await.unwrap());
         }
         let report = Report::default();
-        Nodes { place, gateway, tenant, proxy, server: Some(server), children, report }
+        Nodes { place, gateway, tenant, proxy, database, children, report }
     }
 
     /// Crashes at random. `told` hears of each.
@@ -236,9 +239,7 @@ impl<'a> Nodes<'a> {
         signal(&self.children[node], "-STOP").await;
         self.place.avoid(Some(node));
         let accepted: Vec<String> = self.tenant.accepted();
-        if let Some(server) = self.server {
-            server.waits(LEASE_S + 1).await;
-        }
+        self.database.waits(LEASE_S + 1).await;
         self.some_moment(dice).await;
         self.others_have_ended(&accepted).await;
         signal(&self.children[node], "-CONT").await;
@@ -261,7 +262,10 @@ impl<'a> Nodes<'a> {
     }
 
     async fn stop_the_server(&mut self, dice: &mut Dice) {
-        let Some(server) = self.server else { return };
+        let Some(server) = self.database.own() else {
+            // It is somebody else's, and goes on: what it would have cut is.
+            return self.cut_connections(dice).await;
+        };
         self.some_moment(dice).await;
         server.stop_hard();
         server.start_again();

@@ -1,11 +1,13 @@
-//! A PostgreSQL server of one run's own, since it is stopped hard and started again.
+//! A PostgreSQL server of one run's own, since it is stopped hard and started again; or one that somebody
+//! names, which is left running.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 
 /// The role that the program logs in as.
 const LOGIN: &str = "spine_login";
@@ -97,6 +99,95 @@ impl Drop for Server {
         let mut stop = as_owner(&self.programs.join("pg_ctl"), self.owner, self.folder.path());
         stop.args(["stop", "-m", "immediate", "-w", "-D"]).arg(self.folder.path().join("data"));
         let _ = stop.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
+
+/// A database of one run's own on a server that somebody named.
+pub(crate) struct Named {
+    admin: PgConnectOptions,
+    address: SocketAddr,
+    /// The database, and the role that the program logs in as.
+    name: String,
+}
+
+/// The password of the role that the run makes.
+const PASSWORD: &str = "of-the-crashes";
+
+impl Named {
+    /// Makes the database. The role of the URL may make roles and databases.
+    pub(crate) async fn at(url: &str) -> Named {
+        let admin: PgConnectOptions = url.parse().expect("a postgres:// URL");
+        let admin = admin.disable_statement_logging();
+        let place = (admin.get_host().to_owned(), admin.get_port());
+        let address = place.to_socket_addrs().unwrap().next().expect("an address of the server");
+        let named = Named { admin, address, name: format!("spine_crashes_{}", std::process::id()) };
+        let name = &named.name;
+        named
+            .run(&[
+                format!("CREATE ROLE {name} LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD '{PASSWORD}'"),
+                format!("CREATE DATABASE {name} TEMPLATE template0"),
+                format!("GRANT CREATE, CONNECT ON DATABASE {name} TO {name}"),
+            ])
+            .await;
+        named
+    }
+
+    async fn run(&self, statements: &[String]) {
+        let mut conn = self.admin.connect().await.unwrap();
+        for sql in statements {
+            conn.execute(sqlx::raw_sql(AssertSqlSafe(sql.clone()))).await.unwrap();
+        }
+        conn.close().await.unwrap();
+    }
+
+    /// Takes the database away again. The role stays: others may have what it granted.
+    pub(crate) async fn gone(self) {
+        self.run(&[format!("DROP DATABASE {} WITH (FORCE)", self.name)]).await;
+    }
+}
+
+/// Where the nodes of a run have their database.
+#[derive(Clone, Copy)]
+pub(crate) enum On<'a> {
+    /// On a server that is stopped and started as the run wishes.
+    Own(&'a Server),
+    /// On one that goes on.
+    Named(&'a Named),
+}
+
+impl<'a> On<'a> {
+    pub(crate) fn address(self) -> SocketAddr {
+        match self {
+            On::Own(server) => server.address,
+            On::Named(named) => named.address,
+        }
+    }
+
+    /// The database for the program, by way of an address. In clear: whoever stands in between looks for
+    /// commits.
+    pub(crate) fn url(self, through: SocketAddr) -> String {
+        match self {
+            On::Own(server) => server.url(through),
+            On::Named(Named { name, .. }) => {
+                format!("postgres://{name}:{PASSWORD}@{through}/{name}?sslmode=disable")
+            }
+        }
+    }
+
+    /// Ends when so many seconds have passed on the server's own clock, by which leases end.
+    pub(crate) async fn waits(self, seconds: u32) {
+        match self {
+            On::Own(server) => server.waits(seconds).await,
+            On::Named(named) => named.run(&[format!("SELECT pg_sleep({seconds})")]).await,
+        }
+    }
+
+    /// The server, where it may be stopped.
+    pub(crate) fn own(self) -> Option<&'a Server> {
+        match self {
+            On::Own(server) => Some(server),
+            On::Named(_) => None,
+        }
     }
 }
 
