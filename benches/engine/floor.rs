@@ -11,10 +11,10 @@ use spine::store::rows::{
     MessageState, OutcomeRow, UsageWindow,
 };
 use spine::store::seal::Scope;
-use spine::store::{Change, MessageChange, MessageStep, Page, PageStart, Position, Store as _, UsageDelta};
+use spine::store::{Change, MessageChange, MessageStep, Page, PageStart, Position, UsageDelta};
 
 use crate::place::{Place, fresh, now};
-use crate::run::{Logs, cpu_us};
+use crate::watch::{Spent, Watch};
 
 /// Messages under way at once.
 const UNDER_WAY: usize = 512;
@@ -170,26 +170,22 @@ async fn commit(scope: &Scope, change: Change) -> Vec<Position> {
 /// What the store alone did.
 pub(crate) struct Floor {
     pub(crate) per_second: f64,
-    cpu_us: f64,
-    log: f64,
+    messages: f64,
+    spent: Spent,
 }
 
 impl fmt::Display for Floor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Floor { per_second, cpu_us, log } = self;
-        write!(
-            f,
-            "{per_second:.0} messages/s, {cpu_us:.0} µs of CPU and {:.1} kB of WAL a message",
-            log / 1e3
-        )
+        write!(f, "{:.0} messages/s, ", self.per_second)?;
+        self.spent.tell(f, self.messages)
     }
 }
 
 /// Writes messages for so long.
 pub(crate) async fn run(place: &Place, sample: &Arc<Sample>, time: Duration) -> Floor {
     let store = place.store().await;
-    let logs = Logs::watch(place);
-    let (start, cpu) = (Instant::now(), cpu_us());
+    let watch = Watch::begin(place).await;
+    let start = Instant::now();
     let mut running = Vec::new();
     for number in 0..UNDER_WAY {
         let scope = store.scope(place.scopes[number % place.scopes.len()].id).await.unwrap();
@@ -207,11 +203,10 @@ pub(crate) async fn run(place: &Place, sample: &Arc<Sample>, time: Duration) -> 
     for task in running {
         messages += task.await.unwrap();
     }
-    let (seconds, cpu) = (start.elapsed().as_secs_f64(), cpu_us() - cpu);
-    let written = logs.stop().await;
+    let spent = watch.end().await;
     store.close().await.unwrap();
     let messages = messages as f64;
-    Floor { per_second: messages / seconds, cpu_us: cpu / messages, log: written / messages }
+    Floor { per_second: messages / spent.seconds, messages, spent }
 }
 
 /// Stores so many ended messages, spread evenly.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::place::{Place, node};
+use spine::cli::NodeSettings;
+
+use crate::place::{Kind, Place, node};
 
 /// Names the folder to the child.
 const FOLDER: &str = "SPINE_BENCH_IDLE_FOLDER";
@@ -24,7 +26,7 @@ pub(crate) fn child() {
     let keys = std::env::var(KEYS).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let node = node(&folder).await;
+        let node = node(NodeSettings::on_loopback(&folder)).await;
         for key in keys.split(',').filter(|key| !key.is_empty()) {
             let mut client = crate::client::Client::connect(node.address(), key).await;
             let (status, _) = client.send("GET", "/messages?limit=1", "x", b"").await;
@@ -45,7 +47,7 @@ fn resident_kb() -> u64 {
 /// Measures and prints.
 pub(crate) fn print() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let place = runtime.block_on(Place::make(1 + FURTHER));
+    let place = runtime.block_on(Place::make(Kind::Sqlite, 1 + FURTHER));
     let mut held = Vec::new();
     for open in [1, 1 + FURTHER] {
         let keys: Vec<_> = place.scopes[..open].iter().map(|scope| scope.key.clone()).collect();

@@ -1,7 +1,7 @@
-//! A data folder with tenants, keys, policies, templates and contacts.
+//! A store with tenants, keys, policies, templates and contacts: a data folder, or a database.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,18 +9,21 @@ use serde_json::{Value, json};
 use spine::api::conventions::keys::ApiKey;
 use spine::api::conventions::limit::Rate;
 use spine::api::endpoint::Permission;
-use spine::cli::{Node, NodeError, NodeSettings};
+use spine::cli::{DatabaseSettings, Node, NodeError, NodeSettings};
 use spine::model::{Currency, Environment, Id, ScopeId};
 use spine::store::seal::{Randomness as _, SystemRandom};
-use spine::store::sqlite::{self, Options, SqliteStore};
-use spine::store::{KeyRow, RegistryChange, Store as _, StoreError, TenantRow};
+use spine::store::{KeyRow, RegistryChange, Store, StoreError, TenantRow, postgres, sqlite};
+use sqlx::PgConnection;
 
 use crate::client;
+use crate::cluster::{Cluster, Database};
 
 /// How many contacts each tenant writes to.
 const CONTACTS: usize = 1_000;
 /// How long to wait for the folder of a server that was stopped: its last task lets it go.
 const LET_GO: Duration = Duration::from_millis(20);
+/// The operator's key of a database.
+const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// One tenant's test scope.
 pub(crate) struct Scope {
@@ -29,19 +32,36 @@ pub(crate) struct Scope {
     pub(crate) contacts: Vec<String>,
 }
 
-/// A data folder that goes with this.
+/// Of which store places are made.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres(&'static Cluster),
+}
+
+/// Where the rows are; it goes with this.
+pub(crate) enum Ground {
+    Folder(tempfile::TempDir),
+    Database(Database),
+}
+
+/// A store and who sends by it.
 pub(crate) struct Place {
-    folder: tempfile::TempDir,
+    pub(crate) ground: Ground,
     pub(crate) scopes: Vec<Scope>,
 }
 
 impl Place {
     /// With so many tenants, each with all that its messages name.
-    pub(crate) async fn make(tenants: usize) -> Place {
-        let mut place = Place { folder: tempfile::TempDir::new().unwrap(), scopes: Vec::new() };
+    pub(crate) async fn make(kind: Kind, tenants: usize) -> Place {
+        let ground = match kind {
+            Kind::Sqlite => Ground::Folder(tempfile::TempDir::new().unwrap()),
+            Kind::Postgres(cluster) => Ground::Database(cluster.database().await),
+        };
+        let mut place = Place { ground, scopes: Vec::new() };
         let store = place.store().await;
         for tenant in 0..tenants {
-            place.scopes.push(make_tenant(&store, tenant).await);
+            place.scopes.push(make_tenant(store.as_ref(), tenant).await);
         }
         store.close().await.unwrap();
         drop(store);
@@ -53,35 +73,75 @@ impl Place {
         place
     }
 
+    /// The data folder of a place that has one.
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        match &self.ground {
+            Ground::Folder(folder) => folder.path().join("data"),
+            Ground::Database(database) => panic!("{} is a database", database.name),
+        }
     }
 
-    /// The file of a scope.
-    pub(crate) fn file(&self, scope: ScopeId) -> PathBuf {
-        self.data().join("scopes").join(format!("{}.db", scope.0))
+    /// The files of all scopes, where each has one.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let folder = self.data().join("scopes");
+        self.scopes.iter().map(|scope| folder.join(format!("{}.db", scope.id.0))).collect()
     }
 
     /// Its store alone.
-    pub(crate) async fn store(&self) -> SqliteStore {
-        loop {
-            let random = Arc::new(SystemRandom::new());
-            let options = Options { folder: self.data(), master_key: None, now: now(), random };
-            match sqlite::open(options).await {
-                Err(StoreError::Locked { .. }) => tokio::time::sleep(LET_GO).await,
-                opened => return opened.unwrap(),
-            }
-        }
+    pub(crate) async fn store(&self) -> Arc<dyn Store> {
+        let random = Arc::new(SystemRandom::new());
+        let url = match &self.ground {
+            Ground::Database(database) => database.url(),
+            Ground::Folder(_) => loop {
+                let (folder, random) = (self.data(), Arc::clone(&random) as _);
+                let options = sqlite::Options { folder, master_key: None, now: now(), random };
+                match sqlite::open(options).await {
+                    Err(StoreError::Locked { .. }) => tokio::time::sleep(LET_GO).await,
+                    opened => return Arc::new(opened.unwrap()),
+                }
+            },
+        };
+        let options = postgres::Options::new(url, Some(MASTER_KEY.into()), random);
+        Arc::new(postgres::open(options).await.unwrap())
     }
 
     /// A server on it, without a limit on requests.
     pub(crate) async fn node(&self) -> Node {
-        node(&self.data()).await
+        match &self.ground {
+            Ground::Folder(_) => node(NodeSettings::on_loopback(self.data())).await,
+            Ground::Database(database) => {
+                let mut settings = NodeSettings::on_loopback(".");
+                settings.database = Some(DatabaseSettings::at(database.url()));
+                settings.master_key = Some(MASTER_KEY.into());
+                node(settings).await
+            }
+        }
+    }
+
+    /// Switches row-level security off or on, which the program does not start without.
+    pub(crate) async fn secure(&self, is_secure: bool) {
+        let Ground::Database(database) = &self.ground else { return };
+        let word = if is_secure { "ENABLE" } else { "DISABLE" };
+        let sql = format!(
+            "DO $$ DECLARE of text; BEGIN \
+             FOR of IN SELECT relname FROM pg_class WHERE relnamespace = 'spine'::regnamespace AND relkind = 'r' \
+             LOOP EXECUTE format('ALTER TABLE spine.%I {word} ROW LEVEL SECURITY', of); END LOOP; END $$"
+        );
+        database.run(&sql).await;
     }
 }
 
-pub(crate) async fn node(data: &Path) -> Node {
-    let mut settings = NodeSettings::on_loopback(data);
+impl Ground {
+    /// A connection to the database that may do everything, where it is one.
+    pub(crate) async fn admin(&self) -> Option<PgConnection> {
+        match self {
+            Ground::Folder(_) => None,
+            Ground::Database(database) => Some(database.admin().await),
+        }
+    }
+}
+
+pub(crate) async fn node(mut settings: NodeSettings) -> Node {
     let most = std::num::NonZeroU32::new(1_000_000).unwrap();
     settings.api.rate = Rate { requests_per_second: most, burst: most };
     loop {
@@ -92,7 +152,7 @@ pub(crate) async fn node(data: &Path) -> Node {
     }
 }
 
-async fn make_tenant(store: &SqliteStore, number: usize) -> Scope {
+async fn make_tenant(store: &dyn Store, number: usize) -> Scope {
     let registry = store.registry();
     let row = TenantRow {
         id: Id::from_u128(fresh()),
