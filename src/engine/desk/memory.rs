@@ -226,7 +226,34 @@ impl DeskState {
         due
     }
 
+    /// Takes the timer of a message; false where it has none.
+    pub(in crate::engine) fn take_timer(&mut self, id: Id<kinds::Message>) -> bool {
+        let due = self.messages.get_mut(&id).and_then(|entry| entry.due.take());
+        due.is_some_and(|due| self.timers.remove(&(due, id)))
+    }
+
     pub(in crate::engine) fn holds(&self, id: Id<kinds::Message>) -> bool {
         self.messages.contains_key(&id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_is_taken_by_one_alone() {
+        let (id, at) = (Id::from_u128(7), Instant::from_ms(5));
+        let mut state = DeskState::default();
+        let entry = || Entry { slot: Arc::new(Slot::new(None)), due: Some(at), touched: at };
+        state.messages.insert(id, entry());
+        state.timers.insert((at, id));
+        assert!(state.take_timer(id));
+        assert!(!state.take_timer(id), "it was taken already");
+        assert_eq!(state.take_due(at), Vec::new(), "it would be driven twice");
+        state.messages.insert(id, entry());
+        state.timers.insert((at, id));
+        assert_eq!(state.take_due(at), vec![(at, id)]);
+        assert!(!state.take_timer(id), "it would be driven twice");
     }
 }

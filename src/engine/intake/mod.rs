@@ -217,7 +217,9 @@ impl Desk {
             self.settle(id, &running);
             *guard = Some(running);
             drop(guard);
-            if due {
+            // The timers have it too: whoever is first drives it, and nobody reads it back because it
+            // was driven already.
+            if due && self.state().take_timer(id) {
                 self.spawn_drive(id, Input::Due);
             }
         }

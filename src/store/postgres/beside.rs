@@ -12,7 +12,7 @@ use super::source::Reader;
 use super::store::{Options, master_key};
 use super::{health, install, listening, prune};
 use crate::model::{Instant, ScopeId};
-use crate::store::read::{Source, reads};
+use crate::store::read::{Gathers, Source, reads};
 use crate::store::seal::{Randomness, Scope, ScopeKeys};
 use crate::store::{
     Answer, Change, Committed, Finding, Installation, NodeId, Position, Registry, Removed, ScopeHealth,
@@ -66,6 +66,7 @@ impl Beside {
             bound: Arc::clone(&self.bound),
             // Nobody asks here what is due.
             has_unsettled: false,
+            gathers: Gathers::default(),
         };
         let rows = Arc::new(ReadScope { reader, newest: tokio::sync::watch::Sender::new(0) });
         Ok(Some(Arc::new(Scope::new(row, rows as Arc<dyn ScopeRows>, keys))))

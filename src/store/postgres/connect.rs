@@ -27,8 +27,9 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How long a transaction may take in all before it is given up as lost.
 pub(super) const TRANSACTION_WITHIN: Duration = Duration::from_secs(60);
 
-/// Limits of every transaction. `lock_timeout` is the shorter, so that one that waits says so.
-const LIMITS: &str = "SET LOCAL statement_timeout='30s';SET LOCAL lock_timeout='10s';\
+/// Limits of every transaction. `lock_timeout` is the shorter, so that one that waits says so. Nothing
+/// here runs so long that compiling it would pay.
+const LIMITS: &str = "SET LOCAL jit=off;SET LOCAL statement_timeout='30s';SET LOCAL lock_timeout='10s';\
      SET LOCAL idle_in_transaction_session_timeout='15s';";
 
 /// As whom a transaction works.
@@ -63,7 +64,11 @@ impl As {
             }
             As::Registry => write!(sql, "SET LOCAL spine.registry='on';"),
         };
-        if !matches!(self, As::Api(_)) {
+        if matches!(self, As::Api(_)) {
+            // Reads are pages and points, each found by an index; a plan that was made while a table was
+            // small must not read all of it later.
+            sql.push_str("SET LOCAL enable_hashjoin=off;SET LOCAL enable_mergejoin=off;");
+        } else {
             // Explicit: with anything less a crash of the server loses commits that were answered.
             sql.push_str("SET LOCAL synchronous_commit=on;");
         }

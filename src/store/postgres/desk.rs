@@ -31,6 +31,11 @@ const TRIES: u32 = 12;
 const AGAIN_AFTER: Duration = Duration::from_millis(15);
 /// How often contiguous blocks are asked for.
 const BLOCKS_TRIES: u32 = 32;
+/// How the one statement is planned: once, and not for its values each time, which are whole columns; rows
+/// that it changes are found by their keys, however many dead ones stand beside them and however
+/// small the table was when it was planned.
+const PLANS: &str = "SET LOCAL plan_cache_mode=force_generic_plan;SET LOCAL enable_seqscan=off;\
+     SET LOCAL enable_bitmapscan=off;SET LOCAL enable_hashjoin=off;SET LOCAL enable_mergejoin=off;";
 /// From how many rows of counters on they are folded.
 const FOLD_ROWS: i64 = 500;
 
@@ -203,7 +208,7 @@ impl Desk {
              EXISTS (SELECT FROM node WHERE n = {} AND epoch = {} AND ended_at IS NULL \
                      AND lease_until > clock_timestamp()), \
              (SELECT settings FROM generation), (SELECT people FROM generation), (SELECT health FROM generation), \
-             {chain}",
+             {chain};{PLANS}",
             me.node, me.epoch
         ));
         let (held, rows) = Held::begin(&self.base.writers, As::Engine(self.shared.scope), &sql).await?;

@@ -10,8 +10,8 @@ use super::shared::{Base, SharedScope};
 use crate::model::ScopeId;
 use crate::store::Position;
 
-/// How long it waits for what is still being written.
-const WAIT: Duration = Duration::from_millis(2);
+/// How long it is at least from one look to the next: where somebody follows, and where nobody does.
+const APART: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(8));
 /// How long it waits while the database cannot be asked.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -47,6 +47,7 @@ pub(super) async fn run(base: Weak<Base>, mut reached: Reached) {
             note(&mut waiting, scope, event);
         }
         let Some(open) = base.upgrade() else { return };
+        let is_followed = waiting.values().any(|(scope, _)| scope.newest_event.receiver_count() > 0);
         let bound = open.bound.now().await;
         drop(open);
         match bound {
@@ -60,9 +61,8 @@ pub(super) async fn run(base: Weak<Base>, mut reached: Reached) {
                     });
                     *event >= end
                 });
-                if !waiting.is_empty() {
-                    tokio::time::sleep(WAIT).await;
-                }
+                // What comes meanwhile is answered by the next look.
+                tokio::time::sleep(if is_followed { APART.0 } else { APART.1 }).await;
             }
             Err(error) => {
                 tracing::debug!(%error, "how far events can be read is not known");

@@ -22,7 +22,7 @@ use crate::store::{NodeId, Position, StoreError};
 /// The channel.
 const CHANNEL: &str = "spine";
 /// How long what is to be told is gathered.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(10);
 /// How often it is asked for what was not heard.
 const ASK_EACH: Duration = Duration::from_secs(1);
 /// How long it waits before it listens again.
@@ -81,9 +81,13 @@ pub(super) async fn tell(base: Weak<Base>, mut told: ToTell, speaks: bool) {
             next = told.0.try_recv().ok();
         }
         let Some(base) = base.upgrade() else { return };
+        if !rings && base.is_alone() {
+            continue;
+        }
         for message in messages(base.me.node, &events, rings) {
             // What is not told is asked for within a second.
-            let sql = format!("SELECT pg_notify('{CHANNEL}', '{message}');COMMIT");
+            let sql =
+                format!("SET LOCAL synchronous_commit=off;SELECT pg_notify('{CHANNEL}', '{message}');COMMIT");
             match Held::begin(&base.writers, As::Registry, &sql).await {
                 Ok((held, _)) => held.ended(),
                 Err(fault) => tracing::debug!(error = %fault.told(), "others are not told"),
@@ -150,6 +154,7 @@ async fn listened(inner: &Weak<Inner>, pool: &sqlx::postgres::PgPool) -> Result<
         if node == open.base.me.node {
             continue;
         }
+        open.base.has_company(true);
         for (scope, n) in events {
             if let Some(rows) = open.scopes.rows_of(scope) {
                 open.base.follower.reached(rows.shared(), n);

@@ -84,6 +84,7 @@ impl PgNodes {
         for node in late {
             self.end(node).await?;
         }
+        self.base.has_company(alive.iter().any(|node| *node != me.node));
         let orphaned = self.ask("SELECT orphaned()".into()).await?;
         let orphaned: Vec<ScopeId> =
             orphaned.iter().map(|row| get(row, 0).map(ScopeId)).collect::<Result<_, _>>()?;

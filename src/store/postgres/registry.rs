@@ -27,7 +27,7 @@ use crate::store::{Answer, Listed, Page, Positioned, StoreError};
 const CACHED_KEYS_MAX: usize = 10_000;
 /// How long it is at least from one look at the registry's version to the next one: what comes within
 /// it waits for the next, so that busy nodes do not ask thousands of times a second.
-const LOOKS_APART: Duration = Duration::from_millis(2);
+const LOOKS_APART: Duration = Duration::from_millis(4);
 /// How often it is tried where something was in the way, or a connection was cut while it was idle.
 const TRIES: u32 = 12;
 

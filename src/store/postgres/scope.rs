@@ -18,7 +18,7 @@ use crate::model::{Instant, ScopeId};
 use crate::store::forms::EARLY_RECEIPT_MS;
 use crate::store::open::Opened;
 use crate::store::read::decode::get;
-use crate::store::read::{Source, reads};
+use crate::store::read::{Gathers, Source, reads};
 use crate::store::rows::{StoredMessage, StoredSignal};
 use crate::store::{
     Answer, Change, Committed, Dropped, Generation, Old, Position, ScopeRows, StoreError, USAGE_KEPT,
@@ -196,6 +196,7 @@ pub(super) fn reader(base: &Base, scope: ScopeId) -> Reader {
         node: base.me.node,
         bound: Arc::clone(&base.bound),
         has_unsettled: base.connector.has_unsettled(),
+        gathers: Gathers::default(),
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) struct Base {
     /// Moves when another node may have left something.
     pub(super) rung: watch::Sender<u64>,
     fenced: AtomicBool,
+    /// As far as is known, no other node lives, so that there is nobody to tell of events.
+    alone: AtomicBool,
 }
 
 impl Base {
@@ -73,7 +75,18 @@ impl Base {
             teller,
             rung,
             fenced: AtomicBool::new(false),
+            alone: AtomicBool::new(false),
         }
+    }
+
+    /// Whether no other node is known to live.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of whether another node lives. One that comes rings, and asks of its own each second.
+    pub(super) fn has_company(&self, has: bool) {
+        self.alone.store(!has, Ordering::Relaxed);
     }
 
     /// Whether this node's lease has ended.

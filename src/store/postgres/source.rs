@@ -13,7 +13,7 @@ use super::connect::As;
 use super::error::{Fault, fault};
 use crate::model::ScopeId;
 use crate::store::lookup::Kind;
-use crate::store::read::{Each, Question, Source, Value};
+use crate::store::read::{Each, Gathers, Question, Source, Value};
 use crate::store::{NodeId, Position, StoreError};
 
 /// How often a read is tried: more often than a pool has connections, each of which may have been cut
@@ -29,6 +29,7 @@ pub(super) struct Reader {
     pub(super) bound: Arc<Bound>,
     /// Whether the schema can say of a message that has ended that it is unsettled.
     pub(super) has_unsettled: bool,
+    pub(super) gathers: Gathers,
 }
 
 impl Reader {
@@ -73,7 +74,10 @@ impl Reader {
                 each(&row)?;
             }
         }
-        tx.commit().await.map_err(failed)
+        // Nothing was written: that the transaction ends is not waited for. The pool sees to it before it
+        // gives the connection again.
+        drop(tx);
+        Ok(())
     }
 }
 
@@ -103,6 +107,10 @@ impl Source for Reader {
     /// The tables have indexes.
     fn look_up(&self, _kind: Kind, _hash: i64) -> BoxFuture<'_, Result<Option<Vec<Position>>, StoreError>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn gathers(&self) -> Option<&Gathers> {
+        Some(&self.gathers)
     }
 
     fn node(&self) -> Option<NodeId> {

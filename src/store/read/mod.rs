@@ -4,6 +4,7 @@
 //! themselves are methods of `dyn Source`.
 
 pub(super) mod decode;
+mod gather;
 mod messages;
 mod objects;
 mod outbox;
@@ -13,11 +14,14 @@ pub(super) mod registry;
 use futures_util::future::BoxFuture;
 
 pub(super) use decode::Columns;
+pub(super) use gather::Gather;
 pub(super) use question::{Question, Value};
 
 use self::decode::Row;
 use super::lookup::Kind;
+use super::rows::{AddressHash, ConsentRow, ContactRow, SubjectId};
 use super::{Listed, NodeId, Page, PageStart, Position, Positioned, StoreError};
+use crate::model::{Channel, Id, kinds};
 
 /// What is done with each row of an answer.
 pub(super) type Each<'a> = &'a mut (dyn FnMut(Row<'_>) -> Result<(), StoreError> + Send);
@@ -31,6 +35,11 @@ pub(super) trait Source: Send + Sync {
     /// have an index themselves. The rows may be others with the same hash, or gone: the caller
     /// looks.
     fn look_up(&self, kind: Kind, hash: i64) -> BoxFuture<'_, Result<Option<Vec<Position>>, StoreError>>;
+
+    /// What is asked together where many ask at once; `None` where a question costs no round trip.
+    fn gathers(&self) -> Option<&Gathers> {
+        None
+    }
 
     /// The node whose messages are asked for where a node's own are; `None` where all are.
     fn node(&self) -> Option<NodeId>;
@@ -49,6 +58,14 @@ pub(super) trait Source: Send + Sync {
 
     /// `SELECT provider, doc, version FROM …`: the health of providers.
     fn health_select(&self) -> &'static str;
+}
+
+/// Single rows that every message may need.
+#[derive(Default)]
+pub(super) struct Gathers {
+    contacts: Gather<Id<kinds::Contact>, ContactRow>,
+    consents: Gather<(Channel, AddressHash), ConsentRow>,
+    subjects: Gather<SubjectId, Vec<u8>>,
 }
 
 /// How a row is read.

@@ -1,5 +1,7 @@
 //! What a tenant set up, and the scope's books.
 
+use std::collections::BTreeMap;
+
 use super::{Question, Source, decode as rows};
 use crate::model::{Channel, Id, Instant, kinds};
 use crate::store::rows::{
@@ -24,13 +26,33 @@ const AUDIT: &str = "SELECT a.n, a.id, a.at, a.who, a.what, a.object, a.request,
 const WHOLE_AUDIT: &str = "SELECT a.n, a.id, a.at, a.who, a.what, a.object, a.request, a.canonical, a.hash, \
      p.hash FROM audit a LEFT JOIN audit p ON p.n = a.n - 1";
 
+/// Keys for `IN (…)`, the last one repeated: so there are few texts, which stay prepared.
+fn padded<K: Copy>(keys: &[K], bytes: fn(K) -> [u8; 16]) -> impl Iterator<Item = [u8; 16]> {
+    let last = keys.last().copied();
+    let missing = keys.len().next_power_of_two() - keys.len();
+    keys.iter().copied().chain(last.into_iter().cycle().take(missing)).map(bytes)
+}
+
 impl dyn Source + '_ {
     pub(in crate::store) async fn contact(
         &self,
         id: Id<kinds::Contact>,
     ) -> Result<Option<ContactRow>, StoreError> {
-        let question = Question::new(CONTACT).and("id = ?", id.to_bytes());
-        Ok(self.one(question, rows::contact).await?.map(|contact| contact.row))
+        let Some(gathers) = self.gathers() else {
+            let question = Question::new(CONTACT).and("id = ?", id.to_bytes());
+            return Ok(self.one(question, rows::contact).await?.map(|contact| contact.row));
+        };
+        let ask = |ids: Vec<Id<kinds::Contact>>| async move {
+            let mut found = BTreeMap::new();
+            for chunk in ids.chunks(ASKED_CHUNK) {
+                let question =
+                    Question::new(CONTACT).and_among("id IN ({})", padded(chunk, |id| id.to_bytes()));
+                let rows = self.all(question, rows::contact).await?;
+                found.extend(rows.into_iter().map(|contact| (contact.row.id, contact.row)));
+            }
+            Ok(found)
+        };
+        Ok(gathers.contacts.get(&[id], ask).await?.remove(&id))
     }
 
     pub(in crate::store) async fn contacts(
@@ -46,14 +68,26 @@ impl dyn Source + '_ {
         &self,
         addresses: &[(Channel, AddressHash)],
     ) -> Result<Vec<ConsentRow>, StoreError> {
+        let Some(gathers) = self.gathers() else { return self.consents_among(addresses).await };
+        let ask = |addresses: Vec<(Channel, AddressHash)>| async move {
+            let rows = self.consents_among(&addresses).await?;
+            Ok(rows.into_iter().map(|row| ((row.channel, row.address), row)).collect())
+        };
+        Ok(gathers.consents.get(addresses, ask).await?.into_values().collect())
+    }
+
+    async fn consents_among(
+        &self,
+        addresses: &[(Channel, AddressHash)],
+    ) -> Result<Vec<ConsentRow>, StoreError> {
         let mut found: Vec<ConsentRow> = Vec::new();
         for &channel in Channel::ALL {
-            let asked: Vec<[u8; 16]> =
-                addresses.iter().filter(|(of, _)| *of == channel).map(|(_, address)| address.0).collect();
+            let asked: Vec<AddressHash> =
+                addresses.iter().filter(|(of, _)| *of == channel).map(|(_, address)| *address).collect();
             for chunk in asked.chunks(ASKED_CHUNK) {
                 let question = Question::new("SELECT channel, address, opted_out, at FROM consent")
                     .and("channel = ?", channel.index() as i64)
-                    .and_among("address IN ({})", chunk.iter().copied());
+                    .and_among("address IN ({})", padded(chunk, |address| address.0));
                 found.extend(self.all(question, rows::consent).await?);
             }
         }
@@ -201,10 +235,17 @@ impl dyn Source + '_ {
         &self,
         ids: &[SubjectId],
     ) -> Result<Vec<(SubjectId, Vec<u8>)>, StoreError> {
+        let Some(gathers) = self.gathers() else { return self.subjects_among(ids).await };
+        let ask =
+            |ids: Vec<SubjectId>| async move { Ok(self.subjects_among(&ids).await?.into_iter().collect()) };
+        Ok(gathers.subjects.get(ids, ask).await?.into_iter().collect())
+    }
+
+    async fn subjects_among(&self, ids: &[SubjectId]) -> Result<Vec<(SubjectId, Vec<u8>)>, StoreError> {
         let mut found = Vec::new();
         for chunk in ids.chunks(ASKED_CHUNK) {
             let question = Question::new("SELECT id, sealed_key FROM subject")
-                .and_among("id IN ({})", chunk.iter().map(|id| id.0));
+                .and_among("id IN ({})", padded(chunk, |id| id.0));
             found.extend(self.all(question, rows::subject).await?);
         }
         Ok(found)
