@@ -14,7 +14,12 @@
 //! Server, clients and gateway share this process and two worker threads. The provider is the
 //! sandbox, which takes each message after 5 ms and delivers it 5 ms later.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark that cannot run says so and ends")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a benchmark that cannot run says so and ends"
+)]
 
 mod client;
 #[expect(dead_code, reason = "the tests use more of it")]
