@@ -17,9 +17,16 @@ pub(crate) fn quoted(text: &str) -> String {
     out
 }
 
-/// `` `a`, `b` and `c` ``.
+/// The most words of a list: of more, nobody reads the last.
+const LISTED_MAX: usize = 5;
+
+/// `` `a`, `b` and `c` ``; of more than five the first four, and how many others there are.
 pub(crate) fn listed<'a>(words: impl IntoIterator<Item = &'a str>, last: &str) -> String {
     let words: Vec<String> = words.into_iter().map(|w| format!("`{w}`")).collect();
+    if let Some(others) = words.get(LISTED_MAX - 1..).filter(|_| words.len() > LISTED_MAX) {
+        let first = words.iter().take(LISTED_MAX - 1).map(String::as_str).collect::<Vec<_>>();
+        return format!("{} {last} {} others", first.join(", "), others.len());
+    }
     match words.split_last() {
         None => String::new(),
         Some((only, [])) => only.clone(),
@@ -76,6 +83,14 @@ mod tests {
         assert_eq!(near("nonexistent", channels), None);
         assert_eq!(near("x", channels), None);
         assert_eq!(near(&"x".repeat(100_000), channels), None);
+    }
+
+    #[test]
+    fn a_list_is_short() {
+        assert_eq!(listed(["a", "b", "c", "d", "e"], "or"), "`a`, `b`, `c`, `d` or `e`");
+        assert_eq!(listed(["a", "b", "c", "d", "e", "f"], "or"), "`a`, `b`, `c`, `d` or 2 others");
+        assert_eq!(listed(["a"], "or"), "`a`");
+        assert_eq!(listed([], "or"), "");
     }
 
     #[test]

@@ -226,10 +226,11 @@ impl<'s> Walk<'_, 's> {
             return Some(Expr::Word(*found));
         }
         let known = WORDS.iter().map(|(w, _)| *w);
-        let meant = match word {
+        let meant = match word.replace('-', "_").as_str() {
             "seen" | "opened" => Some("read"),
             "answered" => Some("replied"),
-            "unsubscribed" | "optout" | "opt_out" => Some("opted_out"),
+            "unsubscribed" | "optout" | "opt_out" | "opted_out" => Some("opted_out"),
+            "subscribed" | "optin" | "opt_in" | "opted_in" => Some("not opted_out"),
             _ => near(word, known),
         };
         let message = format!("unknown word {} in a condition{}", quoted(word), did_you_mean(meant));

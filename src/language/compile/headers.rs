@@ -8,7 +8,7 @@ use super::super::words::{near, quoted};
 use super::condition::About;
 use super::strategy::Walk;
 use super::unit::bad_name;
-use super::value::{What, did_you_mean};
+use super::value::{What, did_you_mean, replace};
 use super::{Node, Rule, child};
 
 /// The types of `vars`.
@@ -145,19 +145,17 @@ impl<'s> Walk<'_, 's> {
         } else if text.ends_with([',']) || text.ends_with(" and") {
             self.faults.tell("bad-limit", at, "a part of `limit` is missing".to_owned(), help);
         } else if text.contains(" and ") && self.faults.count() == before {
-            self.faults.tell(
-                "bad-limit",
-                at,
-                "the parts of `limit` are joined by `,`, not by `and`".to_owned(),
-                help,
-            );
+            let message = "the parts of `limit` are joined by `,`, not by `and`".to_owned();
+            let joint = at.start + text.find(" and ").unwrap_or_default();
+            let fix = replace(joint..joint + " and".len(), ",");
+            self.faults.tell_fix("bad-limit", at, message, help, fix);
         }
     }
 
     fn declared(&mut self, node: &Node<'s>) -> BTreeMap<String, VarDeclaration> {
         let mut vars: BTreeMap<String, VarDeclaration> = BTreeMap::new();
         let at = self.faults.range(node);
-        let mut after_entry = false;
+        let (mut after_entry, mut entry_end, mut told) = (false, at.end, false);
         for part in node.clone().into_inner() {
             match part.as_rule() {
                 Rule::comma => after_entry = false,
@@ -168,12 +166,13 @@ impl<'s> Walk<'_, 's> {
                 }
                 Rule::var_entry => {
                     let entry_at = self.faults.range(&part);
-                    if after_entry {
+                    if after_entry && !told {
                         let message = format!("there is no `,` before {}", self.faults.quoted(&part));
-                        self.faults.tell("bad-var", entry_at, message, "write commas between the vars");
-                        return vars;
+                        let fix = replace(entry_end..entry_end, ",");
+                        let help = "write commas between the vars";
+                        self.faults.tell_fix("bad-var", entry_at.clone(), message, help, fix);
                     }
-                    after_entry = true;
+                    (after_entry, entry_end, told) = (true, entry_at.end, false);
                     let Some((name, declared)) = self.declaration(&part) else { continue };
                     if vars.len() == limits::VARS_MAX {
                         let message = format!("`vars` declares more than {} names", limits::VARS_MAX);
@@ -186,6 +185,7 @@ impl<'s> Walk<'_, 's> {
                     }
                 }
                 _ => {
+                    told = true;
                     let message = format!("{} does not belong here", self.faults.quoted(&part));
                     self.faults.tell(
                         "bad-var",
@@ -193,7 +193,6 @@ impl<'s> Walk<'_, 's> {
                         message,
                         "write for example `vars { time: string, amount: number optional }`",
                     );
-                    return vars;
                 }
             }
         }

@@ -4,6 +4,7 @@ mod comparison;
 mod condition;
 mod habits;
 mod headers;
+mod hidden;
 mod operand;
 mod route;
 mod stage;
@@ -44,6 +45,17 @@ pub trait Library {
     fn providers(&self) -> Option<Vec<KnownProvider>> {
         None
     }
+
+    /// The scope's templates, where they are known.
+    fn templates(&self) -> Option<Vec<KnownTemplate>> {
+        None
+    }
+
+    /// Whether another policy uses the one of this name, as far as that is known: then nobody knows what
+    /// stands before it.
+    fn is_used(&self, _name: &str) -> bool {
+        false
+    }
 }
 
 /// Knows nothing: no other policy, no currency, no providers.
@@ -81,6 +93,30 @@ pub struct KnownProvider {
     pub prices: BTreeMap<Channel, Money>,
     /// How long a confirmation is waited for, where that is told.
     pub horizons: BTreeMap<Channel, Span>,
+    /// What it can be told of how long a message is worth delivering, where that is told.
+    pub validity: BTreeMap<Channel, Validity>,
+}
+
+/// What a provider can be told of how long a message is worth delivering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// Nothing: it delivers whenever it can.
+    Untold,
+    /// A time of this length at least.
+    AtLeast(Span),
+}
+
+/// A template of the scope.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KnownTemplate {
+    /// Its name.
+    pub name: String,
+    /// The channels for which it has a body, where that is told.
+    pub channels: Option<Vec<Channel>>,
+    /// The vars that its bodies use, where that is told.
+    pub vars: Option<Vec<String>>,
+    /// The policy that it is sent by where a message names none.
+    pub policy: Option<String>,
 }
 
 /// What came of a source.
@@ -129,6 +165,17 @@ pub fn compile_version(version: &Used, library: &dyn Library) -> Compiled {
 }
 
 fn compile_pinned(source: &str, bare_name: Option<&str>, pins: &[String], library: &dyn Library) -> Compiled {
+    let mut compiled = look(source, bare_name, pins, library);
+    if !compiled.diagnostics.is_empty() {
+        let again = |text: &str| look(text, bare_name, pins, library).diagnostics;
+        compiled.diagnostics = hidden::with_hidden(source, compiled.diagnostics, again);
+        cut(&mut compiled.diagnostics);
+    }
+    compiled
+}
+
+/// One look at a source: what it tells is right, and what stands behind it may be hidden.
+fn look(source: &str, bare_name: Option<&str>, pins: &[String], library: &dyn Library) -> Compiled {
     let mut session = Session::new(library);
     match Unit::read(source, bare_name, pins) {
         Ok(mut unit) => {

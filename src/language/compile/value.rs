@@ -142,7 +142,10 @@ impl Faults<'_> {
                 return None;
             }
             None => {
-                self.tell("bad-window", at, format!("there is no `{joined_by}` between the times"), example);
+                let message = format!("there is no `{joined_by}` between the times");
+                let second = times.get(1).map_or(at.end, |time| self.range(time).start);
+                let fix = replace(second..second, &format!("{joined_by} "));
+                self.tell_fix("bad-window", at, message, example, fix);
                 return None;
             }
         }
@@ -212,12 +215,8 @@ impl Faults<'_> {
         let text = self.scan.folded(self.source, &self.range(node));
         if let Some(word) = [" and ", " or "].into_iter().find(|w| text.contains(w)) {
             let message = format!("days are joined by commas, not by `{}`", word.trim());
-            self.tell(
-                "unknown-day",
-                self.range(node),
-                message,
-                format!("write `{}`", text.replace(word, ", ")),
-            );
+            let mended = text.replace(" and ", ", ").replace(" or ", ", ");
+            self.tell_replace("unknown-day", self.range(node), message, &mended);
         }
         days
     }
@@ -484,6 +483,11 @@ fn zone_meant(name: &str) -> Option<&'static str> {
             Some("contact.timezone")
         }
         "gmt" | "z" => Some("UTC"),
+        "wien" | "österreich" | "austria" => Some("Europe/Vienna"),
+        "deutschland" | "germany" | "münchen" | "munich" | "hamburg" | "frankfurt" | "köln" => {
+            Some("Europe/Berlin")
+        }
+        "zürich" | "schweiz" | "switzerland" | "bern" | "basel" => Some("Europe/Zurich"),
         _ => COMMON_ZONES
             .iter()
             .find(city)

@@ -1,7 +1,8 @@
 //! Conditions as people say them.
 
+use crate::language::diagnostic::Diagnostic;
 use crate::language::words::quoted;
-use crate::model::Priority;
+use crate::model::{Channel, Priority};
 
 use super::text::Around;
 use super::{Edit, Meant};
@@ -14,7 +15,7 @@ pub(super) fn is_name(word: &str) -> bool {
 }
 
 /// Comparisons in words, longest first.
-const PHRASES: [(&str, &str); 22] = [
+const PHRASES: [(&str, &str); 26] = [
     ("is greater than", ">"),
     ("is more than", ">"),
     ("is less than", "<"),
@@ -37,6 +38,10 @@ const PHRASES: [(&str, &str); 22] = [
     ("below", "<"),
     ("equal to", "is"),
     ("isnt", "is not"),
+    ("over", ">"),
+    ("exceeds", ">"),
+    ("under", "<"),
+    ("is equal to", "is"),
 ];
 
 fn phrase(around: &Around<'_>, from: usize) -> Option<Meant> {
@@ -93,7 +98,35 @@ pub(super) fn alone(around: &Around<'_>, text: &str) -> Option<Meant> {
 
 /// A condition that is missing where one is said in other words.
 pub(super) fn missing(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    if ["and", "or"].contains(&text) && around.before().is_some_and(|(_, before)| before == text) {
+        let message = format!("`{text}` stands twice");
+        return Some(Meant::leave_out(around, around.at.clone()).saying(message));
+    }
     let (at, word) = around.next_on_line()?;
+    // `$amount`, `{{ amount }}`
+    if ["$", "{"].contains(&word) {
+        let (mut end, mut name) = (at.end, None);
+        while let Some((next, word)) = around.word_from(end).filter(|_| name.is_none()) {
+            end = next.end;
+            name = (word != "{").then_some(word);
+        }
+        while let Some((next, "}")) = around.word_from(end).filter(|_| word == "{") {
+            end = next.end;
+        }
+        let name = name?.trim_start_matches("vars.");
+        let whole = at.start..end;
+        let fits = name.starts_with(|c: char| c.is_ascii_lowercase());
+        let message =
+            format!("{} is not how a var is named in a condition", quoted(around.part(whole.clone())));
+        let until = if word == "{" { around.source.len() } else { around.line_end(end) };
+        return fits.then(|| {
+            Meant::write(whole, &format!("vars.{name}"))
+                .named("unknown-condition")
+                .saying(message)
+                .until(until)
+        });
+    }
     if word != "has" {
         return None;
     }
@@ -190,4 +223,115 @@ pub(super) fn parentheses(around: &Around<'_>) -> Option<Meant> {
     let message = "a list stands between `[` and `]`, not between `(` and `)`";
     let help = "write for example `in [\"AT\", \"DE\"]`";
     Some(Meant::write(open, "[").named("bad-list").saying(message).help(help).and(close, "]"))
+}
+
+/// `contact.has.push`.
+pub(super) fn has_in_one_word(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let channel: Channel = text.strip_prefix("contact.has.")?.parse().ok()?;
+    let message = format!("{} is three words", quoted(text));
+    Some(
+        Meant::write(around.at.clone(), &format!("contact has {channel}"))
+            .named("bad-condition")
+            .saying(message),
+    )
+}
+
+/// `is one of ["AT", "DE"]`.
+pub(super) fn one_of(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (of, _) = around.next().filter(|(_, word)| *word == "of")?;
+    let (list, _) = around.word_from(of.end).filter(|(_, word)| *word == "[")?;
+    let (is, _) = around.before().filter(|(_, word)| *word == "is")?;
+    let fits = ["one", "any", "either"].contains(&text);
+    let whole = is.start..of.end;
+    let message = format!("{} is no comparison", quoted(around.part(whole.clone())));
+    let line = around.line_end(list.end);
+    fits.then(|| Meant::write(whole, "in").named("bad-comparison").saying(message).until(line))
+}
+
+/// Priorities in other words.
+pub(super) fn priority_word(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let meant = match text.to_lowercase().as_str() {
+        "critical" | "emergency" | "highest" | "max" | "top" | "dringend" => "urgent",
+        "important" | "hoch" => "high",
+        "medium" | "default" | "standard" => "normal",
+        "lowest" | "minor" | "niedrig" => "low",
+        _ => return None,
+    };
+    let message = format!("unknown priority {}; did you mean `{meant}`?", quoted(text));
+    Some(Meant::write(around.at.clone(), meant).saying(message))
+}
+
+/// A word of a condition in two words, or in other words.
+pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let next = around.next_on_line();
+    let both = |meant: &str| {
+        let (at, _) = next.clone()?;
+        let whole = around.at.start..at.end;
+        let message = format!("{} is one word", quoted(around.part(whole.clone())));
+        Some(Meant::write(whole, meant).saying(message))
+    };
+    match (text, next.as_ref().map_or("", |(_, word)| *word)) {
+        ("vars" | "contact", name) if name.starts_with(|c: char| c.is_ascii_lowercase()) => {
+            both(&format!("{text}.{name}"))
+        }
+        ("opted" | "opt", "out") => both("opted_out"),
+        ("opted" | "opt", "in") => both("not opted_out"),
+        (_, "quota") if text.parse::<Channel>().is_ok() => {
+            let message =
+                format!("{} is not needed: `quota` is that of the stage's own channel", quoted(text));
+            Some(Meant::leave_out(around, around.at.clone()).saying(message))
+        }
+        _ if text.parse::<Priority>().is_ok() => {
+            let message = format!("{} does not say what is {text}", quoted(text));
+            Some(Meant::write(around.at.clone(), &format!("priority is {text}")).saying(message))
+        }
+        _ => {
+            text.strip_prefix("quota.")?.parse::<Channel>().ok()?;
+            let message = format!("{} is `quota`, that of the stage's own channel", quoted(text));
+            Some(Meant::write(around.at.clone(), "quota").saying(message))
+        }
+    }
+}
+
+/// `is "AT" or "DE"`, `1 < vars.x < 5`.
+pub(super) fn value(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if let [low, first, name, second, high] = words.as_slice()
+        && is_name(name)
+    {
+        let turned = match *first {
+            "<" => ">",
+            "<=" => ">=",
+            ">" => "<",
+            ">=" => "<=",
+            _ => return None,
+        };
+        return Some(Meant::write(
+            around.at.clone(),
+            &format!("{name} {turned} {low} and {name} {second} {high}"),
+        ));
+    }
+    let before: Vec<&str> = around.source.get(..around.at.start)?.split_whitespace().rev().take(4).collect();
+    let [joint, _, is, name] = before.as_slice() else { return None };
+    if !["or", "and"].contains(joint) || *is != "is" || !is_name(name) {
+        return None;
+    }
+    let message =
+        format!("{text} alone is no condition: each comparison names what it compares", text = quoted(text));
+    Some(Meant::write(around.at.clone(), &format!("{name} is {text}")).saying(message))
+}
+
+/// A value of another type that is one of this: `yes`, `500 EUR`.
+pub(super) fn typed(around: &Around<'_>, text: &str, finding: &Diagnostic) -> Option<Meant> {
+    if finding.message.contains("neither `true` nor `false`") {
+        let meant = match text.trim_matches('"').to_lowercase().as_str() {
+            "yes" | "on" | "1" | "ja" | "true" => "true",
+            "no" | "off" | "0" | "nein" | "false" => "false",
+            _ => return None,
+        };
+        return Some(Meant::write(around.at.clone(), meant));
+    }
+    let money =
+        text.split_whitespace().nth(1).is_some_and(|word| word.parse::<crate::model::Currency>().is_ok());
+    if money { amount(around, text) } else { None }
 }

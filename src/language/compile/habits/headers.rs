@@ -1,6 +1,6 @@
 //! Headers as people write them.
 
-use crate::language::words::quoted;
+use crate::language::words::{near, quoted};
 use crate::model::{Channel, Money, Span};
 
 use super::text::Around;
@@ -72,6 +72,17 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         return None;
     }
     let digits = text.split_whitespace().next()?;
+    let behind = around.word_from(around.at.start + digits.len());
+    let cents = behind.filter(|(_, word)| ["cent", "cents", "ct", "c"].contains(word));
+    if let (Some((at, word)), Ok(number)) = (cents, digits.parse::<u32>()) {
+        let message = format!("`{number} {word}` is not written as money is");
+        let help =
+            format!("write an amount and its currency: `limit {}.{:02} EUR`", number / 100, number % 100);
+        let mut meant =
+            Meant::write(around.at.start..at.end, "").named("bad-money").saying(message).help(help);
+        meant.fix.clear();
+        return Some(meant.until(line));
+    }
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
@@ -126,6 +137,12 @@ pub(super) fn expires(around: &Around<'_>) -> Option<Meant> {
     if [":", "="].contains(&word) {
         return Some(without_sign(around, "expires", at, word));
     }
+    if let Some((time, text)) = around.word_from(at.end).filter(|(_, text)| text.contains(':')) {
+        let message = format!("a message expires after a time, not {word} {}", quoted(text));
+        let mut meant = Meant::write(around.at.start..time.end, "").saying(message);
+        meant.fix.clear();
+        return Some(meant.help("write for example `expires after 2h`").until(line));
+    }
     let (_, span) =
         around.word_from(at.end).filter(|(_, span)| span.starts_with(|c: char| c.is_ascii_digit()))?;
     let message = format!("`expires` is followed by `after`, not by {}", quoted(word));
@@ -142,6 +159,9 @@ pub(super) fn var(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     let words: Vec<&str> = text.split([' ', '\t', ':']).filter(|word| !word.is_empty()).collect();
     let meant = match words.as_slice() {
+        [name, kind, word] if TYPES.contains(kind) && near(word, ["optional"]).is_some() => {
+            format!("{name}: {kind} optional")
+        }
         [name, "optional", kind] if TYPES.contains(kind) && text.contains(':') => {
             format!("{name}: {kind} optional")
         }
@@ -149,6 +169,13 @@ pub(super) fn var(around: &Around<'_>, text: &str) -> Option<Meant> {
             format!("{name}: {kind}")
         }
         [name, kind] if TYPES.contains(kind) && !text.contains(':') => format!("{name}: {kind}"),
+        [name] if around.next().is_some_and(|(_, word)| ["=", "is", "as"].contains(&word)) => {
+            let (sign, _) = around.next()?;
+            let (kind_at, kind) = around.word_from(sign.end).filter(|(_, kind)| TYPES.contains(kind))?;
+            let whole = around.at.start..kind_at.end;
+            let message = format!("{} is not how a var is declared", quoted(around.part(whole.clone())));
+            return Some(Meant::write(whole, &format!("{name}: {kind}")).saying(message));
+        }
         [name] => {
             let (at, _) = around.next().filter(|(_, word)| *word == "?")?;
             let (colon, _) = around.word_from(at.end).filter(|(_, word)| *word == ":")?;

@@ -5,9 +5,11 @@
 //! says what to write instead, and what only follows from it is not told.
 
 mod conditions;
+mod groups;
 mod headers;
+mod routes;
 mod stages;
-mod text;
+pub(super) mod text;
 mod values;
 
 use super::{Diagnostic, Edit};
@@ -101,26 +103,39 @@ pub(super) fn understood(source: &str, findings: Vec<Diagnostic>) -> Vec<Diagnos
 fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     let text = around.text();
     match finding.rule {
-        "unknown-channel" => stages::channel(around, text, finding),
-        "unknown-word" => stages::word(around, text).or_else(|| conditions::behind(around, text)),
-        "wrong-joiner" => stages::joiner(around, text),
+        "unknown-channel" => groups::numbered(around, text, false)
+            .or_else(|| groups::not_used(around, text))
+            .or_else(|| stages::channel(around, text, finding)),
+        "unknown-word" => groups::fail(around, text)
+            .or_else(|| groups::numbered(around, text, true))
+            .or_else(|| routes::share_behind(around))
+            .or_else(|| stages::word(around, text))
+            .or_else(|| conditions::behind(around, text)),
+        "wrong-joiner" => groups::fail(around, text).or_else(|| stages::joiner(around, text)),
         "stray-text" => headers::sign(around, text).or_else(|| stages::stray(around, text)),
         "missing-stage" => stages::missing(around, text),
-        "missing-then" => conditions::has(around),
+        "missing-then" => conditions::has(around).or_else(|| groups::missing_comma(around)),
+        "no-stage" => groups::last_comma(around, text),
+        "unclosed-bracket" if text == "policy" => groups::close(around),
         "unknown-goal" => stages::goal(around, text),
-        "bad-group" => stages::group(around),
-        "bad-otherwise" => stages::otherwise(around),
-        "bad-policy" => stages::policy(around),
+        "bad-group" => stages::group(around).or_else(|| groups::members(around)),
+        "bad-otherwise" => stages::otherwise(around).or_else(|| groups::otherwise(around)),
+        "bad-policy" => groups::parentheses(around).or_else(|| stages::policy(around)),
         "outside-policy" if text.trim() == "}" => Some(Meant::leave_out(around, around.at.clone())),
-        "unknown-policy" => stages::used(around),
+        "unknown-policy" => stages::used(around).or_else(|| groups::used(around, text)),
+        "bad-shares" => routes::comma(around),
+        "unknown-name" => conditions::one_of(around, text),
+        "unknown-priority" => conditions::priority_word(around, text),
         "unclosed-text" => Some(stages::close_text(around)),
-        "bad-name" => stages::name(around, text),
+        "bad-name" => conditions::has_in_one_word(around, text)
+            .or_else(|| routes::slash(around, text))
+            .or_else(|| stages::name(around, text)),
         "bad-retry" | "bad-repeat" => values::again(around, text),
         "bad-duration" => values::duration(around, text),
         "bad-time" => values::time(around, text),
         "missing-zone" | "missing-time" => headers::sign(around, text).or_else(|| values::window(around)),
         "unknown-zone" => values::zone(around, text),
-        "unknown-day" => None,
+        "unknown-day" => values::days_apart(around, text),
         "bad-number" => values::count(around, text),
         "bad-doubt" => values::doubt(around),
         "bad-wait" | "bad-valid" if text == "for" => Some(Meant::leave_out(around, around.at.clone())),
@@ -130,10 +145,12 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
         "bad-expires" => headers::expires(around),
         "bad-var" => headers::var(around, text),
         "missing-condition" => conditions::missing(around),
-        "unknown-condition" => conditions::name(around, text),
-        "bad-comparison" => conditions::alone(around, text),
+        "unknown-condition" => conditions::name(around, text).or_else(|| conditions::word(around, text)),
+        "bad-comparison" => conditions::alone(around, text).or_else(|| conditions::value(around, text)),
         "bad-money" => conditions::amount(around, text),
-        "types-differ" => conditions::priority(around, text),
+        "types-differ" => {
+            conditions::priority(around, text).or_else(|| conditions::typed(around, text, finding))
+        }
         "bad-list" => conditions::list(around, text),
         "missing-value" => conditions::parentheses(around),
         _ => None,

@@ -21,6 +21,39 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
         let message = format!("{} is not needed: a channel alone sends", quoted(text));
         return Some(Meant::leave_out(around, around.at.clone()).saying(message).until(at.end));
     }
+    // `limit 2 sends per day`
+    if ["per", "each", "every"].contains(&lower.as_str())
+        && let Some((before, word)) = around.before()
+        && (word == "sends" || word.chars().all(|c| c.is_ascii_uppercase()))
+        && let Some((day, _)) = around.next_on_line()
+    {
+        let whole = around.at.start..day.end;
+        let said = quoted(around.part(whole.clone()));
+        let message = format!("a limit is that of one message, so {said} says nothing");
+        let mut meant = Meant::leave_out(around, whole.clone()).named("bad-limit").saying(message);
+        meant.fix = vec![Edit { at: before.end..whole.end, text: String::new() }];
+        return Some(meant);
+    }
+    // `category spring sale`
+    if let Some((before, word)) = around.before()
+        && around.word_before(before.start).is_some_and(|(_, word)| word == "category")
+        && before.end < around.at.start
+        && !around.part(before.end..around.at.start).contains('\n')
+    {
+        let both = format!("{word}_{lower}");
+        let message =
+            format!("a category is one word, not {}", quoted(around.part(before.start..around.at.end)));
+        return Some(Meant::write(before.start..around.at.end, &both).named("bad-category").saying(message));
+    }
+    if finding.fix.is_empty()
+        && let Some((_, word)) = next.as_ref().filter(|(_, word)| word.parse::<Channel>().is_ok())
+    {
+        let message = format!("unknown word {} before `{word}`", quoted(text));
+        let help = format!("leave it out; a provider stands behind its channel: `{word} via {lower}`");
+        let mut meant = Meant::write(around.at.clone(), "").saying(message).help(help);
+        meant.fix.clear();
+        return Some(meant);
+    }
     let group = match lower.as_str() {
         "anyof" | "either" | "oneof" | "any-of" | "any_of" | "one" | "parallel" => Some("any of"),
         "both" | "allof" | "all-of" | "all_of" | "every" | "each" => Some("all of"),
@@ -65,7 +98,12 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
 }
 
 /// What everyday words behind a stage stand for, with the words that belong to them.
-const EVERYDAY: [(&str, &str); 37] = [
+const EVERYDAY: [(&str, &str); 42] = [
+    ("in doubt", "on doubt"),
+    ("if in doubt", "on doubt"),
+    ("ondoubt", "on doubt"),
+    ("on-doubt", "on doubt"),
+    ("on_doubt", "on doubt"),
     ("followed by", "then"),
     ("dann", "then"),
     ("danach", "then"),
@@ -148,6 +186,10 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
             return Some(meant);
         }
     }
+    if ["immediately", "instantly", "now", "directly", "first", "please"].contains(&text) {
+        let message = format!("{} is not needed: a stage starts as soon as it can", quoted(text));
+        return Some(Meant::leave_out(around, around.at.clone()).saying(message));
+    }
     for (words, meant) in EVERYDAY {
         let mut end = around.at.start;
         let fits = words.split(' ').all(|word| {
@@ -191,6 +233,35 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
         let at = around.at.clone();
         let meant = Meant::leave_out(around, at).saying(message);
         return Some(if text == "," { keep_a_blank(around, meant) } else { meant });
+    }
+    // At the end, as in other languages.
+    if [";", ","].contains(&text) && next.as_ref().is_none_or(|(_, word)| *word == "}") {
+        let meant = Meant::leave_out(around, around.at.clone()).named("stray-text");
+        return Some(keep_a_blank(around, meant.saying(format!("{} does not belong here", quoted(text)))));
+    }
+    let modifiers = ["after", "unless", "if", "until", "via", "retry", "repeat", "between", "valid"];
+    if text == ","
+        && let Some((_, word)) = next.as_ref().filter(|(_, word)| modifiers.contains(word))
+    {
+        let message = format!("`,` is not needed before `{word}`");
+        return Some(keep_a_blank(around, Meant::leave_out(around, around.at.clone()).saying(message)));
+    }
+    if text == ","
+        && let (Some((first, before)), Some((last, behind))) = (around.before(), next.as_ref())
+        && first.end == around.at.start
+        && last.start == around.at.end
+        && [before, *behind].iter().all(|word| word.bytes().all(|b| b.is_ascii_digit()))
+    {
+        let whole = first.start..last.end;
+        let message = format!("{} is not written as numbers are", quoted(around.part(whole.clone())));
+        let number =
+            if behind.len() == 3 { format!("{before}{behind}") } else { format!("{before}.{behind}") };
+        return Some(Meant::write(whole, &number).named("bad-number").saying(message));
+    }
+    if ["else", "|", "||"].contains(&text)
+        && next.as_ref().is_some_and(|(_, word)| word.parse::<Channel>().is_err())
+    {
+        return super::routes::joint(around);
     }
     if around.in_group() && ["and", "or", "&&", "||", ";"].contains(&text) {
         let message = format!("the members of a group are joined by `,`, not by {}", quoted(text));
@@ -258,6 +329,11 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
             return Some(Meant::write(at, "#").saying(message).until(line));
         }
     }
+    if ["+", "&", "/"].contains(&text)
+        && let Some(meant) = super::routes::joint(around)
+    {
+        return Some(meant);
+    }
     if ["+", "&"].contains(&text) {
         return Some(both(around, text));
     }
@@ -282,7 +358,9 @@ pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     // `after 30s sms`
     let (at, channel) = around.next()?;
-    if text.starts_with("after ") && channel.parse::<Channel>().is_ok() {
+    if ["after ", "if ", "unless ", "via ", "until "].iter().any(|word| text.starts_with(word))
+        && channel.parse::<Channel>().is_ok()
+    {
         let whole = around.at.start..at.end;
         let message = format!("{} stands before its channel", quoted(text));
         return Some(Meant::write(whole, &format!("{channel} {text}")).saying(message));
@@ -298,20 +376,22 @@ pub(super) fn goal(around: &Around<'_>, text: &str) -> Option<Meant> {
     if !filling.contains(&text) {
         return None;
     }
-    let mut end = around.at.end;
+    let (mut end, line) = (around.at.end, around.line_end(around.at.end));
     for _ in 0..4 {
         let (at, word) = around.word_from(end)?;
         end = at.end;
         let meant = match word {
-            "reads" | "seen" | "opened" => "read",
-            "replies" | "answers" | "answered" => "replied",
+            "reads" | "seen" | "opened" | "opens" | "see" | "sees" => "read",
+            "replies" | "reply" | "answers" | "answer" | "answered" | "confirms" | "confirm" => "replied",
             "arrived" | "received" => "delivered",
             word => word,
         };
         if meant.parse::<Confirmation>().is_ok() {
             let whole = around.at.start..end;
             let message = format!("{} is more than the goal", quoted(around.part(whole.clone())));
-            return Some(Meant::write(whole, meant).saying(message).help(format!("write `until {meant}`")));
+            return Some(
+                Meant::write(whole, meant).saying(message).help(format!("write `until {meant}`")).until(line),
+            );
         }
     }
     None
@@ -326,7 +406,10 @@ pub(super) fn group(around: &Around<'_>) -> Option<Meant> {
     }
     let close = around.closing(open.start)?;
     let message = format!("the members of a group stand between `(` and `)`, not behind `{word}`");
-    Some(Meant::write(open, "(").saying(message).help("write `any of (sms, email)`").and(close, ")"))
+    // A brace has ended the policy, so that all behind it stands outside.
+    let until = if word == "{" { around.source.len() } else { close.end };
+    let meant = Meant::write(open, "(").saying(message).help("write `any of (sms, email)`").and(close, ")");
+    Some(meant.until(until))
 }
 
 /// `otherwise` without `fail`, or with a text that is not in quotes.
@@ -407,8 +490,10 @@ pub(super) fn name(around: &Around<'_>, text: &str) -> Option<Meant> {
     let before = around.before().map_or("", |(_, word)| word);
     let provider = ["via", "or", ","].contains(&before) || before.ends_with('%');
     let mut meant = String::new();
+    let mut last = ' ';
     for c in text.trim_matches('"').chars() {
-        let after_small = meant.ends_with(|last: char| last.is_ascii_lowercase() || last.is_ascii_digit());
+        let after_small = last.is_ascii_lowercase() || last.is_ascii_digit();
+        last = c;
         if c.is_ascii_uppercase() && after_small && !provider {
             meant.push('_');
         }

@@ -3,38 +3,38 @@
 use crate::language::policy::TextRange;
 
 /// A place in a source.
-pub(super) struct Around<'s> {
-    pub(super) source: &'s str,
-    pub(super) at: TextRange,
+pub(in super::super) struct Around<'s> {
+    pub(in super::super) source: &'s str,
+    pub(in super::super) at: TextRange,
 }
 
 /// A word with its bytes.
-pub(super) type Word<'s> = (TextRange, &'s str);
+pub(in super::super) type Word<'s> = (TextRange, &'s str);
 
 impl<'s> Around<'s> {
     /// The text of the finding.
-    pub(super) fn text(&self) -> &'s str {
+    pub(in super::super) fn text(&self) -> &'s str {
         self.part(self.at.clone())
     }
 
-    pub(super) fn part(&self, at: TextRange) -> &'s str {
+    pub(in super::super) fn part(&self, at: TextRange) -> &'s str {
         self.source.get(at).unwrap_or_default()
     }
 
     /// Behind the blanks that stand at a byte, on its line.
-    pub(super) fn blanks_from(&self, from: usize) -> usize {
+    pub(in super::super) fn blanks_from(&self, from: usize) -> usize {
         let rest = self.source.get(from..).unwrap_or_default();
         from + rest.len() - rest.trim_start_matches([' ', '\t']).len()
     }
 
     /// The end of the line of a byte.
-    pub(super) fn line_end(&self, from: usize) -> usize {
+    pub(in super::super) fn line_end(&self, from: usize) -> usize {
         let rest = self.source.get(from..).unwrap_or_default();
         from + rest.find('\n').unwrap_or(rest.len())
     }
 
     /// The next word from a byte on; a bracket, a comma or a sign is a word of its own.
-    pub(super) fn word_from(&self, from: usize) -> Option<Word<'s>> {
+    pub(in super::super) fn word_from(&self, from: usize) -> Option<Word<'s>> {
         let rest = self.source.get(from..)?;
         let start = from + rest.len() - rest.trim_start().len();
         let rest = self.source.get(start..)?;
@@ -51,17 +51,17 @@ impl<'s> Around<'s> {
     }
 
     /// The word behind the finding.
-    pub(super) fn next(&self) -> Option<Word<'s>> {
+    pub(in super::super) fn next(&self) -> Option<Word<'s>> {
         self.word_from(self.at.end)
     }
 
     /// The word behind the finding, on its line.
-    pub(super) fn next_on_line(&self) -> Option<Word<'s>> {
+    pub(in super::super) fn next_on_line(&self) -> Option<Word<'s>> {
         self.next().filter(|(at, _)| at.start < self.line_end(self.at.end))
     }
 
     /// The word before a byte.
-    pub(super) fn word_before(&self, end: usize) -> Option<Word<'s>> {
+    pub(in super::super) fn word_before(&self, end: usize) -> Option<Word<'s>> {
         let before = self.source.get(..end)?.trim_end();
         let last = before.chars().next_back()?;
         let start = if is_wordy(last) {
@@ -75,12 +75,12 @@ impl<'s> Around<'s> {
     }
 
     /// The word before the finding.
-    pub(super) fn before(&self) -> Option<Word<'s>> {
+    pub(in super::super) fn before(&self) -> Option<Word<'s>> {
         self.word_before(self.at.start)
     }
 
     /// The bracket that closes the one at a byte.
-    pub(super) fn closing(&self, open: usize) -> Option<TextRange> {
+    pub(in super::super) fn closing(&self, open: usize) -> Option<TextRange> {
         let (mut depth, mut quoted) = (0_usize, false);
         for (at, c) in self.source.get(open..)?.char_indices() {
             match c {
@@ -99,7 +99,7 @@ impl<'s> Around<'s> {
     }
 
     /// Whether the finding stands between the parentheses of a group.
-    pub(super) fn in_group(&self) -> bool {
+    pub(in super::super) fn in_group(&self) -> bool {
         let (mut depth, mut end) = (0_usize, self.at.start);
         while let Some((at, word)) = self.word_before(end) {
             end = at.start;

@@ -87,8 +87,40 @@ fn fraction(text: &str) -> Option<(usize, Span)> {
     (whole > 0 && part > 0 && span > Span::ZERO).then_some((whole + 1 + part + length, span))
 }
 
+/// Weeks, capitals, letters for digits, a sign: what is nearly a duration.
+fn nearly(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, rest) = text.split_at(digits);
+    let next = around.next_on_line();
+    let week =
+        |word: &str| ["w", "week", "weeks", "wk", "woche", "wochen"].contains(&word.to_lowercase().as_str());
+    let apart = next.filter(|(_, word)| rest.is_empty() && week(word));
+    if let (Ok(number), true) = (number.parse::<u32>(), week(rest.trim()) || apart.is_some()) {
+        let whole = around.at.start..apart.map_or(around.at.end, |(at, _)| at.end);
+        let message = format!("{} is not written as durations are", quoted(around.part(whole.clone())));
+        return Some(Meant::write(whole, &format!("{}d", number.saturating_mul(7))).saying(message));
+    }
+    if let Some((first, second)) = text.split_once(':')
+        && first.parse::<u8>().is_ok()
+        && second.parse::<u8>().is_ok()
+    {
+        let mut meant = Meant::write(around.at.clone(), "")
+            .saying(format!("{} is a time of day, not a duration", quoted(text)))
+            .help(format!("write `{first}h{second}m`, or `{first}m{second}s`"));
+        meant.fix.clear();
+        return Some(meant);
+    }
+    let lower = text.trim_start_matches('-').to_lowercase();
+    let digits = lower.replace('o', "0").replace(['l', 'i'], "1");
+    let meant = [lower, digits].into_iter().find(|meant| meant != text && meant.parse::<Span>().is_ok())?;
+    Some(Meant::write(around.at.clone(), &meant))
+}
+
 /// A duration that is none.
 pub(super) fn duration(around: &Around<'_>, text: &str) -> Option<Meant> {
+    if let Some(meant) = nearly(around, text) {
+        return Some(meant);
+    }
     if ["till", "til", "bis"].contains(&text) {
         return Some(Meant::write(around.at.clone(), "until").until(around.line_end(around.at.end)));
     }
@@ -128,6 +160,11 @@ pub(super) fn duration(around: &Around<'_>, text: &str) -> Option<Meant> {
 /// The time of day that a text was meant to be.
 fn time_meant(text: &str) -> Option<TimeOfDay> {
     let lower = text.to_lowercase();
+    match lower.as_str() {
+        "noon" | "midday" | "mittag" => return TimeOfDay::from_minutes(720),
+        "midnight" | "mitternacht" => return TimeOfDay::from_minutes(0),
+        _ => {}
+    }
     let (number, late) = match (lower.strip_suffix("pm"), lower.strip_suffix("am")) {
         (Some(number), _) => (number, Some(true)),
         (_, Some(number)) => (number, Some(false)),
@@ -179,8 +216,68 @@ pub(super) fn time(around: &Around<'_>, text: &str) -> Option<Meant> {
             Meant::leave_out(around, around.at.clone()).named("bad-window").saying(message).until(line),
         );
     }
+    if let Some(meant) = day_before(around, around.at.clone(), text) {
+        return Some(meant);
+    }
+    if let Some(meant) = oclock(around, text) {
+        return Some(meant);
+    }
     let meant = time_meant(text)?;
     Some(Meant::write(around.at.clone(), &meant.to_string()))
+}
+
+/// `9 o'clock`, `9 pm`.
+fn oclock(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (at, word) = around.next_on_line()?;
+    let whole = around.at.start..at.end;
+    let meant = match word.to_lowercase().as_str() {
+        "am" | "pm" => time_meant(&format!("{text}{word}")),
+        "o'clock" | "o’clock" | "uhr" | "h" => time_meant(text),
+        _ => None,
+    }?;
+    let message = format!("{} is not a time of day", quoted(around.part(whole.clone())));
+    let line = around.line_end(whole.end);
+    Some(Meant::write(whole, &meant.to_string()).named("bad-time").saying(message).until(line))
+}
+
+/// `tomorrow 09:00`: a day that no policy knows.
+fn day_before(around: &Around<'_>, at: std::ops::Range<usize>, text: &str) -> Option<Meant> {
+    let days = ["tomorrow", "today", "next", "morgen", "heute"];
+    let (time, _) = around.word_from(at.end).filter(|(_, next)| next.parse::<TimeOfDay>().is_ok())?;
+    let line = around.line_end(time.end);
+    let message = format!("{} is not needed: the next such time is meant", quoted(text));
+    days.contains(&text).then(|| Meant::leave_out(around, at).named("bad-time").saying(message).until(line))
+}
+
+/// The single days from one to another, as they are written.
+fn days_between(from: &str, to: &str) -> Option<String> {
+    let place = |word: &str| {
+        let lower = word.to_lowercase();
+        Days::WORDS.iter().position(|day| lower.starts_with(day))
+    };
+    let (from, to) = (place(from)?, place(to)?);
+    match (from, to) {
+        (0, 4) => Some("weekdays".to_owned()),
+        (5, 6) => Some("weekends".to_owned()),
+        _ => (from < to).then(|| Days::WORDS.get(from..=to).map(|days| days.join(", "))).flatten(),
+    }
+}
+
+/// `week days`, `monday to friday`.
+pub(super) fn days_apart(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (at, next) = around.next_on_line()?;
+    let line = around.line_end(at.end);
+    let (whole, meant) = match (text, next) {
+        ("week", "days" | "day") => (around.at.start..at.end, "weekdays".to_owned()),
+        ("week", "ends" | "end") => (around.at.start..at.end, "weekends".to_owned()),
+        (_, "to" | "-" | "–" | "until" | "till" | "through" | "bis") => {
+            let (last, to) = around.word_from(at.end)?;
+            (around.at.start..last.end, days_between(text, to)?)
+        }
+        _ => return None,
+    };
+    let message = format!("{} is not how days are written", quoted(around.part(whole.clone())));
+    Some(Meant::write(whole, &meant).named("unknown-day").saying(message).until(line))
 }
 
 /// Whether a word is one for days.
@@ -193,6 +290,32 @@ pub(super) fn is_day(word: &str) -> bool {
 pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
     let line = around.line_end(around.at.end);
     let (at, word) = around.next_on_line()?;
+    if let Some((last, text)) = around.word_before(around.at.end) {
+        let inside = Around { source: around.source, at: last.clone() };
+        let meant = day_before(around, last, text)
+            .or_else(|| is_day(text).then(|| days_apart(&inside, text)).flatten())
+            .or_else(|| oclock(&inside, text));
+        if meant.is_some() {
+            return meant;
+        }
+    }
+    // `21:00 to 08:00 Europe/Berlin`
+    if ZoneTable.get(word).is_some() && word.contains('/') || word == "contact.timezone" || word == "UTC" {
+        let message = format!("there is no `in` before {}", quoted(word));
+        let help = format!("write `in {word}`");
+        let mut meant =
+            Meant::write(at.start..at.start, "in ").named("missing-zone").saying(message).help(help);
+        meant.at = at;
+        return Some(meant.until(line));
+    }
+    if word == ","
+        && let Some((day, name)) = around.word_from(at.end).filter(|(_, name)| is_day(name))
+    {
+        let message = format!("days stand behind `on`, not behind `,`: `on {name}`");
+        let meant =
+            Meant::write(at.start..day.end, &format!(" on {name}")).named("unknown-day").saying(message);
+        return Some(meant.help(format!("write `on {name}`")).until(line));
+    }
     if DASHES.contains(&word) || ["bis", "until", "through", "–"].contains(&word) {
         let meant = joint(around);
         let message = format!("the times are joined by `{meant}`, not by {}", quoted(word));
@@ -219,11 +342,22 @@ pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
 
 /// A zone in two words.
 pub(super) fn zone(around: &Around<'_>, text: &str) -> Option<Meant> {
-    let (at, next) = around.next_on_line()?;
+    let next = around.next_on_line();
+    let line = around.line_end(around.at.end);
+    let owners =
+        ["local", "their", "contact's", "customer's", "user's", "the", "person's", "recipient's", "ortszeit"];
+    if owners.contains(&text.to_lowercase().as_str()) {
+        let zone = next.filter(|(_, word)| ["time", "timezone", "zone", "clock"].contains(word));
+        let whole = around.at.start..zone.map_or(around.at.end, |(at, _)| at.end);
+        let message =
+            format!("unknown zone {}; did you mean `contact.timezone`?", quoted(around.part(whole.clone())));
+        return Some(Meant::write(whole, "contact.timezone").saying(message).until(line));
+    }
+    let (at, next) = next?;
     let both = around.at.start..at.end;
     let message = format!("unknown zone {}", quoted(around.part(both.clone())));
     if text.eq_ignore_ascii_case("contact") && next.eq_ignore_ascii_case("timezone") {
-        return Some(Meant::write(both, "contact.timezone").saying(message));
+        return Some(Meant::write(both, "contact.timezone").saying(message).until(line));
     }
     let name = format!("{text}_{next}");
     ZoneTable.get(&name).is_some().then(|| Meant::write(both, &name).saying(message))
@@ -237,7 +371,24 @@ pub(super) fn number_of(text: &str) -> Option<&str> {
 
 /// What is no whole number.
 pub(super) fn count(around: &Around<'_>, text: &str) -> Option<Meant> {
-    let digits = number_of(text)?;
+    // `up to 3 times`
+    let few = match (text, around.next().map_or("", |(_, word)| word)) {
+        ("up", "to") | ("at", "most") => around.next().map(|(at, _)| around.at.start..at.end),
+        ("max" | "maximum" | "for" | "about", _) => Some(around.at.clone()),
+        _ => None,
+    };
+    if let Some(whole) = few {
+        let message = format!("{} is not needed before a number", quoted(around.part(whole.clone())));
+        let line = around.line_end(whole.end);
+        return Some(Meant::leave_out(around, whole).saying(message).until(line));
+    }
+    let word = match text {
+        "once" => Some("1"),
+        "twice" => Some("2"),
+        "thrice" => Some("3"),
+        _ => None,
+    };
+    let digits = word.or_else(|| number_of(text))?;
     let followed = around.next().is_some_and(|(_, word)| word == "times");
     let meant = if followed { digits.to_owned() } else { format!("{digits} times") };
     Some(Meant::write(around.at.clone(), &meant))
@@ -289,7 +440,10 @@ pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
 pub(super) fn doubt(around: &Around<'_>) -> Option<Meant> {
     let behind =
         if around.text().starts_with("on") { around.next()? } else { (around.at.clone(), around.text()) };
-    let (at, word) = behind;
+    let (mut at, word) = behind;
+    if let Some((again, "again" | "twice")) = around.word_from(at.end) {
+        at.end = again.end;
+    }
     let meant = match word {
         "retry" | "again" | "repeat" | "resent" | "send" | "sendagain" => "resend",
         "fail" | "skip" | "next" | "move_on" | "continue" | "moveon" | "then" => "move on",

@@ -1,0 +1,158 @@
+//! Groups, policies and what ends them, as people write them.
+
+use crate::language::words::quoted;
+use crate::model::Channel;
+
+use super::text::Around;
+use super::{Edit, Meant};
+
+/// `any of sms, email`.
+pub(super) fn members(around: &Around<'_>) -> Option<Meant> {
+    let (of, _) = around.next().filter(|(_, word)| *word == "of")?;
+    let (first, word) = around.word_from(of.end)?;
+    word.parse::<Channel>().ok()?;
+    let mut end = first.end;
+    while let Some((comma, "," | "and" | "or")) = around.word_from(end)
+        && let Some((member, word)) = around.word_from(comma.end)
+        && word.parse::<Channel>().is_ok()
+    {
+        end = member.end;
+    }
+    if end == first.end {
+        return None;
+    }
+    let words = around.part(first.start..end).replace(" and ", ", ").replace(" or ", ", ");
+    let message = format!("the members of `{} of` stand between `(` and `)`", around.text());
+    let mut meant = Meant::write(first.start..end, &format!("({words})")).saying(message);
+    meant.help = format!("write `{} of ({words})`", around.text());
+    meant.at = around.at.clone();
+    Some(meant.until(end))
+}
+
+/// `any of (sms,)`.
+pub(super) fn last_comma(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (of, _) = around.next().filter(|(_, word)| ["any", "all"].contains(&text) && *word == "of")?;
+    let (open, _) = around.word_from(of.end).filter(|(_, word)| *word == "(")?;
+    let close = around.closing(open.start)?;
+    let (comma, _) = around.word_before(close.start).filter(|(_, word)| *word == ",")?;
+    Some(Meant::leave_out(around, comma).saying("`,` stands before no member of the group"))
+}
+
+/// Two members with nothing between.
+pub(super) fn missing_comma(around: &Around<'_>) -> Option<Meant> {
+    let (before, _) = around.before().filter(|_| around.in_group())?;
+    let message = format!("there is no `,` before {}", quoted(around.text()));
+    let mut meant = Meant::write(before.end..before.end, ",").saying(message);
+    meant.at = around.at.clone();
+    Some(meant.help("write `,` between the members of a group, or `then` for one after the other"))
+}
+
+/// A policy in parentheses.
+pub(super) fn parentheses(around: &Around<'_>) -> Option<Meant> {
+    let (name, word) = around.next()?;
+    let (open, _) = around.word_from(name.end).filter(|(_, word)| *word == "(")?;
+    let close = around.closing(open.start)?;
+    let message = format!("the policy `{word}` stands between `{{` and `}}`, not between `(` and `)`");
+    let help = format!("write `policy {word} {{ … }}`");
+    let end = close.end;
+    Some(Meant::write(open, "{").saying(message).help(help).and(close, "}").until(end))
+}
+
+/// A policy that is not closed before the next one, or before the end.
+pub(super) fn close(around: &Around<'_>) -> Option<Meant> {
+    let rest = around.source.get(around.at.end..)?;
+    let next = rest.find("\npolicy ").map_or(around.source.len(), |at| around.at.end + at);
+    let end = around.source.get(..next)?.trim_end().len();
+    let mut meant = Meant::write(end..end, "\n}").help("end the policy with `}`");
+    meant.at = around.at.clone();
+    meant.until = around.at.end;
+    Some(meant)
+}
+
+/// `use policy b`.
+pub(super) fn used(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (name, _) = around.next_on_line().filter(|_| text == "policy")?;
+    let message = "`policy` is not needed behind `use`";
+    Some(Meant::leave_out(around, around.at.clone()).saying(message).until(name.end))
+}
+
+/// A policy of the text without `use`, perhaps with parentheses: `night()`.
+pub(super) fn not_used(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let mut words = around.source.split_whitespace();
+    let is_policy = words.any(|word| word == "policy")
+        && around
+            .source
+            .match_indices("policy")
+            .any(|(at, word)| around.word_from(at + word.len()).is_some_and(|(_, name)| name == text));
+    if !is_policy {
+        return None;
+    }
+    let empty = around.next().filter(|(at, word)| *word == "(" && at.start == around.at.end);
+    let close = empty.and_then(|(open, _)| around.word_from(open.end)).filter(|(_, word)| *word == ")");
+    let end = close.map_or(around.at.end, |(at, _)| at.end);
+    let message = format!("{} is a policy; one is used by `use`", quoted(text));
+    Some(Meant::write(around.at.start..end, &format!("use {text}")).saying(message).until(end))
+}
+
+/// `fail "why"`, `or else fail "why"`.
+pub(super) fn fail(around: &Around<'_>, text: &str) -> Option<Meant> {
+    if !["fail", "or", "else", "and"].contains(&text) {
+        return None;
+    }
+    let mut end = around.at.end;
+    if text != "fail" {
+        let mut next = around.next()?;
+        if next.1 == "else" {
+            end = next.0.end;
+            next = around.word_from(end)?;
+        }
+        if next.1 != "fail" {
+            return None;
+        }
+        end = if around.word_from(next.0.end)?.1 == "\"" { end } else { return None };
+    } else if around.next()?.1 != "\"" {
+        return None;
+    }
+    let (at, meant) = if text == "fail" {
+        (around.at.clone(), "otherwise fail")
+    } else {
+        (around.at.start..end, "otherwise")
+    };
+    let message = format!("{} does not say when; did you mean `{meant}`?", quoted(around.part(at.clone())));
+    Some(Meant::write(at, meant).named("bad-otherwise").saying(message).until(around.line_end(end)))
+}
+
+/// `otherwise: fail "why"`, `otherwise voice`.
+pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
+    let word = around.at.start..around.at.start + "otherwise".len();
+    let line = around.line_end(word.end);
+    let (at, next) = around.word_from(word.end)?;
+    if next == ":" {
+        let message = "`otherwise` stands without `:`";
+        return Some(Meant::leave_out(around, at.clone()).saying(message).until(line)).map(|mut meant| {
+            meant.fix = vec![Edit { at, text: String::new() }];
+            meant
+        });
+    }
+    next.parse::<Channel>().ok()?;
+    let message =
+        format!("another stage stands behind `then`; behind `otherwise` stands `fail`, not `{next}`");
+    Some(Meant::write(word, "then").saying(message).until(at.end))
+}
+
+/// `1. push`: stages with numbers.
+pub(super) fn numbered(around: &Around<'_>, text: &str, joins: bool) -> Option<Meant> {
+    let dot = around.source.get(around.at.end..)?.chars().next()?;
+    let fits = text.bytes().all(|b| b.is_ascii_digit()) && ['.', ')'].contains(&dot);
+    let whole = around.at.start..around.at.end + 1;
+    let message = format!(
+        "stages have no numbers such as {}; they are joined by `then`",
+        quoted(around.part(whole.clone()))
+    );
+    if !fits {
+        return None;
+    }
+    let end = whole.end;
+    let meant = if joins { Meant::write(whole, "then") } else { Meant::leave_out(around, whole) };
+    Some(meant.saying(message).until(end))
+}
