@@ -293,7 +293,7 @@ fn channel_of(word: &str, before: &str) -> Result<Channel, Wrong> {
         let meant = super::words::synonym(word).or_else(|| near(word, Channel::WORDS.iter().copied()));
         let did_you_mean = meant.map(|m| format!("; did you mean `{m}`?")).unwrap_or_default();
         let message = format!("unknown channel {}{did_you_mean}", quoted(word));
-        let help = format!("the channels are {}", listed(Channel::WORDS.iter().copied(), "and"));
+        let help = "write a channel, such as `sms`, `email` or `push`".to_owned();
         Wrong::Name(message, help, meant.map(|m| format!("{before}.{m}")))
     })
 }

@@ -60,7 +60,7 @@ impl Sentence {
                 when.iter().for_each(|when| when.reads(&mut reads));
                 if reads.time || reads.amounts || !reads.confirmations.is_empty() {
                     return Err("the `when` of `always` speaks of facts, which hold from the beginning; \
-                                `elapsed`, `sends`, `cost`, `quiet`, `delivered`, `read` and `replied` change"
+                                `elapsed`, `sends`, `cost`, `quiet` and what is confirmed change"
                         .to_owned());
                 }
             }

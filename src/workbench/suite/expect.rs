@@ -207,7 +207,7 @@ impl Expected {
                 let at = key.parse::<Span>().map_err(|error| {
                     match near(key, ["end", "never", "sends", "cost"]) {
                         Some(meant) => format!("unknown word {}; did you mean `{meant}`?", quoted(key)),
-                        None => format!("{error}, or `end`, `never`, `sends` or `cost`"),
+                        None => format!("{error}; or write a word such as `end`, `never` or `sends`"),
                     }
                 })?;
                 match text.trim().strip_prefix("end ") {

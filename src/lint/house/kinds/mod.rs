@@ -46,11 +46,7 @@ fn channels(given: &Given) -> Result<Vec<Channel>, Option<String>> {
 fn unknown(word: &str) -> String {
     match near(word, Channel::WORDS.iter().copied()) {
         Some(meant) => format!("unknown channel {}; did you mean `{meant}`?", quoted(word)),
-        None => format!(
-            "unknown channel {}; the channels are {}",
-            quoted(word),
-            listed(Channel::WORDS.iter().copied(), "and")
-        ),
+        None => format!("unknown channel {}; write one such as `sms`, `email` or `push`", quoted(word)),
     }
 }
 
@@ -77,8 +73,8 @@ mod tests {
         let providers =
             [(Channel::Sms, "0.07 EUR"), (Channel::Voice, "0.12 EUR"), (Channel::Whatsapp, "0.05 EUR")];
         Catalog {
-            zone: None,
             providers: Some(providers.into_iter().map(|(channel, price)| provider(channel, price)).collect()),
+            ..Catalog::default()
         }
     }
 
