@@ -106,7 +106,8 @@ fn two_providers() -> Catalog {
         prices: Channel::ALL.iter().filter_map(|c| Some((*c, price.parse().ok()?))).collect(),
         ..CatalogProvider::default()
     };
-    Catalog { zone: None, providers: Some(vec![provider("a", "0.05 EUR"), provider("b", "0.07 EUR")]) }
+    let providers = vec![provider("a", "0.05 EUR"), provider("b", "0.07 EUR")];
+    Catalog { providers: Some(providers), ..Catalog::default() }
 }
 
 /// What the lines before the policy say. What cannot be read is taken as not said.

@@ -18,11 +18,12 @@ pub(crate) mod words;
 pub mod yaml;
 
 pub use compile::{
-    BARE_NAME, Compiled, KnownProvider, Library, NoLibrary, Parsed, Used, compile, compile_version, parse,
+    BARE_NAME, Compiled, KnownProvider, KnownTemplate, Library, NoLibrary, Parsed, Used, Validity, compile,
+    compile_version, parse,
 };
 pub use diagnostic::{Counterexample, Diagnostic, Edit, Severity};
 pub use format::{format, format_or_faults};
-pub use names::names;
+pub use names::{names, uses};
 pub use policy::Policy;
 pub use source::{comments, line_column};
 

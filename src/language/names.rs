@@ -1,5 +1,7 @@
 //! The names in a source by one linear look, without reading it.
 
+use std::collections::BTreeSet;
+
 use super::compile::Parsed;
 use super::limits::{NAME_CHARS_MAX, SOURCE_BYTES_MAX};
 use super::source::{Scan, is_blank};
@@ -36,6 +38,29 @@ pub fn names(source: &str) -> Parsed {
     parsed
 }
 
+/// The names that a source writes behind `use`, without their versions: found by one linear look.
+#[must_use]
+pub fn uses(source: &str) -> BTreeSet<String> {
+    const USE: &str = "use";
+    let mut used = BTreeSet::new();
+    if source.len() > SOURCE_BYTES_MAX || !source.contains(USE) {
+        return used;
+    }
+    Scan::outside(source, &mut |_, at| {
+        let Some(rest) = source[at..].strip_prefix(USE) else { return };
+        let before = source[..at].chars().next_back();
+        let start = skip(rest);
+        if start == 0 || before.is_some_and(|c| is_word(c) || c == '.') {
+            return;
+        }
+        let name: String = rest[start..].chars().take_while(|c| is_word(*c)).collect();
+        if super::compile::is_name(&name) {
+            used.insert(name);
+        }
+    });
+    used
+}
+
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
@@ -69,6 +94,19 @@ fn skip(text: &str) -> usize {
 mod tests {
     use super::*;
     use crate::language::parse;
+
+    #[test]
+    fn used_names_are_those_behind_use() {
+        for (text, expected) in [
+            ("use a then use b@3 after 5m", &["a", "b"][..]),
+            ("policy p { sms then any of (use first, use # here\n second) }", &["first", "second"]),
+            ("sms # use a\nthen email otherwise fail \"use b\"", &[]),
+            ("sms if vars.use is reuse then because use", &[]),
+            ("policy use { sms }", &[]),
+        ] {
+            assert_eq!(uses(text).iter().map(String::as_str).collect::<Vec<_>>(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn they_are_those_that_are_read() {

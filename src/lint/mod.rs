@@ -37,8 +37,17 @@ pub struct Context<'a> {
     pub known: &'a dyn Library,
     /// What all rules share about it: computed once, and only as far as a rule asks.
     pub analysis: &'a Analysis<'a>,
-    /// Whether another policy of the same text uses this one: then what stands before it is not known.
-    pub is_used: bool,
+    /// Whether another policy of the same text uses this one.
+    pub used_here: bool,
+}
+
+impl Context<'_> {
+    /// Whether another policy uses this one, in the same text or elsewhere: then what stands before it is
+    /// not known here, and is looked at where it is used.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        self.used_here || self.known.is_used(&self.policy.name)
+    }
 }
 
 /// A rule: one file, and one line in [`rules::ALL`].
@@ -173,8 +182,8 @@ fn sifted(
     let catalog = catalog_of(library);
     for policy in &compiled.policies {
         let analysis = Analysis::of(policy, &catalog);
-        let is_used = compiled.policies.iter().any(|other| other.uses.contains(&policy.name));
-        let context = Context { policy, source, known: library, analysis: &analysis, is_used };
+        let used_here = compiled.policies.iter().any(|other| other.uses.contains(&policy.name));
+        let context = Context { policy, source, known: library, analysis: &analysis, used_here };
         for rule in rules::ALL {
             rule.check(&context, &mut out);
         }

@@ -11,7 +11,7 @@ use url::Url;
 use super::reading::{self, Outline, PolicyNode, Reading};
 use super::text::{Encoding, Text};
 use super::{Disk, Settings};
-use crate::language::{Compiled, Diagnostic, KnownProvider, Library, Used};
+use crate::language::{Compiled, Diagnostic, KnownProvider, KnownTemplate, Library, Used, uses};
 use crate::lint::{SourceFile, check_by};
 use crate::machine::catalog::CatalogProvider;
 use crate::model::Currency;
@@ -359,7 +359,17 @@ impl Library for Around<'_, '_> {
             channels: provider.channels.iter().map(|c| (*c, provider.confirmations(*c))).collect(),
             prices: provider.prices.clone(),
             horizons: provider.horizon.clone(),
+            validity: provider.validity.clone(),
         };
         Some(self.settings.catalog.providers.as_ref()?.iter().map(known).collect())
+    }
+
+    fn templates(&self) -> Option<Vec<KnownTemplate>> {
+        self.settings.catalog.templates.clone()
+    }
+
+    fn is_used(&self, name: &str) -> bool {
+        let others = self.world.documents.values().filter(|document| document.uri != self.document.uri);
+        others.into_iter().any(|document| uses(document.text.source()).contains(name))
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::language::policy::Route;
+use crate::language::{KnownTemplate, Validity};
 use crate::model::{Channel, Confirmation, Currency, Instant, Money, Span};
 
 use super::facts::{Clearing, Moment, Readiness, RouteProvider};
@@ -21,6 +22,8 @@ pub struct Catalog {
     pub zone: Option<String>,
     /// In the order in which a channel without `via` tries them; `None` where nothing is told.
     pub providers: Option<Vec<CatalogProvider>>,
+    /// The templates; `None` where nothing is told.
+    pub templates: Option<Vec<KnownTemplate>>,
 }
 
 /// One provider.
@@ -36,6 +39,8 @@ pub struct CatalogProvider {
     pub confirms: BTreeMap<Channel, Vec<Confirmation>>,
     /// How long a confirmation is waited for, where that is not [`HORIZON`].
     pub horizon: BTreeMap<Channel, Span>,
+    /// What it can be told of how long a message is worth delivering, where that is known.
+    pub validity: BTreeMap<Channel, Validity>,
 }
 
 impl CatalogProvider {

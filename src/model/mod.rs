@@ -9,6 +9,7 @@
 
 mod canonical;
 mod clock;
+mod clock_change;
 mod fault;
 mod id;
 mod money;
@@ -21,6 +22,7 @@ mod words;
 
 pub use canonical::{canonical, write_canonical, write_canonical_string};
 pub use clock::{Clock, Ids};
+pub use clock_change::ClockChange;
 pub use fault::Fault;
 pub use id::{Id, IdError, IdKind, kinds};
 pub use money::{Currency, Money, MoneyError};

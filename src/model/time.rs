@@ -52,7 +52,7 @@ impl Instant {
         Span::from_ms(self.0 - earlier.0)
     }
 
-    fn timestamp(self) -> jiff::Timestamp {
+    pub(super) fn timestamp(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 }

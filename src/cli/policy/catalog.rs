@@ -9,14 +9,16 @@ use serde_yaml::{Mapping, Value};
 use crate::cli::CliError;
 use crate::cli::config::{Fault, YamlFile};
 use crate::language::words::{listed, near, quoted};
-use crate::language::{KnownProvider, Library, Used};
+use crate::language::{KnownProvider, KnownTemplate, Library, Used, Validity};
 use crate::machine::catalog::{Catalog, CatalogProvider};
 use crate::model::{Channel, Confirmation, Currency, Money, Span, ZoneTable};
 
 /// The settings of a catalog.
 const SETTINGS: [&str; 4] = ["timezone", "providers", "templates", "policies"];
 /// The settings of a provider.
-const OF_PROVIDER: [&str; 4] = ["channels", "price", "confirms", "horizon"];
+const OF_PROVIDER: [&str; 5] = ["channels", "price", "confirms", "horizon", "validity"];
+/// The settings of a template.
+const OF_TEMPLATE: [&str; 3] = ["channels", "vars", "policy"];
 
 /// The catalog of a file; an empty one without a file.
 pub(crate) fn load(path: Option<&Path>) -> Result<Catalog, CliError> {
@@ -49,12 +51,11 @@ impl<'a> Reader<'a> {
         let Some(catalog) = self.mapping(catalog, &["catalog"], &SETTINGS) else { return Catalog::default() };
         let zone = catalog.get("timezone").and_then(|zone| self.zone(zone));
         let providers = catalog.get("providers").map(|providers| self.providers(providers));
-        for name in ["templates", "policies"] {
-            if let Some(names) = catalog.get(name) {
-                self.texts(names, &["catalog", name]);
-            }
+        let templates = catalog.get("templates").map(|templates| self.templates(templates));
+        if let Some(names) = catalog.get("policies") {
+            self.texts(names, &["catalog", "policies"]);
         }
-        Catalog { zone, providers }
+        Catalog { zone, providers, templates }
     }
 
     fn wrong(&mut self, path: &[&str], message: String) {
@@ -117,6 +118,8 @@ impl<'a> Reader<'a> {
             provider.horizon = self.by_channel(settings, "horizon", &provider, parsed::<Span>, what);
             let what = "a list of `delivered`, `read` and `replied`";
             provider.confirms = self.by_channel(settings, "confirms", &provider, confirmations, what);
+            let what = "`none`, or the shortest time that it can be told, such as `1m`";
+            provider.validity = self.by_channel(settings, "validity", &provider, validity, what);
             for (channel, price) in &provider.prices {
                 if currency.is_some_and(|currency| currency != price.currency) {
                     let message = "prices have one currency throughout the catalog".to_owned();
@@ -129,6 +132,41 @@ impl<'a> Reader<'a> {
             providers.push(provider);
         }
         providers
+    }
+
+    /// A list of names, or a mapping of names to what is known of each.
+    fn templates(&mut self, value: &'a Value) -> Vec<KnownTemplate> {
+        let path = ["catalog", "templates"];
+        if let Some(names) = value.as_sequence() {
+            self.texts(value, &path);
+            let named = |name: &Value| KnownTemplate { name: text_of(name), ..KnownTemplate::default() };
+            return names.iter().map(named).collect();
+        }
+        if !value.is_mapping() {
+            self.wrong(&path, "must be a list of names, or hold templates, `name: { … }`".to_owned());
+            return Vec::new();
+        }
+        let Some(mapping) = self.mapping(value, &path, &[]) else { return Vec::new() };
+        let mut templates = Vec::new();
+        for (name, value) in mapping {
+            let mut template = KnownTemplate { name: text_of(name), ..KnownTemplate::default() };
+            let name = template.name.clone();
+            let path = ["catalog", "templates", name.as_str()];
+            if let Some(settings) =
+                (!value.is_null()).then(|| self.mapping(value, &path, &OF_TEMPLATE)).flatten()
+            {
+                if settings.contains_key("channels") {
+                    template.channels = Some(self.channels(settings, &path).into_iter().collect());
+                }
+                if let Some(vars) = settings.get("vars") {
+                    self.texts(vars, &[&path[..], &["vars"]].concat());
+                    template.vars = vars.as_sequence().map(|all| all.iter().map(text_of).collect());
+                }
+                template.policy = settings.get("policy").map(text_of);
+            }
+            templates.push(template);
+        }
+        templates
     }
 
     fn channels(&mut self, settings: &'a Mapping, path: &[&str]) -> BTreeSet<Channel> {
@@ -222,14 +260,17 @@ fn confirmations(value: &Value) -> Option<Vec<Confirmation>> {
     value.as_sequence()?.iter().map(read).collect()
 }
 
+fn validity(value: &Value) -> Option<Validity> {
+    match value.as_str()? {
+        "none" => Some(Validity::Untold),
+        text => text.parse().ok().map(Validity::AtLeast),
+    }
+}
+
 fn unknown_channel(word: &str) -> String {
     match near(word, Channel::WORDS.iter().copied()) {
         Some(meant) => format!("unknown channel {}; did you mean `{meant}`?", quoted(word)),
-        None => format!(
-            "unknown channel {}; the channels are {}",
-            quoted(word),
-            listed(Channel::WORDS.iter().copied(), "and")
-        ),
+        None => format!("unknown channel {}; write one such as `sms`, `email` or `push`", quoted(word)),
     }
 }
 
@@ -258,7 +299,16 @@ impl Library for WithCatalog<'_> {
                 .collect(),
             prices: provider.prices.clone(),
             horizons: provider.horizon.clone(),
+            validity: provider.validity.clone(),
         };
         Some(self.catalog.providers.as_ref()?.iter().map(known).collect())
+    }
+
+    fn templates(&self) -> Option<Vec<KnownTemplate>> {
+        self.catalog.templates.clone()
+    }
+
+    fn is_used(&self, name: &str) -> bool {
+        self.policies.is_used(name)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cli::CliError;
-use crate::language::{Library, Used, limits, names};
+use crate::language::{Library, Used, limits, names, uses};
 use crate::lint::SourceFile;
 
 /// How deep folders are looked into.
@@ -155,6 +155,7 @@ pub(crate) struct Folder {
 struct Index {
     beside: Vec<SourceFile>,
     by_name: HashMap<String, usize>,
+    used: HashSet<String>,
 }
 
 impl Folder {
@@ -204,15 +205,16 @@ impl Folder {
             let found = in_parallel(&all, |file| {
                 let named = names(&file.text);
                 let bare = named.bare.then(|| file.bare_name.clone()).flatten();
-                named.names.into_iter().chain(bare).collect::<Vec<String>>()
+                (named.names.into_iter().chain(bare).collect::<Vec<String>>(), uses(&file.text))
             });
-            let mut by_name = HashMap::new();
-            for (place, names) in found.into_iter().enumerate() {
+            let (mut by_name, mut used) = (HashMap::new(), HashSet::new());
+            for (place, (names, uses)) in found.into_iter().enumerate() {
                 for name in names {
                     by_name.entry(name).or_insert(place);
                 }
+                used.extend(uses);
             }
-            Index { beside, by_name }
+            Index { beside, by_name, used }
         })
     }
 }
@@ -228,6 +230,10 @@ impl Library for Folder {
             policy_name: reference.to_owned(),
             uses: Vec::new(),
         })
+    }
+
+    fn is_used(&self, name: &str) -> bool {
+        self.index().used.contains(name)
     }
 }
 

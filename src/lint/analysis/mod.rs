@@ -14,6 +14,8 @@ mod week;
 use std::cell::OnceCell;
 
 use crate::language::condition::{Condition, Expr};
+use crate::language::policy::{Action, TextRange};
+use crate::language::words::quoted;
 use crate::language::{KnownProvider, Library, Policy};
 use crate::lint::Context;
 use crate::machine::catalog::{Catalog, CatalogProvider};
@@ -24,7 +26,7 @@ pub use place::Place;
 pub(super) use purpose::{instant_of, is_for_codes, is_marketing, lasting, names};
 #[cfg(test)]
 pub(super) use run::shown;
-pub(super) use run::{run, run_at};
+pub(super) use run::{Shows, run, run_at, shortest, shortest_ordinary};
 pub(super) use text::{
     before_blanks, guard_text, header_of, last_of, modifier_of, tail_of, word_in, written,
 };
@@ -75,6 +77,15 @@ impl<'a> Analysis<'a> {
     /// A stage and all groups and `use`s around it, from the innermost.
     pub fn around(&self, id: usize) -> impl Iterator<Item = &Place<'a>> {
         std::iter::successors(self.places.get(id), |place| self.places.get(place.parent?))
+    }
+
+    /// The policy in which a stage was written, where that is another one than this.
+    #[must_use]
+    pub fn written_in(&self, id: usize) -> Option<&'a str> {
+        self.around(id).skip(1).find_map(|place| match &place.stage.action {
+            Action::Use { policy, .. } => Some(policy.as_str()),
+            _ => None,
+        })
     }
 
     /// Where two stages part: the place of each, or of what is around it, in the innermost strategy or
@@ -156,6 +167,35 @@ impl<'a> Analysis<'a> {
     }
 }
 
+/// Tells of guards that `verdict` says are the same in every case in which their stage has its turn: of
+/// the policy's own, and of those of the policies that it uses, where they skip a stage for good. What is
+/// used itself is looked at where it is used. `said` makes message and help of whether the condition holds, and
+/// whether its guard keeps nothing back, else always skips the stage.
+pub(super) fn tell_guards(
+    context: &Context<'_>,
+    verdict: &dyn Fn(&Place<'_>, &Condition) -> Option<bool>,
+    said: &dyn Fn(&Place<'_>, bool, bool) -> (String, String),
+    found: &mut dyn FnMut(TextRange, String, String),
+) {
+    for place in context.analysis.places() {
+        for (condition, wanted) in Analysis::guards(place) {
+            let Some(verdict) = verdict(place, condition) else { continue };
+            let keeps_nothing_back = verdict == wanted;
+            let (message, help) = said(place, verdict, keeps_nothing_back);
+            match context.analysis.written_in(place.id) {
+                // Another policy that uses it may need what keeps nothing back here.
+                Some(_) if keeps_nothing_back => {}
+                Some(policy) => {
+                    let text = quoted(&condition.text);
+                    found(place.at.clone(), format!("of {text} in `{policy}`: {message}"), help);
+                }
+                None if context.is_used() => {}
+                None => found(condition.at.clone(), message, help),
+            }
+        }
+    }
+}
+
 /// Whether a condition is the same in every case that `strict` leaves over, though by pure logic it is
 /// not: then what it is.
 pub(super) fn out_of(
@@ -204,6 +244,8 @@ pub fn catalog_of(library: &dyn Library) -> Catalog {
         name: provider.name,
         prices: provider.prices,
         horizon: provider.horizons,
+        validity: provider.validity,
     };
-    Catalog { zone: None, providers: library.providers().map(|all| all.into_iter().map(known).collect()) }
+    let providers = library.providers().map(|all| all.into_iter().map(known).collect());
+    Catalog { providers, ..Catalog::default() }
 }

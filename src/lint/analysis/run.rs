@@ -5,8 +5,9 @@ use crate::language::condition::Expr;
 use crate::language::facts_text::GivenFacts;
 use crate::language::script::Scripts;
 use crate::lint::Context;
-use crate::machine::{Entry, Scenario, Timeline, simulate};
-use crate::model::{Channel, Instant, Span};
+use crate::machine::explore::{FactSpace, Go, Seen, Visitor, Walk, Witness};
+use crate::machine::{Entry, Moved, Scenario, Timeline, Transition, Was, simulate};
+use crate::model::{Channel, Instant, Reason, Span};
 
 use super::{Analysis, Strict, Table};
 
@@ -35,12 +36,108 @@ pub(in crate::lint) fn run_at(
         let own = scripts.iter().find(|(known, _)| known == channel).map(|(_, script)| *script);
         format!("{channel}: {}", own.unwrap_or("accepted"))
     };
-    let script = channels.iter().map(of).collect::<Vec<_>>().join("; ");
-    let read = Scripts::parse(&script).ok()?;
-    let given = GivenFacts::parse(&facts).ok()?;
-    let scenario = Scenario::given(analysis.machine(), &given, analysis.catalog().clone(), at);
-    let timeline = shown(&simulate(&scenario, &read));
-    Some(Counterexample { facts, at: at.to_string(), script, timeline })
+    let play = |facts: &[String], script: &[String]| -> Option<Vec<String>> {
+        let read = Scripts::parse(&script.join("; ")).ok()?;
+        let given = GivenFacts::parse(&facts.join(", ")).ok()?;
+        let scenario = Scenario::given(analysis.machine(), &given, analysis.catalog().clone(), at);
+        Some(shown(&simulate(&scenario, &read)))
+    };
+    let mut script: Vec<String> = channels.iter().map(of).collect();
+    let mut facts: Vec<String> =
+        facts.split(", ").filter(|fact| !fact.is_empty()).map(str::to_owned).collect();
+    let timeline = play(&facts, &script)?;
+    // What changes nothing is not said.
+    leave_out(&mut script, &|script| play(&facts, script).as_ref() == Some(&timeline));
+    leave_out(&mut facts, &|facts| play(facts, &script).as_ref() == Some(&timeline));
+    Some(Counterexample { facts: facts.join(", "), at: at.to_string(), script: script.join("; "), timeline })
+}
+
+/// Leaves out each entry without which it is still `the_same`.
+fn leave_out(entries: &mut Vec<String>, the_same: &dyn Fn(&[String]) -> bool) {
+    let mut place = 0;
+    while place < entries.len() {
+        let entry = entries.remove(place);
+        if !the_same(entries) {
+            entries.insert(place, entry);
+            place += 1;
+        }
+    }
+}
+
+/// What a run is to show.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::lint) enum Shows {
+    /// This stage fails for this reason.
+    Fails(usize, Reason),
+    /// The message expires before anything in this stage was sent, and nothing failed.
+    Expires(usize),
+    /// These two are sent in one instant.
+    Together(usize, usize),
+}
+
+/// States that are looked at for a run.
+const STATES_MAX: usize = 4_000;
+
+/// A shortest run that shows it, of messages that are accepted at an instant, else at another; where none
+/// is found soon, the silent run of that instant.
+pub(in crate::lint) fn shortest(context: &Context<'_>, shows: Shows, at: Instant) -> Option<Counterexample> {
+    let analysis = context.analysis;
+    let (machine, catalog) = (analysis.machine(), analysis.catalog());
+    let look = |space: &FactSpace| {
+        let mut look = Look { shows, analysis, found: None };
+        Walk::over(machine, catalog, space).states_max(STATES_MAX).run(&mut look);
+        look.found
+    };
+    let Some(witness) = look(&FactSpace::fixed(at)).or_else(|| look(&FactSpace::of(machine, catalog))) else {
+        return run_at(context, &[], at);
+    };
+    let timeline = shown(&witness.timeline(machine, catalog));
+    let (facts, script) = (witness.facts.to_string(), witness.script());
+    Some(Counterexample { facts, at: witness.at.to_string(), script, timeline })
+}
+
+/// The same for messages that are accepted on an ordinary day.
+pub(in crate::lint) fn shortest_ordinary(context: &Context<'_>, shows: Shows) -> Option<Counterexample> {
+    shortest(context, shows, Instant::from_ms(ORDINARY))
+}
+
+struct Look<'a> {
+    shows: Shows,
+    analysis: &'a Analysis<'a>,
+    found: Option<Witness>,
+}
+
+impl Look<'_> {
+    /// Whether a transition is one of a stage, or of one inside it.
+    fn is_in(&self, transition: &Transition, id: usize) -> bool {
+        let Moved::Stage { stage, .. } = transition.moved else { return false };
+        self.analysis.around(usize::from(stage.0)).any(|place| place.id == id)
+    }
+}
+
+impl Visitor for Look<'_> {
+    fn see(&mut self, seen: &Seen<'_>, _: u64) -> Go {
+        let called =
+            |id: usize| seen.transitions.iter().any(|one| one.event == Was::Called && self.is_in(one, id));
+        let fails = |one: &Transition| one.event == Was::Failed;
+        let found = match self.shows {
+            Shows::Fails(id, reason) => {
+                let so = |one: &Transition| fails(one) && one.reason == Some(reason) && self.is_in(one, id);
+                seen.transitions.iter().any(so)
+            }
+            Shows::Expires(id) if called(id) || seen.transitions.iter().any(fails) => return Go::Leave,
+            Shows::Expires(_) => {
+                let ended = seen.transitions.iter().any(|one| one.event == Was::MessageEnded);
+                ended && seen.instance.expires_at().is_some_and(|expires| expires <= seen.at)
+            }
+            Shows::Together(one, other) => called(one) && called(other),
+        };
+        if found {
+            self.found = Some(seen.witness());
+            return Go::Stop;
+        }
+        Go::On(0)
+    }
 }
 
 /// Facts under which every stage may start, as the command line takes them.

@@ -19,7 +19,7 @@ declare_rule! {
 
 fn check(context: &Context<'_>, found: Found<'_>) {
     let Some(first) = context.analysis.places().first() else { return };
-    if let Some(after) = first.stage.after.filter(|_| !context.is_used) {
+    if let Some(after) = first.stage.after.filter(|_| !context.is_used()) {
         let name = first.name();
         let message = format!("nothing stands before `{name}`, so nothing is sent for `{after}`");
         let at = modifier_of(context.source, first, "after");

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Week, header_of, instant_of, lasting, moment, run_at};
+use crate::lint::analysis::{Shows, Week, header_of, instant_of, lasting, moment, shortest};
 
 use super::{Finding, Found, declare_rule};
 
@@ -33,5 +33,9 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     );
     let help = format!("write `expires after` more than `{}`, or shorter quiet hours", lasting(minutes));
     let at = instant_of(start, &quiet.window.zone);
-    found(Finding::new(header_of(context, "expires"), message, help).shown(run_at(context, &[], at)));
+    found(Finding::new(header_of(context, "expires"), message, help).shown(shortest(
+        context,
+        Shows::Expires(0),
+        at,
+    )));
 }

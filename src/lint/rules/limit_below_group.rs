@@ -1,5 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::run;
+use crate::lint::analysis::{Shows, shortest_ordinary};
+use crate::model::Reason;
 
 use super::{Finding, Found, declare_rule};
 
@@ -29,7 +30,10 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 "the limit of {limit} is used up when `{name}` has its turn, so this group is never reached"
             );
             let help = "write a higher limit, or `any of` where one message is enough";
-            found(Finding::new(place.at.clone(), message, help).shown(run(context, &[])));
+            found(
+                Finding::new(place.at.clone(), message, help)
+                    .shown(shortest_ordinary(context, Shows::Fails(cut.id, Reason::Limit))),
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::run;
-use crate::model::Money;
+use crate::lint::analysis::{Shows, shortest_ordinary};
+use crate::model::{Money, Reason};
 
 use super::{Finding, Found, declare_rule};
 
@@ -38,7 +38,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                     message,
                     format!("write `limit {price}` or more, or leave the stage out"),
                 )
-                .shown(run(context, &[])),
+                .shown(shortest_ordinary(context, Shows::Fails(place.id, Reason::Limit))),
             );
         }
     }

@@ -1,5 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::run;
+use crate::lint::analysis::{Shows, shortest_ordinary};
+use crate::model::Reason;
 
 use super::{Finding, Found, declare_rule};
 
@@ -35,6 +36,9 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             "where nothing is heard of the stages before, the limit of {limit} is used up when `{name}` has its turn"
         );
         let help = format!("write `limit {} sends`, or leave the stage out", before.saturating_add(1));
-        found(Finding::new(place.at.clone(), message, help).shown(run(context, &[])));
+        found(
+            Finding::new(place.at.clone(), message, help)
+                .shown(shortest_ordinary(context, Shows::Fails(place.id, Reason::Limit))),
+        );
     }
 }

@@ -1,12 +1,14 @@
 //! The rules. A rule is a file here, declared by [`declare_rule`], and one line in [`ALL`].
 
 mod after_behind_wait;
+mod clock_change;
 mod code_in_quiet_hours;
 mod code_without_expiry;
 mod contradictory_guards;
 mod delayed_start;
 mod expiry_before_window;
 mod expiry_in_quiet_hours;
+mod expiry_not_kept;
 mod goal_never_confirmed;
 mod group_of_one;
 mod guard_against_group;
@@ -22,6 +24,7 @@ mod lowered_goal;
 mod marketing_without_opt_out;
 mod marketing_without_quiet;
 mod missing_is_not;
+mod missing_template;
 mod mixed_confirmations;
 mod nested_group;
 mod never_before_expiry;
@@ -53,6 +56,7 @@ mod undeclared_vars;
 mod unknown_provider;
 mod unless_not;
 mod unsure_zone;
+mod unused_var;
 mod valid_past_expiry;
 mod wait_at_end;
 mod wait_in_all_of;
@@ -73,12 +77,14 @@ pub use scope::ExampleScope;
 pub const ALL: &[&dyn Rule] = &[
     &after_behind_wait::AfterBehindWait,
     &allow::AllowWithoutReason,
+    &clock_change::ClockChange,
     &code_in_quiet_hours::CodeInQuietHours,
     &code_without_expiry::CodeWithoutExpiry,
     &contradictory_guards::ContradictoryGuards,
     &delayed_start::DelayedStart,
     &expiry_before_window::ExpiryBeforeWindow,
     &expiry_in_quiet_hours::ExpiryInQuietHours,
+    &expiry_not_kept::ExpiryNotKept,
     &goal_never_confirmed::GoalNeverConfirmed,
     &group_of_one::GroupOfOne,
     &guard_against_group::GuardAgainstGroup,
@@ -95,6 +101,7 @@ pub const ALL: &[&dyn Rule] = &[
     &marketing_without_opt_out::MarketingWithoutOptOut,
     &marketing_without_quiet::MarketingWithoutQuiet,
     &missing_is_not::MissingIsNot,
+    &missing_template::MissingTemplate,
     &mixed_confirmations::MixedConfirmations,
     &nested_group::NestedGroup,
     &never_before_expiry::NeverBeforeExpiry,
@@ -127,6 +134,7 @@ pub const ALL: &[&dyn Rule] = &[
     &unless_not::UnlessNot,
     &unsure_zone::UnsureZone,
     &allow::UnusedAllow,
+    &unused_var::UnusedVar,
     &valid_past_expiry::ValidPastExpiry,
     &wait_at_end::WaitAtEnd,
     &wait_in_all_of::WaitInAllOf,

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::run;
+use crate::lint::analysis::{Shows, shortest_ordinary};
 use crate::model::Span;
 
 use super::{Finding, Found, declare_rule};
@@ -36,6 +36,9 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             "`{name}` can start `{earliest}` after the beginning at the earliest, and the message expires after `{expires}`"
         );
         let help = format!("write a longer `expires after`, or wait for less than `{expires}`");
-        found(Finding::new(place.at.clone(), message, help).shown(run(context, &[])));
+        found(
+            Finding::new(place.at.clone(), message, help)
+                .shown(shortest_ordinary(context, Shows::Expires(place.id))),
+        );
     }
 }

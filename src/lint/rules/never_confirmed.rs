@@ -1,6 +1,6 @@
-use crate::language::condition::{Expr, Word};
+use crate::language::condition::{Condition, Expr, Word};
 use crate::lint::Context;
-use crate::lint::analysis::{Analysis, Strict, out_of};
+use crate::lint::analysis::{Place, Strict, out_of, tell_guards};
 
 use super::{Finding, Found, declare_rule};
 
@@ -11,6 +11,8 @@ declare_rule! {
     /// strategy, so that `sms then voice after 5m unless delivered` never sees a delivered sms: it is
     /// reached then, and no voice is left to be skipped.
     ///
+    /// A policy that others use is looked at where it is used: there it is known what comes before it.
+    ///
     /// Leave the condition out, or ask the stage before for more: `push until read`.
     NeverConfirmed, "never-confirmed", Warning, check;
     true => "sms unless read",
@@ -18,34 +20,28 @@ declare_rule! {
     true => "sms then email after 1h if read",
     false => "email until read then voice after 1d unless delivered",
     false => "all of (email, telegram) then voice after 1h unless read",
+    true => "policy a { sms then use b after 5m } policy b { voice if delivered }",
     false => "policy a { sms then use b after 5m } policy b { voice unless delivered }",
+    false => "policy a { email until read then use b after 1d } policy b { voice if delivered }",
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
-    if context.is_used {
-        return;
-    }
-    for place in context.analysis.places().iter().filter(|place| !place.used) {
-        for (condition, wanted) in Analysis::guards(place) {
-            if !asks_for_confirmations(&condition.expr) {
-                continue;
-            }
-            let Some(verdict) = out_of(context, place, condition, Strict::Confirmed) else { continue };
-            let message = match context.analysis.confirmed_before(place.id) {
-                None => "nothing can be confirmed so when this is decided".to_owned(),
-                Some(level) => format!("nothing can be confirmed beyond `{level}` when this is decided"),
-            };
-            let name = place.name();
-            let (message, help) = match verdict == wanted {
-                true => (format!("{message}, so it keeps nothing back"), "leave the condition out"),
-                false => (
-                    format!("{message}, so `{name}` is always skipped"),
-                    "a stage that is reached ends its strategy; leave the condition out, or ask the stage before for more",
-                ),
-            };
-            found(Finding::new(condition.at.clone(), message, help));
+    let verdict = |place: &Place<'_>, condition: &Condition| {
+        let asks = asks_for_confirmations(&condition.expr);
+        asks.then(|| out_of(context, place, condition, Strict::Confirmed)).flatten()
+    };
+    let said = |place: &Place<'_>, _, keeps_nothing_back: bool| {
+        let message = match context.analysis.confirmed_before(place.id) {
+            None => "nothing can be confirmed so when this is decided".to_owned(),
+            Some(level) => format!("nothing can be confirmed beyond `{level}` when this is decided"),
+        };
+        if keeps_nothing_back {
+            return (format!("{message}, so it keeps nothing back"), "leave the condition out".to_owned());
         }
-    }
+        let help = "a stage that is reached ends its strategy; leave the condition out, or ask the stage before for more";
+        (format!("{message}, so `{}` is always skipped", place.name()), help.to_owned())
+    };
+    tell_guards(context, &verdict, &said, &mut |at, message, help| found(Finding::new(at, message, help)));
 }
 
 fn asks_for_confirmations(condition: &Expr) -> bool {

@@ -1,5 +1,6 @@
+use crate::language::condition::Condition;
 use crate::lint::Context;
-use crate::lint::analysis::{Analysis, Strict, out_of};
+use crate::lint::analysis::{Place, Strict, out_of, tell_guards};
 
 use super::{Finding, Found, declare_rule};
 
@@ -8,29 +9,32 @@ declare_rule! {
     ///
     /// Without the header `quiet` it is never quiet: `unless quiet` keeps nothing back.
     ///
+    /// The hours are those of the policy that a message is sent by: of one that others use, they are looked
+    /// for where it is used.
+    ///
     /// Declare the hours: `quiet 21:00 to 08:00 in contact.timezone else Europe/Berlin`.
     NoQuietHours, "no-quiet-hours", Warning, check;
     true => "sms unless quiet",
     true => "policy p { sms then voice after 5m if quiet }",
     true => "sms unless quiet and priority is low",
     false => "policy p { quiet 21:00 to 08:00 in UTC push then sms unless quiet }",
+    true => "policy a { use b } policy b { push then sms after 5m if quiet }",
     false => "policy a { use b } policy b { sms unless quiet }",
+    false => "policy a { quiet 21:00 to 08:00 in UTC use b } policy b { push then sms after 5m if quiet }",
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
-    if context.is_used || context.policy.headers.quiet.is_some() {
+    if context.policy.headers.quiet.is_some() {
         return;
     }
-    for place in context.analysis.places().iter().filter(|place| !place.used) {
-        for (condition, wanted) in Analysis::guards(place) {
-            let Some(verdict) = out_of(context, place, condition, Strict::Quiet) else { continue };
-            let name = place.name();
-            let message = match verdict == wanted {
-                true => "the policy has no quiet hours, so this keeps nothing back".to_owned(),
-                false => format!("the policy has no quiet hours, so `{name}` is always skipped"),
-            };
-            let help = "declare them in the policy: `quiet 21:00 to 08:00 in Europe/Berlin`";
-            found(Finding::new(condition.at.clone(), message, help));
-        }
-    }
+    let verdict = |place: &Place<'_>, condition: &Condition| out_of(context, place, condition, Strict::Quiet);
+    let said = |place: &Place<'_>, _, keeps_nothing_back: bool| {
+        let what = match keeps_nothing_back {
+            true => "this keeps nothing back".to_owned(),
+            false => format!("`{}` is always skipped", place.name()),
+        };
+        let help = "declare them in the policy: `quiet 21:00 to 08:00 in Europe/Berlin`";
+        (format!("the policy has no quiet hours, so {what}"), help.to_owned())
+    };
+    tell_guards(context, &verdict, &said, &mut |at, message, help| found(Finding::new(at, message, help)));
 }

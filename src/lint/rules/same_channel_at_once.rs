@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Place, run};
+use crate::lint::analysis::{Place, Shows, shortest_ordinary};
 
 use super::{Finding, Found, declare_rule};
 
@@ -32,13 +32,14 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 && analysis.start_together(first.id, second.id)
                 && analysis.both_may_start(first.id, second.id)
         });
-        if first.is_none() {
-            continue;
-        }
+        let Some(first) = first else { continue };
         let name = second.name();
         let message = format!("two members of the group send `{name}` at once: the person gets it twice");
         let help =
             format!("leave one out; for a second provider where the first fails, write `{name} via a or b`");
-        found(Finding::new(second.at.clone(), message, help).shown(run(context, &[])));
+        found(
+            Finding::new(second.at.clone(), message, help)
+                .shown(shortest_ordinary(context, Shows::Together(first.id, second.id))),
+        );
     }
 }

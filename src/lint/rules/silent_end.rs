@@ -20,7 +20,7 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
-    if context.policy.otherwise.is_some() || context.is_used {
+    if context.policy.otherwise.is_some() || context.is_used() {
         return;
     }
     let asks = |place: &Place<'_>| {

@@ -1,4 +1,5 @@
 use crate::language::policy::Route;
+use crate::language::words::listed;
 use crate::lint::Context;
 use crate::lint::analysis::word_in;
 
@@ -46,7 +47,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 .collect();
             let help = match serving.is_empty() {
                 true => format!("no provider serves `{}` yet; add one", stage.channel),
-                false => format!("the providers for `{}` are `{}`", stage.channel, serving.join("`, `")),
+                false => format!("the providers for `{}` are {}", stage.channel, listed(serving, "and")),
             };
             let at = if place.used { place.at.clone() } else { word_in(context.source, &place.at, name) };
             found(Finding::new(at, message, help));

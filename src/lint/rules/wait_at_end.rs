@@ -19,7 +19,7 @@ declare_rule! {
 fn check(context: &Context<'_>, found: Found<'_>) {
     let places = context.analysis.places();
     let last = places.iter().rfind(|place| place.parent.is_none());
-    if let Some(wait) = last.filter(|place| place.wait().is_some() && !context.is_used) {
+    if let Some(wait) = last.filter(|place| place.wait().is_some() && !context.is_used()) {
         let alone = wait.before.is_none();
         let message = if alone {
             "nothing is sent by a policy that only waits"

@@ -52,7 +52,7 @@ pub(super) fn catalog() -> Catalog {
         provider("twilio", &[(Channel::Sms, "0.07 EUR"), (Channel::Voice, "0.12 EUR")]),
         provider("vonage", &[(Channel::Sms, "0.06 EUR")]),
     ];
-    Catalog { zone: Some("Europe/Vienna".to_owned()), providers: Some(providers) }
+    Catalog { zone: Some("Europe/Vienna".to_owned()), providers: Some(providers), ..Catalog::default() }
 }
 
 /// A session.

@@ -26,7 +26,8 @@ fn catalog() -> Catalog {
         prices: [(*channel, format!("0.0{} EUR", place + 1).parse().unwrap())].into(),
         ..CatalogProvider::default()
     };
-    Catalog { zone: None, providers: Some(Channel::ALL.iter().enumerate().map(provider).collect()) }
+    let providers = Channel::ALL.iter().enumerate().map(provider).collect();
+    Catalog { providers: Some(providers), ..Catalog::default() }
 }
 
 /// Every way of giving each of these channels one of the answers.

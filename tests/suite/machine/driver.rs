@@ -129,7 +129,7 @@ impl Driver {
             channels: [*channel].into(),
             ..CatalogProvider::default()
         });
-        self.world.simulated.catalog = Catalog { zone: None, providers: Some(providers.collect()) };
+        self.world.simulated.catalog = Catalog { providers: Some(providers.collect()), ..Catalog::default() };
         self
     }
 

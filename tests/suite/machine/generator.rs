@@ -31,7 +31,8 @@ pub(crate) fn catalog() -> Catalog {
         prices: CHANNELS.iter().map(|channel| (*channel, price.parse().unwrap())).collect(),
         ..CatalogProvider::default()
     };
-    Catalog { zone: None, providers: Some(vec![provider("a", "0.05 EUR"), provider("b", "0.07 EUR")]) }
+    let providers = vec![provider("a", "0.05 EUR"), provider("b", "0.07 EUR")];
+    Catalog { providers: Some(providers), ..Catalog::default() }
 }
 
 fn optional(text: impl Strategy<Value = String> + 'static) -> BoxedStrategy<String> {

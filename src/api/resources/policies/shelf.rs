@@ -52,6 +52,7 @@ impl Library for Shelf<'_> {
                 channels: provider.channels.iter().map(|c| (*c, confirms(provider, *c))).collect(),
                 prices: provider.prices.clone(),
                 horizons: provider.horizon.clone(),
+                ..KnownProvider::default()
             };
             self.providers.iter().map(known).collect()
         })
@@ -159,7 +160,7 @@ impl<'a> Shelf<'a> {
         let zone = Some(self.call.scope.row().timezone.clone());
         let test = self.call.environment == Environment::Test;
         if test && self.providers.is_empty() {
-            return Catalog { zone, providers: None };
+            return Catalog { zone, ..Catalog::default() };
         }
         let mut providers: Vec<CatalogProvider> = self.providers.iter().map(catalogued).collect();
         if test {
@@ -178,7 +179,7 @@ impl<'a> Shelf<'a> {
                 }
             }
         }
-        Catalog { zone, providers: Some(providers) }
+        Catalog { zone, providers: Some(providers), ..Catalog::default() }
     }
 }
 
@@ -189,5 +190,6 @@ fn catalogued(provider: &ProviderRecord) -> CatalogProvider {
         prices: provider.prices.clone(),
         confirms: provider.confirms.clone(),
         horizon: provider.horizon.clone(),
+        ..CatalogProvider::default()
     }
 }
