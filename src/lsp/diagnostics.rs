@@ -8,6 +8,8 @@ use gen_lsp_types::{
 use super::navigate;
 use super::world::{Document, World};
 use crate::language::{self, Severity};
+use crate::lint::pages::Page;
+use crate::lint::{self, report::Run};
 
 /// The scheme of the addresses of rules' pages, which the server itself gives out.
 pub(super) const SCHEME: &str = "spine-rule";
@@ -33,11 +35,11 @@ pub(super) fn of_finding(world: &World<'_>, document: &Document, found: &languag
             Severity::Note => DiagnosticSeverity::Information,
         }),
         code: Some(Code::String(found.rule.to_owned())),
-        code_description: page_of(found.rule).map(|_| CodeDescription { href: address(found.rule) }),
+        code_description: page_of(world, found.rule).map(|_| CodeDescription { href: address(found.rule) }),
         source: Some(SOURCE.to_owned()),
         message: Message::String(message),
         tags: is_unused(found.rule).then(|| vec![DiagnosticTag::Unnecessary]),
-        related_information: Some(related(world, document, found)).filter(|all| !all.is_empty()),
+        related_information: Some(all_related(world, document, found)).filter(|all| !all.is_empty()),
         data: None,
     }
 }
@@ -54,6 +56,20 @@ fn shown(document: &Document, found: &language::Diagnostic) -> std::ops::Range<u
 /// Whether what a rule finds could as well not be there.
 fn is_unused(rule: &str) -> bool {
     rule.starts_with("unused-")
+}
+
+/// What else is shown of a finding: a run that shows it, and what the names in it stand for.
+fn all_related(
+    world: &World<'_>,
+    document: &Document,
+    found: &language::Diagnostic,
+) -> Vec<DiagnosticRelatedInformation> {
+    let path = document.path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string());
+    let run = Run::of(&path, document.text.source(), found).map(|run| DiagnosticRelatedInformation {
+        location: world.location(document, &shown(document, found)),
+        message: run.text(),
+    });
+    run.into_iter().chain(related(world, document, found)).collect()
 }
 
 /// What the names in a finding stand for, where it is about two places.
@@ -91,16 +107,15 @@ pub(super) fn address(rule: &str) -> Uri {
     Uri::from(format!("{SCHEME}:/{rule}.md"))
 }
 
-fn page_of(rule: &str) -> Option<&'static str> {
-    crate::lint::rules::find(rule).map(crate::lint::Rule::page)
+/// The page of a rule, of what the compiler finds, or of a rule of the house.
+fn page_of(world: &World<'_>, rule: &str) -> Option<Page> {
+    let known = lint::rules::pages().find(|known| known.name() == rule);
+    known.map(Page::of).or_else(|| world.house_rule(rule))
 }
 
 /// The page at an address, in Markdown.
-pub(super) fn page(address: &str) -> Option<String> {
+pub(super) fn page(world: &World<'_>, address: &str) -> Option<String> {
     let rule =
         address.strip_prefix(SCHEME)?.strip_prefix(':')?.trim_start_matches('/').strip_suffix(".md")?;
-    let text = page_of(rule)?;
-    let text: String =
-        text.lines().map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
-    Some(format!("# {rule}\n\n{text}"))
+    Some(page_of(world, rule)?.markdown())
 }

@@ -8,10 +8,11 @@ use super::reading::{Mark, Role};
 use super::stages::{self, Compiled, Placed};
 use super::world::{Document, World};
 use super::{navigate, reference};
-use crate::language::policy::{Action, ChannelStage, OnDoubt, Retry, Route, VarDeclaration, Wait};
+use crate::language::policy::VarDeclaration;
 use crate::machine::catalog::Catalog;
 use crate::machine::{Bounds, Start, bounds};
-use crate::model::{Channel, Confirmation};
+use crate::model::Channel;
+use crate::workbench::explain;
 
 /// What is told of a place.
 pub(super) fn at(world: &World<'_>, document: &Document, byte: usize) -> Option<Hover> {
@@ -204,37 +205,18 @@ fn told_stage(
     placed: &Placed<'_>,
     start: &Start,
 ) -> String {
-    let number = policy.machine.number(placed.id);
-    let title = match (&placed.stage.action, number) {
-        (Action::Channel(channel), Some(number)) => format!("**Send {number}: {}**", channel.channel),
-        (Action::Group { .. } | Action::Channel(_), _) => "**A group**".to_owned(),
-        (Action::Use { policy, .. }, _) => format!("**The policy {policy}**"),
-        (Action::Wait(_), _) => "**A wait**".to_owned(),
-    };
-    let mut lines = vec![format!("{title} of `{}`", policy.machine.name())];
-    lines.extend(when(document, policy, start).into_iter().map(|line| format!("- {line}")));
-    match &placed.stage.action {
-        Action::Channel(channel) => {
-            lines.extend(what(channel, catalog).into_iter().map(|line| format!("- {line}")))
-        }
-        Action::Wait(Wait::For(span)) => lines.push(format!("- lasts {span}, and sends nothing")),
-        Action::Wait(Wait::Until { .. }) => {
-            lines.push("- lasts until that time, and sends nothing".to_owned())
-        }
-        Action::Group { .. } | Action::Use { .. } => {}
-    }
-    if let Some(guard) = &placed.stage.only_if {
-        lines.push(format!("- skipped unless `{}`", guard.text));
-    }
-    if let Some(guard) = &placed.stage.unless {
-        lines.push(format!("- skipped if `{}`", guard.text));
-    }
-    if placed.stage.between.is_some() {
-        lines.push("- held until its window is open".to_owned());
-    }
-    let sends = matches!(placed.stage.action, Action::Channel(_));
-    if sends && policy.machine.headers().quiet.is_some() {
-        lines.push("- held during the quiet hours".to_owned());
+    let steps = explain::steps(&policy.machine, catalog);
+    let step = steps.into_iter().find(|step| step.id == placed.id);
+    let (number, says) = step.map(|step| (step.number, step.says)).unwrap_or_default();
+    let (title, says) = says.split_first().map_or(("", &[][..]), |(title, says)| (title.as_str(), says));
+    let title = title.trim_end_matches('.');
+    let mut lines = vec![format!("**Step {number} of `{}`: {}**\n", policy.machine.name(), lower(title))];
+    let quiet = policy.machine.headers().quiet.is_some() && policy.machine.number(placed.id).is_some();
+    let quiet = quiet.then(|| "It is held during the quiet hours.".to_owned());
+    lines.extend(says.iter().chain(&quiet).map(|says| format!("- {says}")));
+    let when = when(document, policy, start);
+    if !when.is_empty() {
+        lines.push(format!("\nBy the clocks, it {}.", when.join("; it ")));
     }
     lines.push(format!("\nThe whole policy: {}", lower(&told_bounds(&bounds(&policy.machine, catalog)))));
     lines.join("\n")
@@ -278,45 +260,6 @@ pub(super) fn when(document: &Document, policy: &Compiled, start: &Start) -> Vec
             lines.push(format!("starts {latest} after acceptance at the latest"));
         }
         _ => {}
-    }
-    lines
-}
-
-/// What a send does until it is reached or fails.
-fn what(stage: &ChannelStage, catalog: &Catalog) -> Vec<String> {
-    let route = catalog.route(stage.channel, &stage.route);
-    let confirms = route.iter().any(|provider| provider.confirms.contains(&Confirmation::Delivered));
-    let goal = stage.until.unwrap_or(if confirms { Confirmation::Delivered } else { Confirmation::Accepted });
-    let mut lines = vec![format!("reached when it is {goal}")];
-    match &stage.route {
-        Route::Default => {}
-        Route::Failover(names) => lines.push(format!("by {}", names.join(", else "))),
-        Route::Weighted(shares) => {
-            let shares: Vec<String> = shares.iter().map(|(share, name)| format!("{share}% {name}")).collect();
-            lines.push(format!("by {}, each standing in for the others", shares.join(", ")));
-        }
-    }
-    if stage.retry != Retry::DEFAULT {
-        let Retry { times, from, to } = stage.retry;
-        lines.push(match (times, from == to) {
-            (0, _) => "never tried again after a failure".to_owned(),
-            (_, true) => format!("tried again {times} times at most, every {from}"),
-            (_, false) => format!("tried again {times} times at most, after {from} up to {to}"),
-        });
-    }
-    if let Some(repeat) = stage.repeat {
-        lines.push(format!(
-            "sent again every {}, {} times at most, while nobody confirms",
-            repeat.every, repeat.times
-        ));
-    }
-    if let Some(valid) = stage.valid {
-        lines.push(format!("the provider gives up after {valid}"));
-    }
-    match stage.on_doubt {
-        OnDoubt::Wait => {}
-        OnDoubt::MoveOn => lines.push("fails where nobody knows whether it was sent".to_owned()),
-        OnDoubt::Resend => lines.push("sent again where nobody knows whether it was sent".to_owned()),
     }
     lines
 }

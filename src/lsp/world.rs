@@ -12,6 +12,8 @@ use super::reading::{self, Outline, PolicyNode, Reading};
 use super::text::{Encoding, Text};
 use super::{Disk, Settings};
 use crate::language::{Compiled, Diagnostic, KnownProvider, KnownTemplate, Library, Used, uses};
+use crate::lint::house::HouseRule;
+use crate::lint::pages::Page;
 use crate::lint::{SourceFile, check_by};
 use crate::machine::catalog::CatalogProvider;
 use crate::model::Currency;
@@ -285,6 +287,13 @@ impl<'d> World<'d> {
         let settings = Rc::new(self.disk.settings(folder));
         self.settings.borrow_mut().insert(folder.to_owned(), Rc::clone(&settings));
         settings
+    }
+
+    /// The page of a rule of the house, of any folder whose settings were read.
+    pub(super) fn house_rule(&self, name: &str) -> Option<Page> {
+        let settings = self.settings.borrow();
+        let rule = settings.values().flat_map(|settings| &settings.lint.house).find(|rule| rule.name == name);
+        rule.map(HouseRule::page)
     }
 
     /// The policy of a name, as a document sees it: its own, one of its folder, any other.

@@ -83,7 +83,7 @@ impl Server<'_> {
             }
             "workspace/textDocumentContent" => {
                 let params: gen_lsp_types::TextDocumentContentParams = read(params)?;
-                match diagnostics::page(params.uri.as_ref()) {
+                match diagnostics::page(world, params.uri.as_ref()) {
                     Some(text) => write(gen_lsp_types::TextDocumentContentResult { text }),
                     None => Err(Refusal::failed("there is no such page")),
                 }

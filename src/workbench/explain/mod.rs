@@ -18,6 +18,7 @@ use crate::machine::catalog::Catalog;
 use crate::machine::{Bounds, End, Entry, Machine, Scenario, Timeline, bounds, simulate};
 use crate::model::{Instant, Span};
 
+pub use steps::Step;
 use steps::Steps;
 use words::duration;
 
@@ -59,6 +60,12 @@ pub fn explain(machine: &Machine, catalog: &Catalog) -> Explained {
     part("When everything stays silent", &silence(&silent));
     let Timeline { timeline, end, .. } = silent;
     Explained { policy: machine.name().to_owned(), bounds, text, when_silent: timeline, when_silent_end: end }
+}
+
+/// The steps of a machine, each in words by itself, as [`explain`] says them.
+#[must_use]
+pub fn steps(machine: &Machine, catalog: &Catalog) -> Vec<Step> {
+    Steps::of(machine, catalog).steps
 }
 
 /// Everything is accepted, and nothing more is heard.

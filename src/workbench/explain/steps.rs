@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::language::condition::Expr;
 use crate::language::policy::{ChannelStage, GroupKind, OnDoubt, Retry, Route, Wait};
 use crate::machine::catalog::Catalog;
-use crate::machine::{Machine, Outline, OutlineAction};
+use crate::machine::{Machine, Outline, OutlineAction, StageId};
 use crate::model::{Channel, Confirmation};
 
 use super::conditions::said;
@@ -20,6 +20,19 @@ pub(super) struct Steps {
     /// When the whole is reached: `step 1 or step 2 is reached`.
     pub(super) reached: String,
     compares: bool,
+    /// Each of them by itself.
+    pub(super) steps: Vec<Step>,
+}
+
+/// A step in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The stage.
+    pub id: StageId,
+    /// How the text calls it: `2b.1`.
+    pub number: String,
+    /// What it is, when it starts, and what it does, a sentence each.
+    pub says: Vec<String>,
 }
 
 struct Writer<'a> {
@@ -27,6 +40,7 @@ struct Writer<'a> {
     has_quiet: bool,
     text: String,
     compares: bool,
+    steps: Vec<Step>,
 }
 
 /// Where a step stands.
@@ -45,11 +59,13 @@ impl Steps {
             has_quiet: machine.headers().quiet.is_some(),
             text: String::new(),
             compares: false,
+            steps: Vec::new(),
         };
         let outline = machine.outline();
         writer.strategy(&outline, "", "the message", 0);
         writer.compares |= machine.quiet_unless().is_some_and(|expr| compares(&expr));
-        Steps { text: writer.text, reached: reached_when(&outline, ""), compares: writer.compares }
+        let reached = reached_when(&outline, "");
+        Steps { text: writer.text, reached, compares: writer.compares, steps: writer.steps }
     }
 
     /// The words that the steps use.
@@ -134,7 +150,7 @@ impl Writer<'_> {
         match &stage.action {
             OutlineAction::Group(kind, members) => {
                 says.push(group(*kind).to_owned());
-                self.add(&says.join(" "), at);
+                self.add(stage, says, at);
                 let owner = format!("step {}", at.number);
                 for (place, member) in members.iter().enumerate() {
                     let name = format!("{}{}", at.number, letter(place));
@@ -143,10 +159,10 @@ impl Writer<'_> {
             }
             OutlineAction::Use(_, steps) => {
                 says.push(format!("It is reached when {}.", reached_when(steps, &at.number)));
-                self.add(&says.join(" "), at);
+                self.add(stage, says, at);
                 self.strategy(steps, &at.number, &format!("step {}", at.number), at.depth + 1);
             }
-            _ => self.add(&says.join(" "), at),
+            _ => self.add(stage, says, at),
         }
     }
 
@@ -161,9 +177,10 @@ impl Writer<'_> {
         self.strategy(member, name, owner, depth + 1);
     }
 
-    fn add(&mut self, says: &str, at: &Place<'_>) {
-        let line = format!("{}. {says}", at.number);
+    fn add(&mut self, stage: &Outline<'_>, says: Vec<String>, at: &Place<'_>) {
+        let line = format!("{}. {}", at.number, says.join(" "));
         self.text.push_str(&filled(&line, 3 * at.depth, at.number.len() + 2));
+        self.steps.push(Step { id: stage.id, number: at.number.clone(), says });
     }
 
     fn guards(&mut self, stage: &Outline<'_>, channel: Option<Channel>, says: &mut Vec<String>) {

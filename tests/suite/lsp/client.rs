@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lsp_server::{Connection, Message, Notification, Request, RequestId};
 use serde_json::{Value, json};
+use spine::lint::house::HouseRule;
 use spine::lsp::{Disk, Ended, Settings, serve};
 use spine::machine::catalog::{Catalog, CatalogProvider};
 use spine::model::Channel;
@@ -21,6 +22,7 @@ pub(super) const ROOT: &str = "/w";
 pub(super) struct Files {
     pub(super) texts: BTreeMap<String, String>,
     pub(super) catalog: Catalog,
+    pub(super) house: Vec<HouseRule>,
 }
 
 impl Disk for Files {
@@ -35,7 +37,8 @@ impl Disk for Files {
     }
 
     fn settings(&self, _: &Path) -> Settings {
-        Settings { catalog: self.catalog.clone(), ..Settings::default() }
+        let lint = spine::lint::Settings { house: self.house.clone(), ..Default::default() };
+        Settings { catalog: self.catalog.clone(), lint, fault: None }
     }
 }
 

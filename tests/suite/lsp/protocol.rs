@@ -180,8 +180,50 @@ fn a_page_of_a_rule_is_given_out_by_the_address_that_its_finding_has() {
     let href = found["codeDescription"]["href"].clone();
     let page = client.request("workspace/textDocumentContent", json!({"uri": href})).unwrap();
     let text = page["text"].as_str().unwrap();
-    assert!(text.starts_with("# unsure-zone\n\n`contact.timezone` is used"), "{text}");
+    assert!(text.starts_with("# unsure-zone\n\n*warning*\n\n`contact.timezone` is used"), "{text}");
+    // What the compiler finds has a page too.
+    client.open("b.policy", 1, "smss");
+    let found = client.findings("b.policy", 1);
+    let href = found[0]["codeDescription"]["href"].clone();
+    let page = client.request("workspace/textDocumentContent", json!({"uri": href})).unwrap();
+    assert!(page["text"].as_str().unwrap().starts_with("# unknown-channel\n\n*error*"), "{page}");
     assert!(client.request("workspace/textDocumentContent", json!({"uri": "spine-rule:/nope.md"})).is_err());
+    client.end();
+}
+
+#[test]
+fn a_rule_of_the_house_has_a_page_too() {
+    use spine::lint::house::{Given, HouseRule, KINDS};
+    let kind = KINDS.iter().find(|kind| kind.name == "ends_in").unwrap();
+    let demand = (kind.read)(&Given::List(vec!["sms".to_owned()])).unwrap();
+    let house = vec![HouseRule {
+        name: "ends_in_sms",
+        message: None,
+        severity: spine::language::Severity::Warning,
+        categories: Vec::new(),
+        paths: Vec::new(),
+        demands: vec![demand],
+    }];
+    let mut client = Client::started(Files { house, ..Files::default() }, &["utf-16"]);
+    client.open("a.policy", 1, "sms then email");
+    let found = client.findings("a.policy", 1);
+    let found = found.iter().find(|found| found["code"] == "ends_in_sms").unwrap();
+    let href = found["codeDescription"]["href"].clone();
+    let page = client.request("workspace/textDocumentContent", json!({"uri": href})).unwrap();
+    assert!(page["text"].as_str().unwrap().contains("A rule of the house"), "{page}");
+    client.end();
+}
+
+#[test]
+fn the_run_that_shows_a_finding_stands_beside_it() {
+    let mut client = started();
+    client.open("a.policy", 1, "policy p {\n  expires after 10m\n  sms then email after 1h\n}");
+    let found = client.findings("a.policy", 1);
+    let shown =
+        found.iter().flat_map(|found| found["relatedInformation"].as_array().cloned().unwrap_or_default());
+    let shown: Vec<Value> = shown.collect();
+    let run = shown.iter().find(|one| one["message"].as_str().unwrap().contains("spine policy simulate"));
+    assert!(run.is_some(), "{found:?}");
     client.end();
 }
 

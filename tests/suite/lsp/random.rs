@@ -114,7 +114,7 @@ proptest! {
         encoding in select(vec!["utf-8", "utf-16", "utf-32"]),
     ) {
         let texts = [("p.policy".to_owned(), "policy p { vars { a: number } sms }".to_owned())].into();
-        let mut client = Client::started(Files { texts, catalog: catalog() }, &[encoding]);
+        let mut client = Client::started(Files { texts, catalog: catalog(), ..Files::default() }, &[encoding]);
         client.open("a.policy", 0, &start.concat());
         for (version, (line, character, to_line, to_character, text)) in (1..).zip(edits) {
             let place = json!({"line": line, "character": character});
