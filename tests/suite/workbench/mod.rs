@@ -3,4 +3,5 @@
 mod cookbook;
 mod diff;
 mod prove;
+mod schemas;
 mod suites;
