@@ -45,15 +45,8 @@ pub async fn export(scope: &Scope, to: &mut (dyn Lines + Send)) -> Result<(), St
         from = next;
     }
     let mut after = 0;
-    while !export.is_left {
-        let dropped = scope.dropped_with_journal(after, PAGE).await?;
-        for n in &dropped {
-            export.transitions(*n).await?;
-        }
-        match dropped.last() {
-            Some(last) => after = *last,
-            None => break,
-        }
+    while let Some(next) = export.dropped(after, PAGE).await? {
+        after = next;
     }
     let mut from = 0;
     while let Some(next) = export.entries(from, PAGE).await? {
@@ -62,9 +55,9 @@ pub async fn export(scope: &Scope, to: &mut (dyn Lines + Send)) -> Result<(), St
     Ok(())
 }
 
-/// Hands over a part of the audit of a scope: `limit` messages, or once these are through `limit` other
-/// entries. `from` is 0 for the first part, then what the part before gave; nothing after the last.
-/// Messages that were dropped since are not among them.
+/// Hands over a part of the audit of a scope: `limit` messages, or once these are through as many that
+/// were dropped since, then other entries. `from` is 0 for the first part, then what the part before gave;
+/// nothing after the last.
 ///
 /// # Errors
 /// Where a row cannot be read.
@@ -76,7 +69,11 @@ pub async fn export_page(
 ) -> Result<Option<Position>, StoreError> {
     let mut export = Export::new(scope, to);
     if from >= 0 {
-        return Ok(Some(export.messages(from, limit).await?.unwrap_or(ENTRIES)));
+        return Ok(Some(export.messages(from, limit).await?.unwrap_or(DROPPED)));
+    }
+    if from <= DROPPED {
+        let next = export.dropped(DROPPED - from, limit).await?;
+        return Ok(Some(next.map_or(ENTRIES, |last| DROPPED - last)));
     }
     // Positions of entries lie below those of messages.
     Ok(export.entries(ENTRIES - from, limit).await?.map(|last| ENTRIES - last))
@@ -84,6 +81,8 @@ pub async fn export_page(
 
 /// Where the entries begin, behind all messages.
 const ENTRIES: Position = -1;
+/// Where the messages that were dropped begin, below every entry.
+const DROPPED: Position = Position::MIN / 2;
 
 struct Export<'a> {
     scope: &'a Scope,
@@ -113,6 +112,19 @@ impl<'a> Export<'a> {
 
     fn put(&mut self, kind: &str, fields: Value) {
         self.is_left = self.is_left || !self.to.line(line(kind, fields));
+    }
+
+    /// The transitions of messages behind a position that were dropped since; gives the position of the
+    /// last, nothing where there are none.
+    async fn dropped(&mut self, after: Position, limit: u32) -> Result<Option<Position>, StoreError> {
+        if self.is_left {
+            return Ok(None);
+        }
+        let dropped = self.scope.dropped_with_journal(after, limit).await?;
+        for n in &dropped {
+            self.transitions(*n).await?;
+        }
+        Ok(dropped.last().copied())
     }
 
     /// Messages behind a position, in the order of their acceptance; gives the position of the last

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use spine::engine::front::{Front as _, Refusal};
-use spine::engine::{Retention, Settings, verify};
+use spine::engine::{Lines, Retention, Settings, export, export_page, verify};
 use spine::model::Span;
 use spine::store::rows::{EventFilter, MessageFilter};
 use spine::store::{Page, PageStart};
@@ -92,6 +92,7 @@ async fn grows_old() {
     let verified = verify(&scope).await.unwrap();
     assert_eq!((verified.messages, verified.dropped), (1, u64::from(MESSAGES)));
     assert_eq!(verified.faults, []);
+    the_pages_of_an_export_hold_what_the_whole_one_does(&scope).await;
     assert!(matches!(running.engine.message(scope.clone(), gone).await, Err(Refusal::NotFound)));
     // The key is free again, and what was live goes on and ends.
     running.send(&scope, 0, "sms").await;
@@ -104,6 +105,31 @@ async fn grows_old() {
     running.engine.stop().await;
     drop(scope);
     running.store.close().await.unwrap();
+}
+
+#[derive(Default)]
+struct Gathered(Vec<String>);
+
+impl Lines for Gathered {
+    fn line(&mut self, line: serde_json::Value) -> bool {
+        self.0.push(line.to_string());
+        true
+    }
+}
+
+/// Also of messages that are gone, page by page; a page tells a version's text again.
+async fn the_pages_of_an_export_hold_what_the_whole_one_does(scope: &spine::store::seal::Scope) {
+    let is_policy = |line: &String| line.contains("\"type\":\"policy\"");
+    let mut whole = Gathered::default();
+    export(scope, &mut whole).await.unwrap();
+    whole.0.retain(|line| !is_policy(line));
+    let (mut pages, mut from) = (Gathered::default(), Some(0));
+    while let Some(after) = from {
+        from = export_page(scope, after, 7, &mut pages).await.unwrap();
+    }
+    pages.0.retain(|line| !is_policy(line));
+    assert!(whole.0.len() > 2 * MESSAGES as usize, "{}", whole.0.len());
+    assert_eq!(pages.0, whole.0);
 }
 
 fn page(limit: u32) -> Page {
