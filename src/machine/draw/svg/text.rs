@@ -35,7 +35,17 @@ pub(super) fn wrapped(text: &str, size: f64, bold: bool, most: f64) -> Vec<Strin
             continue;
         }
         if !line.is_empty() {
-            lines.push(std::mem::take(&mut line));
+            let rest = before_link(&line).map_or_else(String::new, |at| line.split_off(at));
+            lines.push(line.trim_end().to_owned());
+            line = rest;
+            let joined = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+            if width(&joined, size, bold) <= most {
+                line = joined;
+                continue;
+            }
+            if !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            }
         }
         for c in word.chars() {
             line.push(c);
@@ -51,6 +61,12 @@ pub(super) fn wrapped(text: &str, size: f64, bold: bool, most: f64) -> Vec<Strin
     lines
 }
 
+/// Where a full line is better broken: before the last `and` or `or`, if not much of it is lost.
+fn before_link(line: &str) -> Option<usize> {
+    let at = [" and ", " or "].into_iter().filter_map(|link| line.rfind(link)).max()? + 1;
+    (at * 2 >= line.len()).then_some(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +80,8 @@ mod tests {
             let whole = |text: &str| text.chars().filter(|c| *c != ' ').collect::<String>();
             assert_eq!(whole(&lines.concat()), whole(text));
         }
+        let guard = "only if vars.amount >= 50 and contact has sms";
+        assert_eq!(wrapped(guard, 12.0, false, 240.0), ["only if vars.amount >= 50", "and contact has sms"]);
         assert_eq!(wrapped("one two", 12.0, false, 1_000.0), ["one two"]);
         assert_eq!(wrapped("", 12.0, false, 10.0), [""; 0]);
     }
