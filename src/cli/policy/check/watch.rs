@@ -89,8 +89,10 @@ impl Watched {
             watched.file(Path::new(super::super::settings::FILE));
             let nearest = super::super::settings::nearest();
             let working = std::env::current_dir().unwrap_or_default();
-            for folder in working.ancestors().skip(1) {
-                watched.file(&folder.join(super::super::settings::FILE));
+            for folder in working.ancestors() {
+                if folder != working {
+                    watched.file(&folder.join(super::super::settings::FILE));
+                }
                 if nearest.as_ref().is_none_or(|nearest| nearest.parent() == Some(folder)) {
                     break;
                 }
