@@ -27,7 +27,7 @@ impl Desk {
     /// others go on with its messages. What scripts say leaves no process, and is said to the end of what
     /// was begun.
     pub(super) fn calls_nobody(&self) -> bool {
-        self.environment() == Environment::Live && self.context.stopping.load(Ordering::Acquire)
+        self.environment() == Environment::Live && self.context.calls_nobody.load(Ordering::Acquire)
     }
 
     /// Calls the provider of an attempt, or asks it what became of one.

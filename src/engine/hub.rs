@@ -99,6 +99,7 @@ impl Engine {
             settings: setup.settings,
             peers: Arc::clone(&setup.peers),
             stopping: AtomicBool::new(false),
+            calls_nobody: AtomicBool::new(false),
             under_way: UnderWay::default(),
             nodes: Membership::new(nodes, setup.peers, lease),
             left: AtomicBool::new(false),
@@ -314,6 +315,7 @@ impl Engine {
 
     /// Forgets all that is in memory: others go on with it.
     pub(super) async fn drop_all(&self) {
+        self.begin_stop();
         self.context.stopping.store(true, Ordering::Release);
         let open = std::mem::take(&mut *self.desks());
         for (id, open) in open {
@@ -328,9 +330,16 @@ impl Engine {
         self.context.under_way.none().await;
     }
 
+    /// From now on no new call of a provider is begun: what follows waits for whoever goes on with it.
+    /// Requests are still taken in, until [`Self::stop`].
+    pub fn begin_stop(&self) {
+        self.context.calls_nobody.store(true, Ordering::Release);
+    }
+
     /// Takes nothing more in, and waits for what is under way, not for ever: a call without an answer
     /// by then is in doubt at the next start, and an event that was being told is told again.
     pub async fn stop(&self) {
+        self.begin_stop();
         self.context.stopping.store(true, Ordering::Release);
         let open: Vec<_> = self.desks().iter().map(|(id, open)| (*id, Arc::clone(open))).collect();
         for desk in open.iter().filter_map(|(_, open)| open.desk.get()) {

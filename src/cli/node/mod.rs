@@ -178,6 +178,11 @@ impl Node {
         self.engine.fenced().await;
     }
 
+    /// Begins no new call of a provider from now on; requests are still answered, until [`Self::stop`].
+    pub fn begin_stop(&self) {
+        self.engine.begin_stop();
+    }
+
     /// Takes nothing more in, finishes what is under way, and closes the store. Within ten seconds:
     /// what is not done by then goes on at the next start.
     ///

@@ -60,6 +60,7 @@ async fn serve(config: &Config) -> Result<(), CliError> {
         why = signals.next() => why,
         () = node.fenced() => return Err(StoreError::Fenced.into()),
     };
+    node.begin_stop();
     terminal::tell(&format!("spine: stopping on {why}"));
     tokio::select! {
         stopped = node.stop() => stopped?,

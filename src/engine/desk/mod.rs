@@ -39,6 +39,9 @@ pub(super) struct Context {
     pub(super) peers: Arc<Peers>,
     /// No more is taken in, and nothing new is begun.
     pub(super) stopping: AtomicBool,
+    /// No provider is called any more but for the intents that are durable. From the first moment of a stop,
+    /// while those who are being answered still get their answer.
+    pub(super) calls_nobody: AtomicBool,
     /// Changes and calls under way, in all scopes.
     pub(super) under_way: UnderWay,
     /// This node among others.
