@@ -53,7 +53,7 @@ const LOOK: &str = "WITH under_way AS (SELECT owner, due_at FROM live UNION ALL 
      (SELECT min(next_try_at) FROM delivery WHERE state = 0 AND next_try_at < {late}), \
      (SELECT count(*) FROM delivery WHERE state = 0), \
      (SELECT count(*) FROM delivery d WHERE d.state = 2 AND EXISTS (SELECT FROM endpoint p WHERE p.id = d.endpoint)), \
-     (SELECT count(*) FROM under_way l WHERE EXISTS (SELECT FROM node o WHERE o.n = l.owner AND o.ended_at IS NOT NULL) \
+     (SELECT count(*) FROM live l WHERE EXISTS (SELECT FROM node o WHERE o.n = l.owner AND o.ended_at IS NOT NULL) \
         OR NOT EXISTS (SELECT FROM node o WHERE o.n = l.owner)), \
      (SELECT count(*) FROM signal WHERE at < {real}), (SELECT min(at) FROM signal WHERE at < {real}), \
      (SELECT coalesce(max(n), 0) FROM event)";
