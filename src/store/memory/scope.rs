@@ -420,10 +420,14 @@ impl ScopeRows for MemoryScope {
     fn unclaim(&self, name: &str) -> Answer<'_, ()> {
         let (node, id, name) = (self.node, self.id, name.to_owned());
         self.shared.ask(node, Step::Duty, move |shared| {
-            if let Some(tables) = shared.rows().scopes.get_mut(&id)
-                && tables.claims.get(&name) == Some(&node)
-            {
-                tables.claims.remove(&name);
+            let was_ours = shared.rows().scopes.get_mut(&id).is_some_and(|tables| {
+                tables.claims.get(&name) == Some(&node) && tables.claims.remove(&name).is_some()
+            });
+            // Whoever waits for it looks again.
+            if was_ours {
+                let others: Vec<NodeId> =
+                    shared.bells().nodes.keys().copied().filter(|n| *n != node).collect();
+                others.into_iter().for_each(|other| shared.ring(other, None));
             }
             Ok(())
         })
