@@ -146,7 +146,8 @@ impl Watched {
         let named =
             |path: &PathBuf| path.file_name().is_some_and(|name| self.files.contains(Path::new(name)));
         // A folder that comes or goes may bring policies along; one beside a file of settings does not.
-        let in_tree = |path: &PathBuf| self.trees.iter().any(|tree| path.starts_with(tree));
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let in_tree = |path: &PathBuf| self.trees.iter().any(|tree| whole(path).starts_with(whole(tree)));
         let may_count = |path: &PathBuf| match path.extension().and_then(OsStr::to_str) {
             Some("policy") => true,
             None => named(path) || in_tree(path),
