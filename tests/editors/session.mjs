@@ -81,7 +81,7 @@ try {
 
   const at = (line, character) => ({ textDocument, position: { line, character } });
   const hover = await connection.sendRequest(lsp.HoverRequest.type, at(1, 18));
-  assert.match(hover.contents.value, /\*\*Send 2: sms\*\* of `main`/);
+  assert.match(hover.contents.value, /\*\*Step 2 of `main`: an SMS\*\*/);
   const places = await connection.sendRequest(lsp.DefinitionRequest.type, at(1, 8));
   assert.deepEqual(places.map((place) => place.uri), [file("nudge.policy")]);
   const references = await connection.sendRequest(lsp.ReferencesRequest.type, {

@@ -180,7 +180,7 @@ fn a_page_of_a_rule_is_given_out_by_the_address_that_its_finding_has() {
     let href = found["codeDescription"]["href"].clone();
     let page = client.request("workspace/textDocumentContent", json!({"uri": href})).unwrap();
     let text = page["text"].as_str().unwrap();
-    assert!(text.starts_with("# unsure-zone\n\n*warning*\n\n`contact.timezone` is used"), "{text}");
+    assert!(text.starts_with("# unsure-zone\n\n*note*\n\n`contact.timezone` is used"), "{text}");
     // What the compiler finds has a page too.
     client.open("b.policy", 1, "smss");
     let found = client.findings("b.policy", 1);
