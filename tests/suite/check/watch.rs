@@ -111,19 +111,3 @@ fn the_standard_input_cannot_be_watched() {
     let output = spine_in(home.path()).args(["policy", "check", "--watch", "-"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
-
-#[test]
-fn a_nearer_file_of_settings_counts_once_it_is_there_and_no_longer_than_that() {
-    let home = tempdir().unwrap();
-    let loud = ("spine.yaml", "require: { loud: { uses: [voice] } }\n");
-    write(home.path(), &[loud, ("team/here/a.policy", "sms")]);
-    let watching = Watching::start(&home.path().join("team/here"), &["a.policy"]);
-    watching.until("error[loud]");
-    write(home.path(), &[("team/spine.yaml", "require: { quick: { uses: [push] } }\n")]);
-    watching.until("error[quick]");
-    write(home.path(), &[("team/spine.yaml", "require: { slow: { uses: [email] } }\n")]);
-    watching.until("error[slow]");
-    std::fs::remove_file(home.path().join("team/spine.yaml")).unwrap();
-    watching.until("error[loud]");
-    watching.interrupt();
-}

@@ -32,12 +32,9 @@ impl Args {
             let _ = tell.send(event);
         })
         .map_err(|error| CliError::Refused(format!("files cannot be watched: {error}")))?;
-        let mut watched = Watched::default();
+        let watched = Watched::of(self);
+        watched.begin(&mut watcher)?;
         loop {
-            // Which settings hold may be others than before: a nearer file has come, or the nearest is gone.
-            let now = Watched::of(self);
-            now.begin(&mut watcher, &watched)?;
-            watched = now;
             self.again()?;
             watched.wait(&told)?;
         }
@@ -61,7 +58,6 @@ impl Args {
 
 /// What a change is looked for in. Folders are watched, never files: an editor that writes a new file
 /// and renames it over the old one would leave a watch on the old one behind.
-#[derive(Default)]
 struct Watched {
     /// With everything below.
     trees: BTreeSet<PathBuf>,
@@ -85,19 +81,11 @@ impl Watched {
             watched.file(path);
         }
         if args.config.is_none() {
-            // The nearest one, and each folder below it, where a nearer one may come to be.
+            // The nearest one, and the working folder, where a nearer one may come to be.
             watched.file(Path::new(super::super::settings::FILE));
-            let nearest = super::super::settings::nearest();
-            let working = std::env::current_dir().unwrap_or_default();
-            for folder in working.ancestors() {
-                if folder != working {
-                    watched.file(&folder.join(super::super::settings::FILE));
-                }
-                if nearest.as_ref().is_none_or(|nearest| nearest.parent() == Some(folder)) {
-                    break;
-                }
+            if let Some(path) = super::super::settings::nearest() {
+                watched.file(&path);
             }
-            nearest.iter().for_each(|path| watched.file(path));
         }
         watched
     }
@@ -108,10 +96,9 @@ impl Watched {
         self.files.extend(path.file_name().map(PathBuf::from));
     }
 
-    /// Watches what `before` did not.
-    fn begin(&self, watcher: &mut RecommendedWatcher, before: &Watched) -> Result<(), CliError> {
-        let trees = self.trees.difference(&before.trees).map(|path| (path, RecursiveMode::Recursive));
-        let folders = self.folders.difference(&before.folders).filter(|path| !self.trees.contains(*path));
+    fn begin(&self, watcher: &mut RecommendedWatcher) -> Result<(), CliError> {
+        let trees = self.trees.iter().map(|path| (path, RecursiveMode::Recursive));
+        let folders = self.folders.iter().filter(|path| !self.trees.contains(*path));
         for (path, mode) in trees.chain(folders.map(|path| (path, RecursiveMode::NonRecursive))) {
             let fault = |error| CliError::Refused(format!("`{}` cannot be watched: {error}", path.display()));
             watcher.watch(path, mode).map_err(fault)?;
@@ -145,12 +132,9 @@ impl Watched {
         }
         let named =
             |path: &PathBuf| path.file_name().is_some_and(|name| self.files.contains(Path::new(name)));
-        // A folder that comes or goes may bring policies along; one beside a file of settings does not.
-        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let in_tree = |path: &PathBuf| self.trees.iter().any(|tree| whole(path).starts_with(whole(tree)));
+        // A folder that comes or goes may bring policies along.
         let may_count = |path: &PathBuf| match path.extension().and_then(OsStr::to_str) {
-            Some("policy") => true,
-            None => named(path) || in_tree(path),
+            Some("policy") | None => true,
             Some(_) => named(path),
         };
         event.need_rescan() || event.paths.iter().any(may_count)
