@@ -106,7 +106,7 @@ fn edit() -> impl Strategy<Value = (u32, u32, u32, u32, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn every_request_is_answered_on_any_text_at_any_place(
         start in prop::collection::vec(piece(), 0..40),

@@ -208,14 +208,19 @@ fn unclosed(around: &Around<'_>, text: &str) -> Option<Edit> {
             let (open, close) = if text == "vars" { ("{", "}") } else { ("(", ")") };
             let open = at + around.source.get(at..)?.find(open)? + 1;
             let mut end = line_end(around, open);
-            // A bracket at the end of its line: what it holds stands on the lines below.
+            // A bracket at the end of its line: what it holds stands on the lines below, comments between them.
+            let mut from = end;
             while let Some((next, word)) =
-                around.word_from(end).filter(|_| end == open || !is_last(around, end))
+                around.word_from(from).filter(|_| end == open || !is_last(around, end))
             {
-                if ["then", "otherwise", "}", ")"].contains(&word) {
-                    break;
-                }
-                end = line_end(around, next.start);
+                from = match word {
+                    "then" | "otherwise" | "}" | ")" => break,
+                    "#" => around.line_end(next.start),
+                    _ => {
+                        end = line_end(around, next.start);
+                        end
+                    }
+                };
             }
             behind(end, close)
         }
