@@ -17,6 +17,22 @@ pub(crate) fn quoted(text: &str) -> String {
     out
 }
 
+/// Words at which what stands before them in a policy is over: none is a name.
+pub(crate) const ENDS: [&str; 12] = [
+    "then",
+    "otherwise",
+    "after",
+    "unless",
+    "until",
+    "if",
+    "via",
+    "retry",
+    "repeat",
+    "between",
+    "valid",
+    "policy",
+];
+
 /// The most words of a list: of more, nobody reads the last.
 const LISTED_MAX: usize = 5;
 

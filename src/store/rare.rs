@@ -280,32 +280,10 @@ async fn endpoint_row<P: Puts>(
 ) -> Result<(), P::Fault> {
     match change {
         EndpointChange::Put(Put { row, expected: None }) => {
-            let EndpointRow { id, created_at, enabled, position, doc, secrets, .. } = row;
-            let sql = "INSERT INTO endpoint(n, id, version, created_at, enabled, position, doc, secrets) \
-                       VALUES ($1, $2, 1, $3, $4, $5, $6, $7)";
-            let row = query(sql)
-                .bind(n)
-                .bind(id.to_bytes())
-                .bind(created_at.ms())
-                .bind(*enabled)
-                .bind((*position).min(newest_event))
-                .bind(doc)
-                .bind(secrets);
-            one(conn, row, "an endpoint").await
+            one(conn, new_endpoint(row, n, newest_event, None), "an endpoint").await
         }
         EndpointChange::Make(row, limit) => {
-            let EndpointRow { id, created_at, enabled, position, doc, secrets, .. } = row;
-            let sql = "INSERT INTO endpoint(n, id, version, created_at, enabled, position, doc, secrets) \
-                       SELECT $1, $2, 1, $3, $4, $5, $6, $7 WHERE (SELECT count(*) FROM endpoint) < $8";
-            let row = query(sql)
-                .bind(n)
-                .bind(id.to_bytes())
-                .bind(created_at.ms())
-                .bind(*enabled)
-                .bind((*position).min(newest_event))
-                .bind(doc)
-                .bind(secrets)
-                .bind(i64::from(*limit));
+            let row = new_endpoint(row, n, newest_event, Some(*limit));
             one(conn, row, "the number of endpoints").await
         }
         EndpointChange::Put(Put { row, expected: Some(version) }) => {
@@ -337,6 +315,21 @@ async fn endpoint_row<P: Puts>(
             any(conn, query(sql).bind(id.to_bytes()).bind(pending)).await
         }
     }
+}
+
+/// A new endpoint, where the scope has fewer than `limit`.
+fn new_endpoint(row: &EndpointRow, n: Position, newest_event: Position, limit: Option<u32>) -> Bound {
+    let sql = "INSERT INTO endpoint(n, id, version, created_at, enabled, position, doc, secrets) \
+               SELECT $1, $2, 1, $3, $4, $5, $6, $7 WHERE (SELECT count(*) FROM endpoint) < $8";
+    query(sql)
+        .bind(n)
+        .bind(row.id.to_bytes())
+        .bind(row.created_at.ms())
+        .bind(row.enabled)
+        .bind(row.position.min(newest_event))
+        .bind(&row.doc)
+        .bind(&row.secrets)
+        .bind(limit.map_or(i64::MAX, i64::from))
 }
 
 /// Runs a statement that has to touch one row.

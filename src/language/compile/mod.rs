@@ -12,6 +12,7 @@ mod strategy;
 mod types;
 mod unit;
 mod value;
+mod zone;
 
 use std::collections::BTreeMap;
 

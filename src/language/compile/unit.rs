@@ -9,7 +9,7 @@ use super::super::diagnostic::{Diagnostic, Severity};
 use super::super::grammar::{PolicyGrammar, Rule};
 use super::super::policy::{Policy, TextRange};
 use super::super::source::Scan;
-use super::super::words::{near, quoted};
+use super::super::words::{ENDS, near, quoted};
 use super::super::{limits, policy::VarDeclaration};
 use super::strategy::Walk;
 use super::value::did_you_mean;
@@ -394,7 +394,7 @@ pub(crate) fn bad_name(name: &str) -> Option<String> {
     let start = name.starts_with(|c: char| c.is_ascii_lowercase());
     let rest = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if start && rest && name.len() <= limits::NAME_CHARS_MAX {
-        return (RESERVED.contains(&name)).then(|| "it is a word of the language; choose another".to_owned());
+        return (ENDS.contains(&name)).then(|| "it is a word of the language; choose another".to_owned());
     }
     let mended: String = name
         .trim_matches('"')
@@ -407,22 +407,6 @@ pub(crate) fn bad_name(name: &str) -> Option<String> {
     let usable = mended.starts_with(|c: char| c.is_ascii_lowercase());
     Some(if usable { format!("write `{mended}`: {shape}") } else { shape.to_owned() })
 }
-
-/// Words that end what stands before them, so that no policy can be named by them.
-const RESERVED: [&str; 12] = [
-    "then",
-    "otherwise",
-    "after",
-    "unless",
-    "until",
-    "if",
-    "via",
-    "retry",
-    "repeat",
-    "between",
-    "valid",
-    "policy",
-];
 
 /// Adds the vars of a used policy; gives the names that both declare with different types.
 pub(super) fn merge_vars(

@@ -1,6 +1,6 @@
-//! Durations, times of day, days, zones, windows, counts, money and texts.
+//! Durations, times of day, days, windows, counts, money and texts.
 
-use crate::model::{Currency, Days, Money, Span, TimeOfDay, Window, Zone, ZoneTable};
+use crate::model::{Currency, Days, Money, Span, TimeOfDay, Window, Zone};
 
 use super::super::words::{listed, near, quoted};
 use super::super::{limits, policy::TextRange};
@@ -221,64 +221,6 @@ impl Faults<'_> {
         days
     }
 
-    fn zone(&mut self, node: &Node<'_>, example: &str) -> Option<Zone> {
-        let (mut names, mut has_else) = (Vec::new(), false);
-        for part in node.clone().into_inner() {
-            match part.as_rule() {
-                Rule::else_word => has_else = true,
-                _ => names.push(part),
-            }
-        }
-        let Some(first) = names.first() else {
-            self.tell("missing-zone", self.range(node), "the zone after `in` is missing".to_owned(), example);
-            return None;
-        };
-        let first_at = self.range(first);
-        let contact = self.text(&first_at) == "contact.timezone";
-        if has_else && !contact {
-            let message = "`else` goes with `contact.timezone` only".to_owned();
-            self.tell(
-                "unknown-zone",
-                self.range(node),
-                message,
-                "leave the `else` out, or write `in contact.timezone else …`",
-            );
-            return None;
-        }
-        if has_else && names.len() < 2 {
-            let help = "write for example `contact.timezone else Europe/Berlin`";
-            self.tell("missing-zone", self.range(node), "the zone after `else` is missing".to_owned(), help);
-            return None;
-        }
-        if !contact {
-            return self.zone_name(first_at).map(Zone::Named);
-        }
-        match names.get(1) {
-            Some(other) => {
-                let name = self.zone_name(self.range(other))?;
-                Some(Zone::Contact { otherwise: Some(name) })
-            }
-            None => Some(Zone::Contact { otherwise: None }),
-        }
-    }
-
-    fn zone_name(&mut self, at: TextRange) -> Option<String> {
-        let name = self.text(&at);
-        if ZoneTable.get(name).is_some() {
-            return Some(name.to_owned());
-        }
-        let meant = zone_meant(name);
-        let message = format!("unknown zone {}{}", quoted(name), did_you_mean(meant));
-        match meant {
-            Some(meant) => self.tell_replace("unknown-zone", at, message, meant),
-            None => {
-                let help = "write an IANA name like `Europe/Berlin`, or `contact.timezone`";
-                self.tell("unknown-zone", at, message, help);
-            }
-        }
-        None
-    }
-
     /// The N of `retry`, `repeat` and `limit`.
     pub(super) fn count_of(&mut self, node: &Node<'_>, word: &str, range: (u32, u32)) -> Option<u32> {
         let atom = child(node, Rule::atom)?;
@@ -430,70 +372,6 @@ fn day_meant(word: &str) -> Option<&'static str> {
         return Days::WORDS.get(meant).copied();
     }
     near(&lower, Days::WORDS.into_iter().chain(["weekdays", "weekends"]))
-}
-
-/// The zones that people write most; any other name of the table is taken, these are suggested.
-const COMMON_ZONES: [&str; 40] = [
-    "UTC",
-    "Europe/Berlin",
-    "Europe/Vienna",
-    "Europe/Zurich",
-    "Europe/London",
-    "Europe/Paris",
-    "Europe/Madrid",
-    "Europe/Rome",
-    "Europe/Amsterdam",
-    "Europe/Brussels",
-    "Europe/Lisbon",
-    "Europe/Dublin",
-    "Europe/Prague",
-    "Europe/Warsaw",
-    "Europe/Stockholm",
-    "Europe/Oslo",
-    "Europe/Copenhagen",
-    "Europe/Helsinki",
-    "Europe/Athens",
-    "Europe/Istanbul",
-    "Europe/Kyiv",
-    "America/New_York",
-    "America/Chicago",
-    "America/Denver",
-    "America/Los_Angeles",
-    "America/Toronto",
-    "America/Sao_Paulo",
-    "America/Mexico_City",
-    "America/Bogota",
-    "Asia/Kolkata",
-    "Asia/Dubai",
-    "Asia/Tokyo",
-    "Asia/Shanghai",
-    "Asia/Singapore",
-    "Asia/Hong_Kong",
-    "Asia/Seoul",
-    "Asia/Jakarta",
-    "Australia/Sydney",
-    "Africa/Cairo",
-    "Africa/Johannesburg",
-];
-
-fn zone_meant(name: &str) -> Option<&'static str> {
-    let city = |zone: &&&str| zone.rsplit('/').next().is_some_and(|c| c.eq_ignore_ascii_case(name));
-    match name.to_lowercase().as_str() {
-        "contact" | "timezone" | "contact.zone" | "contact.time_zone" | "contact.tz" => {
-            Some("contact.timezone")
-        }
-        "gmt" | "z" => Some("UTC"),
-        "wien" | "österreich" | "austria" => Some("Europe/Vienna"),
-        "deutschland" | "germany" | "münchen" | "munich" | "hamburg" | "frankfurt" | "köln" => {
-            Some("Europe/Berlin")
-        }
-        "zürich" | "schweiz" | "switzerland" | "bern" | "basel" => Some("Europe/Zurich"),
-        _ => COMMON_ZONES
-            .iter()
-            .find(city)
-            .copied()
-            .or_else(|| near(name, COMMON_ZONES.into_iter().chain(["contact.timezone"]))),
-    }
 }
 
 /// The words of a closed list, for a help.

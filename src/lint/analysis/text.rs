@@ -2,26 +2,10 @@
 
 use crate::language::condition::{Expr, Word};
 use crate::language::policy::{Action, TextRange};
+use crate::language::words::ENDS;
 use crate::lint::Context;
 
 use super::Place;
-
-/// Words at which a modifier's own words are over.
-const ENDS: [&str; 13] = [
-    "then",
-    "otherwise",
-    "after",
-    "unless",
-    "until",
-    "if",
-    "via",
-    "retry",
-    "repeat",
-    "between",
-    "valid",
-    "policy",
-    "doubt",
-];
 
 /// The words of a range with their bytes, those in comments and texts left out; brackets and commas are
 /// words of their own.
@@ -81,7 +65,7 @@ pub(in crate::lint) fn phrase_in(source: &str, range: &TextRange, word: &str) ->
             "{" | ")" | "]" | "}" => break,
             "on" if all.peek().is_some_and(|(_, next)| *next == "doubt") => break,
             "," if depth == 0 && !word.starts_with("via") && !word.starts_with("limit") => break,
-            _ if ENDS.contains(&text) && depth == 0 => break,
+            _ if (ENDS.contains(&text) || text == "doubt") && depth == 0 => break,
             _ => {}
         }
         phrase.end = at.end;

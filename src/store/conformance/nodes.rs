@@ -2,10 +2,10 @@
 
 use futures_util::future::join_all;
 
-use super::objects::contact;
+use super::objects::{contact, endpoint, endpoints};
 use super::*;
 use crate::model::Span;
-use crate::store::rows::{EndpointRow, ProviderStateRow, QuotaRow, SignalRow, UsageWindow};
+use crate::store::rows::{ProviderStateRow, QuotaRow, SignalRow, UsageWindow};
 use crate::store::{ContactChange, EndpointChange, Generation, Put, UsageDelta};
 
 /// Two nodes, and the same scope as each of them has it.
@@ -344,18 +344,7 @@ pub(crate) async fn events_of_other_nodes_are_followed(backend: &dyn Backend) {
 
 pub(crate) async fn no_more_endpoints_are_made_than_may_be_by_all_nodes(backend: &dyn Backend) {
     let [(_a, in_a), (_b, in_b)] = two(backend).await;
-    let make = |number: u64| {
-        let row = EndpointRow {
-            id: id(number),
-            version: 1,
-            created_at: at(0),
-            enabled: true,
-            position: Position::MAX,
-            doc: b"{}".to_vec(),
-            secrets: Vec::new(),
-        };
-        Change { endpoints: vec![EndpointChange::Make(row, 5)], ..Change::default() }
-    };
+    let make = |number| endpoints(EndpointChange::Make(endpoint(number), 5));
     let asked = (1..=40)
         .map(|number| if number % 2 == 0 { in_a.commit(make(number)) } else { in_b.commit(make(number)) });
     let made = join_all(asked).await;

@@ -114,7 +114,7 @@ pub(crate) async fn versions_count_on(backend: &dyn Backend) {
     assert_eq!(scope.versions(kind, "a", newest(10)).await.unwrap().rows.len(), 1);
 }
 
-fn endpoint(number: u64) -> EndpointRow {
+pub(super) fn endpoint(number: u64) -> EndpointRow {
     EndpointRow {
         id: id(number),
         version: 1,
@@ -126,7 +126,7 @@ fn endpoint(number: u64) -> EndpointRow {
     }
 }
 
-fn endpoints(change: EndpointChange) -> Change {
+pub(super) fn endpoints(change: EndpointChange) -> Change {
     Change { endpoints: vec![change], ..Change::default() }
 }
 
@@ -469,18 +469,7 @@ pub(crate) async fn the_clock_is_kept(backend: &dyn Backend) {
 
 pub(crate) async fn no_more_endpoints_are_made_than_may_be(backend: &dyn Backend) {
     let (_store, scope) = scope(backend).await;
-    let make = |number: u64| {
-        let row = EndpointRow {
-            id: id(number),
-            version: 1,
-            created_at: at(0),
-            enabled: true,
-            position: Position::MAX,
-            doc: b"{}".to_vec(),
-            secrets: Vec::new(),
-        };
-        Change { endpoints: vec![EndpointChange::Make(row, 3)], ..Change::default() }
-    };
+    let make = |number| endpoints(EndpointChange::Make(endpoint(number), 3));
     written(&scope, make(1)).await;
     conflicts(&scope, make(1)).await;
     // Whoever asks at once, in one transaction or in several.

@@ -1,5 +1,6 @@
 //! What is old goes, and nothing that is still to be done.
 
+use super::objects::endpoints;
 use super::*;
 use crate::store::rows::{DeliveryRow, DeliveryState, EndpointRow, EventFilter, IdempotencyKey};
 use crate::store::{Dropped, EndpointChange, Old, Put};
@@ -28,19 +29,7 @@ fn keyed(number: u64) -> Kept {
 }
 
 fn endpoint(number: u64, enabled: bool) -> EndpointRow {
-    EndpointRow {
-        id: id(number),
-        version: 1,
-        created_at: at(0),
-        enabled,
-        position: 0,
-        doc: Vec::new(),
-        secrets: Vec::new(),
-    }
-}
-
-fn endpoints(change: EndpointChange) -> Change {
-    Change { endpoints: vec![change], ..Change::default() }
+    EndpointRow { enabled, position: 0, ..super::objects::endpoint(number) }
 }
 
 /// A delivery of the event at a position to endpoint 1.

@@ -5,6 +5,7 @@
 //! says what to write instead, and what only follows from it is not told.
 
 mod conditions;
+mod everyday;
 mod groups;
 mod headers;
 mod routes;
@@ -109,7 +110,7 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
         "unknown-word" => groups::fail(around, text)
             .or_else(|| groups::numbered(around, text, true))
             .or_else(|| routes::share_behind(around))
-            .or_else(|| stages::word(around, text))
+            .or_else(|| everyday::word(around, text))
             .or_else(|| conditions::behind(around, text)),
         "wrong-joiner" => groups::fail(around, text).or_else(|| stages::joiner(around, text)),
         "stray-text" => headers::sign(around, text).or_else(|| stages::stray(around, text)),

@@ -1,37 +1,15 @@
 //! What stands in the place of a fault for which nobody knows what was meant, so that the words behind it
 //! are read. Nobody is told of it.
 
-use crate::language::words::near;
+use crate::language::words::{ENDS, near};
 use crate::model::Channel;
 
 use super::super::habits::text::Around;
 use super::super::{Diagnostic, Edit, TextRange};
 
-/// Words that begin or join the parts of a policy: what is not understood ends before one of them.
-const PARTS: [&str; 22] = [
-    "then",
-    "otherwise",
-    "after",
-    "unless",
-    "until",
-    "if",
-    "via",
-    "retry",
-    "repeat",
-    "between",
-    "valid",
-    "on",
-    "wait",
-    "use",
-    "any",
-    "all",
-    "expires",
-    "quiet",
-    "limit",
-    "category",
-    "vars",
-    "policy",
-];
+/// Words that begin a part of a policy, beside those at which one ends.
+const BEGINS: [&str; 10] =
+    ["on", "wait", "use", "any", "all", "expires", "quiet", "limit", "category", "vars"];
 /// Words within the parts.
 const WITHIN: [&str; 12] =
     ["and", "or", "in", "to", "times", "time", "every", "backoff", "else", "sends", "fail", "is"];
@@ -123,13 +101,15 @@ pub(super) fn guess(source: &str, finding: &Diagnostic) -> Option<Edit> {
 }
 
 fn is_part(word: &str) -> bool {
-    PARTS.contains(&word) || word.parse::<Channel>().is_ok()
+    ENDS.contains(&word) || BEGINS.contains(&word) || word.parse::<Channel>().is_ok()
 }
 
 /// Whether a word, or the one that was meant by it, is one of the language.
 fn is_known(word: &str) -> bool {
-    let meant =
-        || word.chars().count() >= 4 && near(word, PARTS.into_iter().filter(|w| w.len() >= 4)).is_some();
+    let meant = || {
+        word.chars().count() >= 4
+            && near(word, ENDS.into_iter().chain(BEGINS).filter(|w| w.len() >= 4)).is_some()
+    };
     is_part(word) || WITHIN.contains(&word) || SIGNS.contains(&word) || meant()
 }
 
@@ -186,8 +166,7 @@ fn time(around: &Around<'_>, first: &str, last: &str) -> Option<Edit> {
 /// The parentheses that a group lacks.
 fn group(around: &Around<'_>) -> Option<Edit> {
     let (of, _) = around.next().filter(|(_, word)| *word == "of")?;
-    let ends =
-        |word: &str| ["then", "otherwise", "#", "}", ")"].contains(&word) || PARTS[2..12].contains(&word);
+    let ends = |word: &str| ENDS.contains(&word) || ["on", "#", "}", ")"].contains(&word);
     let end = walk(around, of.end, &ends);
     let members = around.part(of.end..end).trim();
     let members = if members.is_empty() { "sms, email" } else { members };

@@ -1,0 +1,135 @@
+//! Everyday words behind a stage.
+
+use crate::language::words::{near, quoted};
+use crate::model::Span;
+
+use super::Meant;
+use super::text::Around;
+
+/// What everyday words behind a stage stand for, with the words that belong to them.
+const EVERYDAY: [(&str, &str); 42] = [
+    ("in doubt", "on doubt"),
+    ("if in doubt", "on doubt"),
+    ("ondoubt", "on doubt"),
+    ("on-doubt", "on doubt"),
+    ("on_doubt", "on doubt"),
+    ("followed by", "then"),
+    ("dann", "then"),
+    ("danach", "then"),
+    ("afterwards", "then"),
+    ("next", "then"),
+    ("thereafter", "then"),
+    ("nach", "after"),
+    ("in", "after"),
+    ("within", "after"),
+    ("delay", "after"),
+    ("bis", "until"),
+    ("till", "until"),
+    ("til", "until"),
+    ("except if", "unless"),
+    ("except when", "unless"),
+    ("except", "unless"),
+    ("ausser", "unless"),
+    ("außer", "unless"),
+    ("without", "unless"),
+    ("but not if", "unless"),
+    ("only if", "if"),
+    ("only when", "if"),
+    ("when", "if"),
+    ("wenn", "if"),
+    ("falls", "if"),
+    ("where", "if"),
+    ("with", "via"),
+    ("by", "via"),
+    ("using", "via"),
+    ("over", "via"),
+    ("through", "via"),
+    ("mit", "via"),
+    ("über", "via"),
+    ("retries", "retry"),
+    ("retrying", "retry"),
+    ("repeats", "repeat"),
+    ("sonst", "otherwise"),
+];
+
+/// A word behind a stage that is no modifier.
+pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let line = around.line_end(around.at.end);
+    let before = around.before();
+    // A condition goes on in other words: `vars.amount greater than 5`.
+    if before.as_ref().is_some_and(|(_, word)| super::conditions::is_name(word)) {
+        return None;
+    }
+    if text.parse::<Span>().is_ok() {
+        if let Some((at, first)) = before.filter(|(_, word)| word.parse::<Span>().is_ok()) {
+            let both = format!("{first}{text}");
+            let whole = at.start..around.at.end;
+            let message = format!("{} is one duration in two words", quoted(around.part(whole.clone())));
+            both.parse::<Span>().ok()?;
+            return Some(Meant::write(whole, &both).named("bad-duration").saying(message).until(line));
+        }
+        let later =
+            around.next_on_line().filter(|(_, word)| ["later", "afterwards", "später"].contains(word));
+        let end = later.map_or(around.at.end, |(at, _)| at.end);
+        let message = format!("there is no `after` before {}", quoted(text));
+        return Some(
+            Meant::write(around.at.start..end, &format!("after {text}")).saying(message).until(line),
+        );
+    }
+    // `via 70 twilio, 30 vonage`
+    if let Some((at, share)) = before.filter(|(_, word)| word.parse::<u8>().is_ok_and(|n| n <= 100)) {
+        let route = around.word_before(at.start).is_some_and(|(_, word)| ["via", ","].contains(&word));
+        if route {
+            let message = format!("the share {} is not written with `%`", quoted(share));
+            let mut meant =
+                Meant::write(at, &format!("{share}%")).named("bad-shares").saying(message).until(line);
+            let mut end = around.at.end;
+            while let Some((comma, ",")) = around.word_from(end)
+                && let Some((next, digits)) = around.word_from(comma.end)
+                && digits.parse::<u8>().is_ok()
+                && let Some((provider, _)) = around.word_from(next.end)
+            {
+                meant = meant.and(next.end..next.end, "%");
+                end = provider.end;
+            }
+            return Some(meant);
+        }
+    }
+    if ["immediately", "instantly", "now", "directly", "first", "please"].contains(&text) {
+        let message = format!("{} is not needed: a stage starts as soon as it can", quoted(text));
+        return Some(Meant::leave_out(around, around.at.clone()).saying(message));
+    }
+    for (words, meant) in EVERYDAY {
+        let mut end = around.at.start;
+        let fits = words.split(' ').all(|word| {
+            around.word_from(end).is_some_and(|(at, found)| {
+                end = at.end;
+                found.eq_ignore_ascii_case(word)
+            })
+        });
+        let next = around.word_from(end).map_or("", |(_, word)| word);
+        let timed = meant != "after" || next.starts_with(|c: char| c.is_ascii_digit());
+        if fits && timed {
+            let whole = around.at.start..end;
+            let message =
+                format!("unknown word {}; did you mean `{meant}`?", quoted(around.part(whole.clone())));
+            return Some(Meant::write(whole, meant).saying(message).until(line));
+        }
+    }
+    if super::values::is_day(text)
+        && let Some((zone, _)) = around.before()
+        && let Some((joint, "in")) = around.word_before(zone.start)
+    {
+        let message = format!("the days {} stand before the zone", quoted(text));
+        let mut meant = Meant::write(joint.start..joint.start, &format!("on {text} "))
+            .named("unknown-day")
+            .saying(message);
+        meant.at = around.at.clone();
+        return Some(
+            meant.help(format!("write `on {text}` before `in`")).and(zone.end..around.at.end, "").until(line),
+        );
+    }
+    let meant = near(text, ["otherwise"])?;
+    let message = format!("unknown word {}; did you mean `{meant}`?", quoted(text));
+    Some(Meant::write(around.at.clone(), meant).saying(message).until(line))
+}

@@ -1,0 +1,133 @@
+//! Zones, and which one was probably meant.
+
+use crate::model::{Zone, ZoneTable};
+
+use super::super::policy::TextRange;
+use super::super::words::{near, quoted};
+use super::value::did_you_mean;
+use super::{Faults, Node, Rule};
+
+impl Faults<'_> {
+    /// `in ZONE`.
+    pub(super) fn zone(&mut self, node: &Node<'_>, example: &str) -> Option<Zone> {
+        let (mut names, mut has_else) = (Vec::new(), false);
+        for part in node.clone().into_inner() {
+            match part.as_rule() {
+                Rule::else_word => has_else = true,
+                _ => names.push(part),
+            }
+        }
+        let Some(first) = names.first() else {
+            self.tell("missing-zone", self.range(node), "the zone after `in` is missing".to_owned(), example);
+            return None;
+        };
+        let first_at = self.range(first);
+        let contact = self.text(&first_at) == "contact.timezone";
+        if has_else && !contact {
+            let message = "`else` goes with `contact.timezone` only".to_owned();
+            self.tell(
+                "unknown-zone",
+                self.range(node),
+                message,
+                "leave the `else` out, or write `in contact.timezone else …`",
+            );
+            return None;
+        }
+        if has_else && names.len() < 2 {
+            let help = "write for example `contact.timezone else Europe/Berlin`";
+            self.tell("missing-zone", self.range(node), "the zone after `else` is missing".to_owned(), help);
+            return None;
+        }
+        if !contact {
+            return self.zone_name(first_at).map(Zone::Named);
+        }
+        match names.get(1) {
+            Some(other) => {
+                let name = self.zone_name(self.range(other))?;
+                Some(Zone::Contact { otherwise: Some(name) })
+            }
+            None => Some(Zone::Contact { otherwise: None }),
+        }
+    }
+
+    fn zone_name(&mut self, at: TextRange) -> Option<String> {
+        let name = self.text(&at);
+        if ZoneTable.get(name).is_some() {
+            return Some(name.to_owned());
+        }
+        let meant = zone_meant(name);
+        let message = format!("unknown zone {}{}", quoted(name), did_you_mean(meant));
+        match meant {
+            Some(meant) => self.tell_replace("unknown-zone", at, message, meant),
+            None => {
+                let help = "write an IANA name like `Europe/Berlin`, or `contact.timezone`";
+                self.tell("unknown-zone", at, message, help);
+            }
+        }
+        None
+    }
+}
+
+/// The zones that people write most; any other name of the table is taken, these are suggested.
+const COMMON_ZONES: [&str; 40] = [
+    "UTC",
+    "Europe/Berlin",
+    "Europe/Vienna",
+    "Europe/Zurich",
+    "Europe/London",
+    "Europe/Paris",
+    "Europe/Madrid",
+    "Europe/Rome",
+    "Europe/Amsterdam",
+    "Europe/Brussels",
+    "Europe/Lisbon",
+    "Europe/Dublin",
+    "Europe/Prague",
+    "Europe/Warsaw",
+    "Europe/Stockholm",
+    "Europe/Oslo",
+    "Europe/Copenhagen",
+    "Europe/Helsinki",
+    "Europe/Athens",
+    "Europe/Istanbul",
+    "Europe/Kyiv",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Toronto",
+    "America/Sao_Paulo",
+    "America/Mexico_City",
+    "America/Bogota",
+    "Asia/Kolkata",
+    "Asia/Dubai",
+    "Asia/Tokyo",
+    "Asia/Shanghai",
+    "Asia/Singapore",
+    "Asia/Hong_Kong",
+    "Asia/Seoul",
+    "Asia/Jakarta",
+    "Australia/Sydney",
+    "Africa/Cairo",
+    "Africa/Johannesburg",
+];
+
+fn zone_meant(name: &str) -> Option<&'static str> {
+    let city = |zone: &&&str| zone.rsplit('/').next().is_some_and(|c| c.eq_ignore_ascii_case(name));
+    match name.to_lowercase().as_str() {
+        "contact" | "timezone" | "contact.zone" | "contact.time_zone" | "contact.tz" => {
+            Some("contact.timezone")
+        }
+        "gmt" | "z" => Some("UTC"),
+        "wien" | "österreich" | "austria" => Some("Europe/Vienna"),
+        "deutschland" | "germany" | "münchen" | "munich" | "hamburg" | "frankfurt" | "köln" => {
+            Some("Europe/Berlin")
+        }
+        "zürich" | "schweiz" | "switzerland" | "bern" | "basel" => Some("Europe/Zurich"),
+        _ => COMMON_ZONES
+            .iter()
+            .find(city)
+            .copied()
+            .or_else(|| near(name, COMMON_ZONES.into_iter().chain(["contact.timezone"]))),
+    }
+}
