@@ -16,6 +16,10 @@ use simulation::coverage::Coverage;
 use simulation::history::History;
 use simulation::mutants::Mutant;
 
+// That of the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How many runs a failing history is shrunk by at most.
 const SHRINK_TRIES: u32 = 2_000;
 /// After how many histories it is told how far it has come.
@@ -30,7 +34,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// On how many nodes at most, which share a store where there may be several.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3))]
     nodes: u64,
     /// How many at once.
     #[arg(long, default_value_t = 2)]

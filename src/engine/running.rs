@@ -159,6 +159,15 @@ pub(super) enum SaidWhat {
 }
 
 impl Said {
+    /// Whether it says that its attempt failed.
+    pub(super) fn fails(&self) -> bool {
+        match &self.what {
+            SaidWhat::Answer(answer) => answer.outcome.fails(),
+            SaidWhat::Later(Planned::Reply { .. }) => false,
+            SaidWhat::Later(Planned::Receipt { report, .. }) => matches!(report, Report::Failed { .. }),
+        }
+    }
+
     /// Whether it has yet to be said: its message knows nothing of it.
     pub(super) fn is_to_come(&self, instance: &Instance) -> bool {
         let level = instance.level_of(self.attempt);

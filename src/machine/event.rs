@@ -62,3 +62,16 @@ pub enum What {
     /// The caller takes the message back.
     Canceled,
 }
+
+impl What {
+    /// Whether a provider says by it that its attempt failed, so that the next stage may start. What else
+    /// is said at the same instant comes before: a start never goes ahead of a receipt of its instant.
+    #[must_use]
+    pub fn fails(self) -> bool {
+        match self {
+            What::Answered { outcome, .. } => outcome.fails(),
+            What::FailedLater { .. } => true,
+            _ => false,
+        }
+    }
+}

@@ -193,6 +193,12 @@ impl Outcome {
             Outcome::InDoubt => Some(Reason::InDoubt),
         }
     }
+
+    /// Whether the attempt failed by this answer. One in doubt may have been taken.
+    #[must_use]
+    pub const fn fails(self) -> bool {
+        !matches!(self, Outcome::Accepted | Outcome::InDoubt)
+    }
 }
 
 words! {

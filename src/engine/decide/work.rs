@@ -36,8 +36,11 @@ pub(super) struct Work<'a> {
 /// What is done at an instant, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
-    /// What a script says that was certain before, by its place among what is said.
-    Certain(usize),
+    /// What a script says that was certain before: failures last, by its place among what is said.
+    Certain {
+        fails: bool,
+        place: usize,
+    },
     Timer,
     /// What a script says without taking any time.
     AtOnce(usize),
@@ -123,17 +126,24 @@ impl Work<'_> {
     }
 
     /// What is due by now, in the order of its instants; at one instant first the answers and receipts
-    /// that were certain before, then timers, then what takes no time.
+    /// that were certain before (failures last, as they start what comes next), then timers, then what
+    /// takes no time.
     pub(super) fn due(&mut self, state: &mut DeskState, decision: &mut Decision) -> Result<(), StoreError> {
         for _ in 0..STEPS_MAX {
             let timer = next_due(&self.info.plan.machine, &decision.state.instance);
             let timer = timer.map(|at| (at, Turn::Timer));
             let said = decision.said.iter().enumerate().take(self.known).map(|(place, said)| {
-                let turn = if said.since < said.at { Turn::Certain(place) } else { Turn::AtOnce(place) };
+                let certain = said.since < said.at;
+                let turn = match certain {
+                    true => Turn::Certain { fails: said.fails(), place },
+                    false => Turn::AtOnce(place),
+                };
                 (said.at, turn)
             });
             match said.chain(timer).filter(|(at, _)| *at <= self.now).min() {
-                Some((_, Turn::Certain(place) | Turn::AtOnce(place))) => self.say(state, decision, place)?,
+                Some((_, Turn::Certain { place, .. } | Turn::AtOnce(place))) => {
+                    self.say(state, decision, place)?
+                }
                 Some((_, Turn::Timer)) => self.step(state, decision, What::Due, None)?,
                 None => break,
             }

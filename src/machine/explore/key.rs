@@ -14,6 +14,7 @@ use crate::machine::instance::{Activity, Instance, Phase, Sent, StageRun};
 use crate::machine::plan::{Kind, Machine, StageId, StrategyId, Tree};
 use crate::model::{Confirmation, Instant, Zone};
 
+use super::moves::Told;
 use super::open::{Assigned, Places};
 use super::space::{asks_quiet, guards, windows};
 use super::walk::Care;
@@ -130,7 +131,7 @@ impl Keys {
             out.number(u64::from(stage.0) + 1);
             out.number(level.index() as u64);
         }
-        out.number(state.told.map_or(0, |told| told as u64 + 1));
+        out.number(state.told.map_or(0, |told| 2 * told.place as u64 + u64::from(told.fails) + 1));
         for (provider, until) in state.paused.iter().filter(|(_, until)| *until > state.now) {
             out.bytes.extend_from_slice(provider.as_bytes());
             out.moment(Moment(*until));
@@ -290,7 +291,7 @@ pub(super) struct Beside<'a> {
     pub(super) unanswered: &'a [StageId],
     pub(super) waiting: &'a [(StageId, Confirmation)],
     pub(super) paused: &'a [(String, Instant)],
-    pub(super) told: Option<usize>,
+    pub(super) told: Option<Told>,
 }
 
 /// What a stage may still ask about.

@@ -51,10 +51,28 @@ pub(super) struct State {
     pub(super) unanswered: Vec<Call>,
     pub(super) waiting: Vec<Waiting>,
     pub(super) paused: Vec<(String, Instant)>,
-    /// From which of those that wait another receipt may come at this very instant: they come in the
-    /// order of the attempts, before anything else does.
-    pub(super) told: Option<usize>,
+    /// The receipt that came just now, after which more may come at this very instant, before anything
+    /// else does.
+    pub(super) told: Option<Told>,
 }
+
+/// A receipt among those of its instant: confirmations come first, then failures, each in the order of
+/// the attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) fails: bool,
+    /// Its attempt's place among those that wait.
+    pub(super) place: usize,
+}
+
+/// From which place of those that wait on there may be receipts of each kind.
+struct Still {
+    confirmed: usize,
+    failed: usize,
+}
+
+/// Behind all that wait.
+const NONE: usize = usize::MAX;
 
 /// One thing that can happen next.
 #[derive(Debug, Clone, Copy)]
@@ -88,8 +106,12 @@ impl State {
         }
         let mut moves = Vec::new();
         let due = next_due(machine, &self.instance);
-        if let Some(first) = self.told {
-            self.receipts(keys, care, first, self.now, &mut moves);
+        if let Some(told) = self.told {
+            let from = match told.fails {
+                false => Still { confirmed: told.place, failed: 0 },
+                true => Still { confirmed: NONE, failed: told.place },
+            };
+            self.receipts(keys, care, &from, self.now, &mut moves);
         }
         match due {
             Some(due) if due <= self.now => moves.push(Move::Due(self.now)),
@@ -99,12 +121,13 @@ impl State {
                 // Just before the timer, what waits may be confirmed or fail.
                 let before = Instant::from_ms(due.ms() - 1);
                 if before > self.now {
-                    self.receipts(keys, care, 0, before, &mut moves);
+                    self.receipts(keys, care, &Still { confirmed: 0, failed: 0 }, before, &mut moves);
                 }
-                // And before that, of all but the first: what is heard of it comes behind theirs then.
+                // And before that: what would come behind the others at that instant goes ahead of them.
                 let sooner = Instant::from_ms(due.ms() - 2);
-                if care.reasons && sooner > self.now {
-                    self.receipts(keys, care, 1, sooner, &mut moves);
+                if self.waiting.len() > 1 && sooner > self.now {
+                    let confirmed = if care.reasons { 1 } else { NONE };
+                    self.receipts(keys, care, &Still { confirmed, failed: 0 }, sooner, &mut moves);
                 }
             }
             None => {}
@@ -112,14 +135,16 @@ impl State {
         moves
     }
 
-    fn receipts(&self, keys: &Keys, care: &Care, first: usize, at: Instant, moves: &mut Vec<Move>) {
-        for (waiting, sent) in self.waiting.iter().enumerate().skip(first) {
+    fn receipts(&self, keys: &Keys, care: &Care, from: &Still, at: Instant, moves: &mut Vec<Move>) {
+        for (waiting, sent) in self.waiting.iter().enumerate() {
             if at <= sent.answered_at {
                 continue;
             }
-            let levels = levels(&self.instance, sent, keys, care);
-            moves.extend(levels.into_iter().map(|level| Move::Later { waiting, at, level: Some(level) }));
-            if can_fail(&self.instance, sent, care) {
+            if waiting >= from.confirmed {
+                let levels = levels(&self.instance, sent, keys, care);
+                moves.extend(levels.into_iter().map(|level| Move::Later { waiting, at, level: Some(level) }));
+            }
+            if waiting >= from.failed && can_fail(&self.instance, sent, care) {
                 moves.push(Move::Later { waiting, at, level: None });
             }
         }
@@ -129,17 +154,22 @@ impl State {
     pub(super) fn forget(&mut self, keys: &Keys, care: &Care) {
         let State { instance, waiting, told, .. } = self;
         let mut kept = Vec::with_capacity(waiting.len());
+        let mut before = 0;
         for (place, sent) in waiting.drain(..).enumerate() {
             let more = instance.ended.is_none()
                 && (!levels(instance, &sent, keys, care).is_empty() || can_fail(instance, &sent, care));
             if more {
                 kept.push(sent);
-            } else if told.is_some_and(|first| place < first) {
-                *told = told.map(|first| first - 1);
+            } else {
+                before += usize::from(told.is_some_and(|told| place < told.place));
             }
         }
         *waiting = kept;
-        if waiting.len() <= told.unwrap_or(0) {
+        if let Some(last) = told {
+            last.place -= before;
+        }
+        // Of those behind it nothing more can come now, or nothing of any.
+        if told.is_some_and(|told| waiting.len() <= if told.fails { told.place } else { 0 }) {
             *told = None;
         }
     }

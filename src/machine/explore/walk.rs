@@ -23,7 +23,7 @@ use crate::machine::step::{Beginning, step};
 use crate::model::{Confirmation, ContactField, Instant, Outcome, Span, Zone};
 
 use super::key::{Beside, Key, Keys};
-use super::moves::{Call, Move, State, Waiting};
+use super::moves::{Call, Move, State, Told, Waiting};
 use super::open::{Assigned, Decisions, OPEN, OpenFacts, Places};
 use super::space::{Choice, FactName, FactSpace, operand_name};
 use super::trace::{LONG_PAUSE, START, Step, TraceId, Traces};
@@ -450,7 +450,7 @@ impl Running<'_> {
                 self.traces.push(todo.trace, step)
             }
             Move::Later { waiting, level, .. } => {
-                state.told = Some(waiting);
+                state.told = Some(Told { fails: level.is_none(), place: waiting });
                 let Some(sent) = state.waiting.get_mut(waiting) else { return todo.trace };
                 let after = state.now.since(sent.answered_at);
                 let attempt = sent.attempt;

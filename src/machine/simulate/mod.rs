@@ -161,11 +161,13 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    /// Takes out what is said at the present instant: what was certain before it, or all of it.
+    /// Takes out what is said at the present instant: what was certain before it, failures last, or all
+    /// of it in its order.
     fn said_now(&mut self, immediate: bool) -> Option<What> {
         let now = self.now;
         let ready = |coming: &Coming| coming.at <= now && (immediate || coming.since < now);
-        let first = self.coming.iter().position(ready)?;
+        let said = self.coming.iter().enumerate().filter(|(_, coming)| ready(coming));
+        let (first, _) = said.min_by_key(|(_, coming)| !immediate && coming.what.fails())?;
         Some(self.coming.remove(first).what)
     }
 
@@ -207,7 +209,7 @@ pub fn simulate_watched(
             break;
         }
         run.now = run.now.max(at);
-        // Answers and receipts, then timers, then answers that take no time.
+        // Answers and receipts, those that fail a stage last, then timers, then answers that take no time.
         let due = next_due(scenario.machine, &run.instance).is_some_and(|due| due <= run.now);
         let what = match run.said_now(false) {
             Some(what) => what,

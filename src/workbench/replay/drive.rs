@@ -121,7 +121,8 @@ impl Run<'_> {
     fn said_now(&mut self, immediate: bool) -> Option<What> {
         let now = self.now;
         let ready = |coming: &Coming| coming.at <= now && (immediate || coming.since < now);
-        let first = self.coming.iter().position(ready)?;
+        let said = self.coming.iter().enumerate().filter(|(_, coming)| ready(coming));
+        let (first, _) = said.min_by_key(|(_, coming)| !immediate && coming.what.fails())?;
         Some(self.coming.remove(first).what)
     }
 
