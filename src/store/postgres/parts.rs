@@ -1,4 +1,8 @@
 //! The parts of the one statement that writes a batch: a table's rows each, or a change of them.
+//!
+//! Rows that are there already are found by their keys (`= ANY({a1})`) and then joined by hash. Nothing else
+//! is sure to cost the same however the tables stood when it was planned: by loops, the rows of a batch are
+//! compared each with each, or with all that the scope has, dead ones included.
 
 use super::column::Of::{Bytes, Int, Key, Text};
 use super::statement::{Counted, Part};
@@ -70,7 +74,7 @@ pub(super) static PARTS: [Part; 24] = [
     Part {
         columns: &[Int, Int, Int, Int, Bytes],
         sql: "{p} AS (UPDATE live SET owner = $3, status = c3, due_at = c4, version = c2 + 1, state = c5 \
-              FROM {u} WHERE live.scope = $1 AND live.n = c1 AND live.version = c2 RETURNING 1)",
+              FROM {u} WHERE live.scope = $1 AND live.n = ANY({a1}) AND live.n = c1 AND live.version = c2 RETURNING 1)",
         counted: Counted::written(
             "a message",
             "NOT EXISTS (SELECT FROM live l WHERE l.scope = $1 AND l.n = c1 AND l.version = c2)",
@@ -79,9 +83,10 @@ pub(super) static PARTS: [Part; 24] = [
     Part {
         columns: &[Int, Int, Int, Int, Bytes],
         sql: "{p}_gone AS (DELETE FROM live USING {u} \
-              WHERE live.scope = $1 AND live.n = c1 AND live.version = c2 RETURNING live.n), \
+              WHERE live.scope = $1 AND live.n = ANY({a1}) AND live.n = c1 AND live.version = c2 \
+              RETURNING c1, c2, c3, c4, c5), \
               {p} AS (INSERT INTO ended (scope, n, owner, status, at, version, state) \
-              SELECT $1, c1, $3, c3, c4, c2 + 1, c5 FROM {u} JOIN {p}_gone ON {p}_gone.n = c1 RETURNING 1)",
+              SELECT $1, c1, $3, c3, c4, c2 + 1, c5 FROM {p}_gone RETURNING 1)",
         counted: Counted::written(
             "a message",
             "NOT EXISTS (SELECT FROM live l WHERE l.scope = $1 AND l.n = c1 AND l.version = c2)",
@@ -95,7 +100,7 @@ pub(super) static PARTS: [Part; 24] = [
     Part {
         columns: &[Int, Int, Int, Int, Bytes],
         sql: "{p} AS (UPDATE ended SET owner = $3, status = c3, at = c4, version = c2 + 1, state = c5 \
-              FROM {u} WHERE ended.scope = $1 AND ended.n = c1 AND ended.version = c2 RETURNING 1)",
+              FROM {u} WHERE ended.scope = $1 AND ended.n = ANY({a1}) AND ended.n = c1 AND ended.version = c2 RETURNING 1)",
         counted: Counted::written(
             "a message",
             "NOT EXISTS (SELECT FROM ended e WHERE e.scope = $1 AND e.n = c1 AND e.version = c2)",
@@ -142,7 +147,7 @@ pub(super) static PARTS: [Part; 24] = [
               ON CONFLICT (scope, id) DO NOTHING RETURNING 1)",
         counted: Some(Counted {
             count: "(SELECT count(*) FROM {p}) + (SELECT count(*) FROM {u} JOIN subject s \
-                    ON s.scope = $1 AND s.id = c1 AND s.sealed_key = c2)",
+                    ON s.scope = $1 AND s.id = ANY({a1}) AND s.id = c1 AND s.sealed_key = c2)",
             what: "a subject",
             otherwise: "EXISTS (SELECT FROM subject s WHERE s.scope = $1 AND s.id = c1 AND s.sealed_key <> c2)",
         }),
@@ -155,7 +160,8 @@ pub(super) static PARTS: [Part; 24] = [
     Part {
         columns: &[Key, Int, Int, Int, Bytes],
         sql: "{p} AS (UPDATE delivery SET state = c3, next_try_at = c4, tries = c5, version = c2 + 1 \
-              FROM {u} WHERE delivery.scope = $1 AND delivery.id = c1 AND delivery.version = c2 RETURNING 1)",
+              FROM {u} WHERE delivery.scope = $1 AND delivery.id = ANY({a1}) AND delivery.id = c1 \
+              AND delivery.version = c2 RETURNING 1)",
         counted: Counted::written(
             "a delivery",
             "NOT EXISTS (SELECT FROM delivery d WHERE d.scope = $1 AND d.id = c1 AND d.version = c2)",
@@ -178,7 +184,8 @@ pub(super) static PARTS: [Part; 24] = [
     Part {
         columns: &[Text, Bytes, Int],
         sql: "{p} AS (UPDATE provider_state SET doc = c2, version = c3 + 1 FROM {u} WHERE provider_state.scope = $1 \
-              AND provider_state.provider = c1 AND provider_state.version = c3 RETURNING 1)",
+              AND provider_state.provider = ANY({a1}) AND provider_state.provider = c1 \
+              AND provider_state.version = c3 RETURNING 1)",
         counted: Counted::written(
             "a provider's health",
             "NOT EXISTS (SELECT FROM provider_state h WHERE h.scope = $1 AND h.provider = c1 AND h.version = c3)",
@@ -190,7 +197,8 @@ pub(super) static PARTS: [Part; 24] = [
     ),
     Part {
         columns: &[Int],
-        sql: "{p} AS (DELETE FROM signal USING {u} WHERE signal.scope = $1 AND signal.n = c1 RETURNING 1)",
+        sql: "{p} AS (DELETE FROM signal USING {u} WHERE signal.scope = $1 AND signal.n = ANY({a1}) \
+              AND signal.n = c1 RETURNING 1)",
         counted: Counted::written(
             "a signal",
             "NOT EXISTS (SELECT FROM signal g WHERE g.scope = $1 AND g.n = c1)",
@@ -198,7 +206,8 @@ pub(super) static PARTS: [Part; 24] = [
     },
     Part {
         columns: &[Text],
-        sql: "{p} AS (SELECT 1 FROM {u} JOIN claim ON claim.scope = $1 AND claim.name = c1 AND claim.node = $3)",
+        sql: "{p} AS (SELECT 1 FROM {u} JOIN claim ON claim.scope = $1 AND claim.name = ANY({a1}) AND claim.name = c1 \
+              AND claim.node = $3)",
         counted: Counted::written(
             "a claim",
             "NOT EXISTS (SELECT FROM claim k WHERE k.scope = $1 AND k.name = c1 AND k.node = $3)",
@@ -218,5 +227,9 @@ pub(super) static PARTS: [Part; 24] = [
              ON CONFLICT (scope, n) DO UPDATE SET owner = excluded.owner, due_at = excluded.due_at)"
         ),
     ),
-    plain(&[Int], "{p} AS (DELETE FROM unsettled USING {u} WHERE unsettled.scope = $1 AND unsettled.n = c1)"),
+    plain(
+        &[Int],
+        "{p} AS (DELETE FROM unsettled USING {u} WHERE unsettled.scope = $1 AND unsettled.n = ANY({a1}) \
+         AND unsettled.n = c1)",
+    ),
 ];

@@ -22,7 +22,7 @@ use crate::store::{NodeId, Position, StoreError};
 const FIXED: usize = 3;
 
 /// One table's part. In its texts `{u}` stands for the rows, whose columns are `c1`, `c2` and so on,
-/// and `{p}` for the part's own name.
+/// `{a1}` for all of the first column as an array, and `{p}` for the part's own name.
 pub(super) struct Part {
     /// The columns of its rows.
     pub(super) columns: &'static [Of],
@@ -184,7 +184,7 @@ impl Tables {
         let names: String = (1..=table.columns.len()).map(|column| format!("c{column}, ")).collect();
         let sql = format!(
             "SELECT i FROM unnest({}) WITH ORDINALITY AS u ({names}i) WHERE {}",
-            unnested(FIXED, &table.columns),
+            arrays(FIXED, &table.columns).join(", "),
             counted.otherwise
         );
         let rows = sqlx::query_with(AssertSqlSafe(sql), arguments)
@@ -214,11 +214,15 @@ impl Tables {
             let mut used = FIXED;
             for (index, table) in self.present() {
                 let part = &self.parts[index];
-                let names: Vec<String> = (1..=table.columns.len()).map(|c| format!("c{c}")).collect();
-                let rows = format!("unnest({}) AS u ({})", unnested(used, &table.columns), names.join(", "));
+                let arrays = arrays(used, &table.columns);
+                // Row by row from the arrays; a function in FROM would first be copied, a column at a time.
+                let columns: Vec<String> =
+                    arrays.iter().zip(1..).map(|(array, c)| format!("unnest({array}) AS c{c}")).collect();
+                let rows = format!("(SELECT {}) AS u", columns.join(", "));
                 used += table.columns.len();
-                let name = format!("p{index}");
-                let filled = |text: &str| text.replace("{u}", &rows).replace("{p}", &name);
+                let (name, first) = (format!("p{index}"), arrays.first().cloned().unwrap_or_default());
+                let filled =
+                    |text: &str| text.replace("{u}", &rows).replace("{a1}", &first).replace("{p}", &name);
                 // Writing into a string does not fail.
                 let _ = write!(with, "{}{}", if with.is_empty() { "WITH " } else { ", " }, filled(part.sql));
                 if let Some(counted) = &part.counted {
@@ -234,8 +238,8 @@ impl Tables {
     }
 }
 
-/// `$4::int8[], $5::uuid[], …`
-fn unnested(used: usize, columns: &[Column]) -> String {
+/// `$4::int8[]`, `$5::uuid[]`, …
+fn arrays(used: usize, columns: &[Column]) -> Vec<String> {
     let marks = columns.iter().zip(used + 1..).map(|(column, number)| {
         let of = match column.of() {
             Of::Int => "int8",
@@ -245,7 +249,7 @@ fn unnested(used: usize, columns: &[Column]) -> String {
         };
         format!("${number}::{of}[]")
     });
-    marks.collect::<Vec<_>>().join(", ")
+    marks.collect()
 }
 
 fn add<'t, T>(arguments: &mut PgArguments, value: T) -> Result<(), Fault>
