@@ -11,8 +11,9 @@
 //! * `--only PART`: `load`, `floor`, `growth` or `memory`; of PostgreSQL also `nodes` and `security`, and no
 //!   `memory`.
 //!
-//! Server, clients and gateway share this process and two worker threads. The provider is the
-//! sandbox, which takes each message after 5 ms and delivers it 5 ms later.
+//! Server and gateway share this process and two worker threads, beside which the clients have one of
+//! their own, so that their part of the processor time is known. The provider is the sandbox, which takes
+//! each message after 5 ms and delivers it 5 ms later.
 
 #![expect(
     clippy::unwrap_used,

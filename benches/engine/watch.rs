@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions as _, PgConnection, Row as _};
 use tokio::task::JoinHandle;
 
 use crate::place::{Ground, Place};
+use crate::run::CLIENTS;
 
 /// The rows of all scopes, read beside the server.
 pub(crate) enum Rows {
@@ -70,6 +71,8 @@ pub(crate) struct Spent {
     pub(crate) seconds: f64,
     /// Processor time of this process, clients included, in microseconds.
     pub(crate) cpu_us: f64,
+    /// That of the clients' thread alone.
+    pub(crate) clients_us: f64,
     /// Bytes written to the logs.
     pub(crate) log: f64,
     /// Where the store is a database.
@@ -90,6 +93,7 @@ pub(crate) struct Database {
 pub(crate) struct Watch {
     begun: Instant,
     cpu_us: f64,
+    clients_us: f64,
     logs: Logs,
 }
 
@@ -109,11 +113,12 @@ impl Watch {
                 Logs::Database { conn, server, before }
             }
         };
-        Watch { begun: Instant::now(), cpu_us: cpu_us("self").own, logs }
+        Watch { begun: Instant::now(), cpu_us: cpu_us("self").own, clients_us: thread_cpu_us(CLIENTS), logs }
     }
 
     pub(crate) async fn end(self) -> Spent {
         let (seconds, cpu) = (self.begun.elapsed().as_secs_f64(), cpu_us("self").own - self.cpu_us);
+        let clients_us = thread_cpu_us(CLIENTS) - self.clients_us;
         let (log, database) = match self.logs {
             Logs::Files { over, pages } => {
                 over.store(true, Ordering::Relaxed);
@@ -125,7 +130,7 @@ impl Watch {
                 (log, Some(Database { cpu_us, commits, transactions }))
             }
         };
-        Spent { seconds, cpu_us: cpu, log, database }
+        Spent { seconds, cpu_us: cpu, clients_us, log, database }
     }
 }
 
@@ -196,6 +201,15 @@ fn server_cpu_us(server: u32) -> f64 {
         Some(cpu_us(name)).filter(|cpu| cpu.parent == server)
     });
     first.own + first.ended + children.map(|child| child.own).sum::<f64>()
+}
+
+/// Processor time of the threads of this process that have a name.
+fn thread_cpu_us(name: &str) -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let named = threads.filter(|thread| {
+        std::fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+    });
+    named.map(|thread| cpu_us(&format!("self/task/{}", thread.file_name().to_string_lossy())).own).sum()
 }
 
 /// Processor time that a process has used, in microseconds, and that of its children which have ended.
