@@ -9,17 +9,20 @@
 mod endings;
 mod instants;
 mod key;
+mod left;
 mod meet;
 mod moves;
 mod open;
 mod parts;
 mod space;
+mod stops;
 mod trace;
 mod values;
 mod walk;
 mod witness;
 
 pub use endings::{Ending, Endings, all_endings};
+pub use key::compared_age;
 pub use meet::{Met, MetBounds, meet_bounds};
 pub use parts::{Part, Parts};
 pub use space::{Choice, FactName, FactSpace, Question};

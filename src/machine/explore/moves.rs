@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::language::policy::OnDoubt;
 use crate::machine::event::What;
 use crate::machine::instance::{Instance, Sent};
 use crate::machine::plan::{Machine, StageId};
@@ -23,6 +24,18 @@ const ANSWERS: [Outcome; 7] = [
     Outcome::InDoubt,
 ];
 
+/// Those of them that can make a difference: refused for what is said is refused for the person but for
+/// the reason; in doubt is accepted, where every stage waits then.
+pub(super) fn answers(machine: &Machine, care: &Care) -> Vec<Outcome> {
+    let waits = machine.channel_stages().all(|(_, stage)| stage.on_doubt == OnDoubt::Wait);
+    let differs = |outcome: &Outcome| match outcome {
+        Outcome::ContentFault => care.reasons,
+        Outcome::InDoubt => care.doubt || care.reasons || !waits,
+        _ => true,
+    };
+    ANSWERS.into_iter().filter(differs).collect()
+}
+
 /// An attempt that nothing has been said about yet.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
@@ -38,6 +51,7 @@ pub(super) struct Waiting {
     pub(super) attempt: u32,
     pub(super) stage: StageId,
     pub(super) level: Confirmation,
+    pub(super) provider: Rc<str>,
     pub(super) answered_at: Instant,
     /// What its provider can confirm.
     pub(super) confirms: Rc<[Confirmation]>,
@@ -115,13 +129,21 @@ impl State {
         }
         match due {
             Some(due) if due <= self.now => moves.push(Move::Due(self.now)),
-            _ if !self.unanswered.is_empty() => moves.extend(ANSWERS.map(Move::Answer)),
+            _ if !self.unanswered.is_empty() => moves.extend(keys.answers.iter().copied().map(Move::Answer)),
             Some(due) => {
                 moves.push(Move::Due(due));
                 // Just before the timer, what waits may be confirmed or fail.
                 let before = Instant::from_ms(due.ms() - 1);
                 if before > self.now {
                     self.receipts(keys, care, &Still { confirmed: 0, failed: 0 }, before, &mut moves);
+                }
+                // And on each side of an age that is asked for.
+                let accepted = self.instance.accepted_at.0;
+                let ages = keys.ages.iter().map(|age| accepted.plus(*age));
+                for at in ages.flat_map(|at| [Instant::from_ms(at.ms() - 1), at]) {
+                    if self.now < at && at < before {
+                        self.receipts(keys, care, &Still { confirmed: 0, failed: 0 }, at, &mut moves);
+                    }
                 }
                 // And before that: what would come behind the others at that instant goes ahead of them.
                 let sooner = Instant::from_ms(due.ms() - 2);
@@ -176,7 +198,7 @@ impl State {
 }
 
 /// The confirmations that can come next and make a difference.
-fn levels(instance: &Instance, sent: &Waiting, keys: &Keys, care: &Care) -> Vec<Confirmation> {
+pub(super) fn levels(instance: &Instance, sent: &Waiting, keys: &Keys, care: &Care) -> Vec<Confirmation> {
     let run = &instance.stages[usize::from(sent.stage.0)];
     let Some(sending) = run.sending.as_deref() else { return Vec::new() };
     let mut needed: Vec<Confirmation> = Vec::new();
@@ -202,7 +224,7 @@ fn levels(instance: &Instance, sent: &Waiting, keys: &Keys, care: &Care) -> Vec<
 }
 
 /// Whether it makes a difference that an accepted attempt fails after all.
-fn can_fail(instance: &Instance, sent: &Waiting, care: &Care) -> bool {
+pub(super) fn can_fail(instance: &Instance, sent: &Waiting, care: &Care) -> bool {
     let run = &instance.stages[usize::from(sent.stage.0)];
     let Some(sending) = run.sending.as_deref() else { return false };
     let waits = sending.sends.iter().any(|send| send.attempt == sent.attempt && send.state == Sent::Accepted);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::language::condition::{Comparison, Op, Operand, Word};
+use crate::language::condition::{Comparison, Op, Operand};
 use crate::language::facts_text::GivenFacts;
 use crate::language::policy::Wait;
 use crate::machine::bounds::bounds;
@@ -425,19 +425,6 @@ fn addresses(tree: &Tree, out: &mut BTreeSet<Channel>) {
         Tree::HasAddress(channel) => _ = out.insert(*channel),
         Tree::Word(_) | Tree::Compare(_) => {}
     }
-}
-
-/// Whether a guard asks for `quiet`.
-pub(super) fn asks_quiet(machine: &Machine) -> bool {
-    fn asks(tree: &Tree) -> bool {
-        match tree {
-            Tree::And(parts) | Tree::Or(parts) => parts.iter().any(asks),
-            Tree::Not(part) => asks(part),
-            Tree::Word(word) => *word == Word::Quiet,
-            Tree::HasAddress(_) | Tree::Compare(_) => false,
-        }
-    }
-    guards(machine).any(|guard| asks(&guard.tree))
 }
 
 /// The windows of a machine, with the stage that each one holds; `None` for the quiet hours.

@@ -20,9 +20,10 @@ use crate::machine::instance::Instance;
 use crate::machine::plan::Machine;
 use crate::machine::simulate::Scenario;
 use crate::machine::step::{Beginning, step};
-use crate::model::{Confirmation, ContactField, Instant, Outcome, Span, Zone};
+use crate::model::{Channel, Confirmation, ContactField, Instant, Outcome, Span, Zone};
 
 use super::key::{Beside, Key, Keys};
+use super::left::may_send;
 use super::moves::{Call, Move, State, Told, Waiting};
 use super::open::{Assigned, Decisions, OPEN, OpenFacts, Places};
 use super::space::{Choice, FactName, FactSpace, operand_name};
@@ -43,6 +44,14 @@ pub struct Care {
     pub amounts: bool,
     /// How long after acceptance things happen.
     pub time: bool,
+    /// How long after acceptance something has to be told from what is a moment sooner.
+    pub ages: BTreeSet<Span>,
+    /// What the clock shows.
+    pub clock: bool,
+    /// Whether a send is in doubt, also where nothing follows from that.
+    pub doubt: bool,
+    /// By which provider something is confirmed, also where nothing follows from that.
+    pub providers: bool,
     /// These confirmations, also where nothing follows from them.
     pub confirmations: BTreeSet<Confirmation>,
     /// The facts at these places of the space, also once nothing asks for them any more.
@@ -90,6 +99,7 @@ pub struct Seen<'a> {
     pub length: usize,
     assigned: &'a Assigned,
     space: &'a FactSpace,
+    places: &'a Places,
     traces: &'a Traces,
     trace: TraceId,
 }
@@ -144,6 +154,13 @@ impl Seen<'_> {
             return Err(place);
         }
         Ok(self.assigned.is_quiet(machine, self.at))
+    }
+
+    /// Whether anything may still be sent on this way, by that channel where one is named. `false` only
+    /// where the stages that are left, their guards and the facts decided by now leave nothing.
+    #[must_use]
+    pub fn may_send(&self, machine: &Machine, channel: Option<Channel>) -> bool {
+        may_send(machine, self.instance, self.places, self.assigned, channel)
     }
 
     /// The facts that are decided by now.
@@ -384,6 +401,7 @@ impl Running<'_> {
             length,
             assigned: &todo.assigned,
             space: self.walk.space,
+            places: &self.places,
             traces: &self.traces,
             trace,
         };
@@ -395,13 +413,11 @@ impl Running<'_> {
             }
             other => return other,
         };
-        let unanswered: Vec<_> = state.unanswered.iter().map(|call| call.stage).collect();
-        let waiting: Vec<_> = state.waiting.iter().map(|sent| (sent.stage, sent.level)).collect();
         let beside = Beside {
             instance: &state.instance,
             now: state.now,
-            unanswered: &unanswered,
-            waiting: &waiting,
+            unanswered: &state.unanswered,
+            waiting: &state.waiting,
             paused: &state.paused,
             told: state.told,
         };
@@ -442,6 +458,7 @@ impl Running<'_> {
                         attempt: call.attempt,
                         stage: call.stage,
                         level: Confirmation::Accepted,
+                        provider: Rc::clone(&call.provider),
                         answered_at: state.now,
                         confirms: self.confirms(&call),
                     });

@@ -60,9 +60,24 @@ impl Condition {
                 }
             }
             Condition::Confirmed(level) => _ = out.confirmations.insert(*level),
-            Condition::Quiet => out.time = true,
+            Condition::Quiet => out.clock = true,
             Condition::Otherwise(_) => {}
         }
+    }
+
+    /// The parts that must all hold, parted into those that speak of facts alone, which are so from the
+    /// beginning, and the others.
+    pub(super) fn parted(&self) -> (Vec<&Condition>, Vec<&Condition>) {
+        match self {
+            Condition::All(parts) => parts.iter().partition(|part| part.is_of_facts()),
+            one => std::iter::once(one).partition(|one| one.is_of_facts()),
+        }
+    }
+
+    fn is_of_facts(&self) -> bool {
+        let mut reads = Reads::default();
+        self.reads(&mut reads);
+        !(reads.time || reads.clock || reads.amounts) && reads.confirmations.is_empty()
     }
 
     /// The facts that it asks for, by their place.
@@ -129,6 +144,7 @@ impl Condition {
 #[derive(Debug, Default)]
 pub(super) struct Reads {
     pub(super) time: bool,
+    pub(super) clock: bool,
     pub(super) amounts: bool,
     pub(super) confirmations: BTreeSet<Confirmation>,
 }

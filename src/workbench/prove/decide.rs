@@ -1,7 +1,7 @@
 //! Decides a sentence over all outcomes and all facts.
 
 use crate::machine::catalog::Catalog;
-use crate::machine::explore::{Care, FactSpace, Go, Seen, Visitor, Walk};
+use crate::machine::explore::{Care, FactSpace, Go, Seen, Visitor, Walk, compared_age};
 use crate::machine::{Entry, Machine, Timeline, Witness};
 use crate::model::{Confirmation, Span};
 
@@ -71,9 +71,14 @@ fn care(sentence: &Sentence, space: &FactSpace) -> Care {
     let mut care = Care::default();
     if let Some(when) = &sentence.when {
         when.reads(&mut reads);
-        when.facts(space, &mut care.facts);
+        // What is decided at the beginning is the same on every way that is walked.
+        when.parted().1.into_iter().for_each(|part| part.facts(space, &mut care.facts));
     }
     care.time = reads.time || sentence.within.is_some();
+    let mut comparisons = Vec::new();
+    sentence.when.iter().for_each(|when| when.comparisons(&mut comparisons));
+    care.ages = comparisons.iter().filter_map(compared_age).collect();
+    care.clock = reads.clock;
     care.amounts = reads.amounts;
     care.confirmations = reads.confirmations;
     for what in &sentence.what {
@@ -81,6 +86,8 @@ fn care(sentence: &Sentence, space: &FactSpace) -> Care {
             What::End(status) => care.status |= status.is_some(),
             What::Event(pattern) => {
                 care.reasons |= pattern.reason.is_some();
+                care.doubt |= matches!(pattern.what, "in_doubt" | "accepted");
+                care.providers |= pattern.provider.is_some();
                 if let Ok(level) = pattern.what.parse::<Confirmation>() {
                     care.confirmations.insert(level);
                 }
@@ -90,7 +97,7 @@ fn care(sentence: &Sentence, space: &FactSpace) -> Care {
     care
 }
 
-/// A mark of a way on which the `when` of `always` holds.
+/// A mark of a way on which what the `when` says of facts holds.
 const COUNTS: u64 = 1;
 
 struct Monitor<'a> {
@@ -119,14 +126,41 @@ impl Monitor<'_> {
         (ends && self.sentence.what.iter().any(is_end)).then(|| format!("end {status}"))
     }
 
-    fn never(&mut self, seen: &Seen<'_>) -> Go {
-        let Some(what) = self.happens(seen) else { return Go::On(0) };
+    /// What the `when` says of facts is asked at the beginning; where it does not hold, nothing is left to
+    /// look at.
+    fn facts_hold(&self, seen: &Seen<'_>, mark: u64) -> Result<bool, usize> {
+        let parts = self.sentence.when.iter().flat_map(|when| when.parted().0);
+        for part in parts.filter(|_| mark != COUNTS) {
+            if !part.holds(seen, seen.instance, self.machine, self.space)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether anything of the sentence may still happen.
+    fn may_happen(&self, seen: &Seen<'_>) -> bool {
+        self.sentence.what.iter().any(|what| match what {
+            What::Event(pattern) if pattern.what == "send" => seen.may_send(self.machine, pattern.channel),
+            What::Event(_) | What::End(_) => true,
+        })
+    }
+
+    fn never(&mut self, seen: &Seen<'_>, mark: u64) -> Go {
+        match self.facts_hold(seen, mark) {
+            Ok(true) => {}
+            Ok(false) => return Go::Leave,
+            Err(question) => return Go::Ask(question),
+        }
+        let Some(what) = self.happens(seen) else {
+            return if self.may_happen(seen) { Go::On(COUNTS) } else { Go::Leave };
+        };
         if let Some(when) = &self.sentence.when {
             // What the message had come to before; of an end, what it came to.
             let instance = if what.starts_with("end ") { seen.instance } else { seen.before };
             match when.holds(seen, instance, self.machine, self.space) {
                 Ok(true) => {}
-                Ok(false) => return Go::On(0),
+                Ok(false) => return Go::On(COUNTS),
                 Err(question) => return Go::Ask(question),
             }
         }
@@ -134,15 +168,22 @@ impl Monitor<'_> {
         Go::Stop
     }
 
+    /// Whether an end is what is asked for, and the expiry brings one in time.
+    fn ends_in_time(&self, seen: &Seen<'_>) -> bool {
+        let expires = seen.instance.expires_at().map(|at| at.since(seen.instance.accepted_at()));
+        self.sentence.what.contains(&What::End(None))
+            && expires.is_some_and(|expires| self.sentence.within.is_none_or(|within| expires <= within))
+    }
+
     fn always(&mut self, seen: &Seen<'_>, mark: u64) -> Go {
-        if mark != COUNTS
-            && let Some(when) = &self.sentence.when
-        {
-            match when.holds(seen, seen.instance, self.machine, self.space) {
-                Ok(true) => {}
-                Ok(false) => return Go::Leave,
-                Err(question) => return Go::Ask(question),
-            }
+        match self.facts_hold(seen, mark) {
+            Ok(true) => {}
+            Ok(false) => return Go::Leave,
+            Err(question) => return Go::Ask(question),
+        }
+        // Where it expires by then, it ends by then.
+        if self.ends_in_time(seen) {
+            return Go::Leave;
         }
         let is_late = self.sentence.within.is_some_and(|within| seen.after > within);
         if !is_late && self.happens(seen).is_some() {
@@ -165,7 +206,7 @@ impl Monitor<'_> {
 impl Visitor for Monitor<'_> {
     fn see(&mut self, seen: &Seen<'_>, mark: u64) -> Go {
         match self.sentence.word {
-            InvariantWord::Never => self.never(seen),
+            InvariantWord::Never => self.never(seen, mark),
             InvariantWord::Always => self.always(seen, mark),
         }
     }

@@ -58,7 +58,7 @@ impl Sentence {
             (InvariantWord::Always, _) => {
                 let mut reads = Reads::default();
                 when.iter().for_each(|when| when.reads(&mut reads));
-                if reads.time || reads.amounts || !reads.confirmations.is_empty() {
+                if reads.time || reads.clock || reads.amounts || !reads.confirmations.is_empty() {
                     return Err("the `when` of `always` speaks of facts, which hold from the beginning; \
                                 `elapsed`, `sends`, `cost`, `quiet` and what is confirmed change"
                         .to_owned());

@@ -5,7 +5,7 @@ use proptest::sample::select;
 use spine::language::facts_text::GivenFacts;
 use spine::language::script::Scripts;
 use spine::language::yaml::Place;
-use spine::machine::{Scenario, Timeline, simulate};
+use spine::machine::{Entry, Scenario, Timeline, simulate};
 use spine::workbench::prove::{Sentence, Verdict, prove};
 use spine::workbench::suite::{Invariant, InvariantWord};
 
@@ -22,7 +22,7 @@ fn invariant(word: InvariantWord, text: &str) -> Invariant {
 type Happens = fn(&Timeline) -> bool;
 
 /// What each sentence of these says never happens.
-const NEVER: [(&str, Happens); 5] = [
+const NEVER: [(&str, Happens); 8] = [
     ("send", |run| run.timeline.iter().any(|entry| entry.what == "send")),
     ("retry or repeat", |run| run.timeline.iter().any(|e| matches!(e.what, "retry" | "repeat"))),
     ("end failed", |run| run.end.status.word() == "failed"),
@@ -30,7 +30,33 @@ const NEVER: [(&str, Happens); 5] = [
         run.timeline.iter().any(|e| e.what == "skip" && e.reason.as_deref() == Some("quota"))
     }),
     ("end when sends > 2", |run| run.sends > 2),
+    ("in_doubt", |run| {
+        run.timeline.iter().any(|entry| entry.what == "in_doubt" && before_its_end(run, entry))
+    }),
+    ("accepted via b", |run| {
+        let by_b = |entry: &Entry| entry.what == "accepted" && entry.provider.as_deref() == Some("b");
+        run.timeline.iter().any(|entry| by_b(entry) && before_its_end(run, entry))
+    }),
+    ("send when elapsed > 1m and elapsed < 11m", |run| {
+        run.timeline.iter().any(|entry| entry.what == "send" && (60_001..660_000).contains(&entry.at_ms))
+    }),
 ];
+
+/// What each sentence of these says always happens.
+const ALWAYS: [(&str, Happens); 3] = [
+    ("accepted or fail or skip", |run| {
+        run.timeline.iter().any(|entry| matches!(entry.what, "accepted" | "fail" | "skip"))
+    }),
+    ("send or fail within 2h", |run| {
+        run.timeline.iter().any(|e| matches!(e.what, "send" | "fail") && e.at_ms <= 7_200_000)
+    }),
+    ("end within 3d", |run| run.end.at_ms <= 3 * 86_400_000),
+];
+
+/// What happens after the end is no matter of a sentence; at the same instant nobody can tell here.
+fn before_its_end(run: &Timeline, entry: &Entry) -> bool {
+    entry.at_ms < run.end.at_ms
+}
 
 proptest! {
     #![proptest_config(config(48))]
@@ -38,23 +64,38 @@ proptest! {
     #[test]
     fn what_breaks_a_sentence_happens_and_what_holds_is_broken_by_no_script(
         policy in policy(Taste { all_of: true, windows: false, replies: false, guards: true }),
-        script in script(),
-        given in facts(),
+        scripts in prop::collection::vec((script(), facts()), 12),
         (text, happens) in select(NEVER.to_vec()),
+        (always, has_to) in select(ALWAYS.to_vec()),
     ) {
-        let machine = machine(&policy);
-        let catalog = catalog();
-        let sentence = Sentence::read(&invariant(InvariantWord::Never, text), &machine).unwrap();
-        let proof = prove(&sentence, &machine, &catalog, 3_000);
-        match proof.verdict {
-            Verdict::Broken { timeline, .. } => prop_assert!(happens(&timeline), "{text}: {timeline:#?}"),
-            Verdict::Holds => {
+        let (machine, catalog) = (machine(&policy), catalog());
+        let runs: Vec<(String, Timeline)> = scripts
+            .into_iter()
+            .map(|(script, given)| {
                 let facts = GivenFacts::parse(&given).unwrap();
-                let scenario = Scenario::given(&machine, &facts, catalog, noon());
+                let scenario = Scenario::given(&machine, &facts, catalog.clone(), noon());
                 let run = simulate(&scenario, &Scripts::parse(&script).unwrap());
-                prop_assert!(!happens(&run), "{text}: {run:#?}");
+                (format!("{given} {script}"), run)
+            })
+            .collect();
+        let sentences = [(InvariantWord::Never, text, happens), (InvariantWord::Always, always, has_to)];
+        for (word, text, happens) in sentences {
+            let sentence = Sentence::read(&invariant(word, text), &machine).unwrap();
+            // Whether a run breaks it.
+            let breaks = |run: &Timeline| happens(run) == (word == InvariantWord::Never);
+            match prove(&sentence, &machine, &catalog, 3_000).verdict {
+                Verdict::Broken { timeline, .. } => {
+                    // A run that goes on after the end may show there what a sentence does not mean.
+                    let strict = !matches!(text, "in_doubt" | "accepted via b");
+                    prop_assert!(breaks(&timeline) || !strict, "{text}: {timeline:#?}");
+                }
+                Verdict::Holds => {
+                    for (under, run) in &runs {
+                        prop_assert!(!breaks(run), "{text}, {under}: {run:#?}");
+                    }
+                }
+                Verdict::Undecided(_) => {}
             }
-            Verdict::Undecided(_) => {}
         }
     }
 }
@@ -88,5 +129,143 @@ fn a_sentence_is_decided_over_all_facts() {
             Verdict::Broken { witness, .. } => assert!(!holds, "{text} is broken by {witness:?}"),
             Verdict::Undecided(why) => panic!("{text}: {why:?}"),
         }
+    }
+}
+
+/// Where facts leave nothing to look at, nothing is looked at; what they do not settle is.
+#[test]
+fn what_facts_settle_is_no_more_than_they_settle() {
+    const HOLDS: bool = true;
+    for (policy, text, holds) in [
+        ("sms if vars.x > 1 then push after 1m", "send sms when vars.x is 1", HOLDS),
+        ("sms if vars.x > 1 then push after 1m", "send sms when vars.x is 2", !HOLDS),
+        ("sms if not vars.x > 1 then push after 1m", "send sms when vars.x is 1", !HOLDS),
+        ("sms unless vars.x > 1 then push after 1m", "send sms when vars.x is 2", HOLDS),
+        ("sms unless vars.x > 1 then push after 1m", "send sms when vars.x is 1", !HOLDS),
+        ("sms if vars.x > 1 or delivered then push", "send sms when vars.x is 1", HOLDS),
+        ("push until read then sms after 1m if vars.x > 1 or delivered", "send sms when vars.x is 1", !HOLDS),
+        ("push then sms after 1m if vars.x > 1 and elapsed > 30s", "send sms when vars.x is 1", HOLDS),
+        ("push then sms after 1m unless vars.x > 1 and elapsed > 5m", "send sms when vars.x is 2", !HOLDS),
+        // The guard of a group is that of what stands in it.
+        ("push then any of (sms, voice) after 1m if vars.x > 1", "send sms when vars.x is 1", HOLDS),
+        ("push then any of (sms, voice) after 1m if vars.x > 1", "send voice when vars.x is 2", !HOLDS),
+        // One stage of a channel is stopped, another is not.
+        ("sms if vars.x > 1 then push then sms after 1m", "send sms when vars.x is 1", !HOLDS),
+        ("sms retry 3 times every 1s then push", "send sms when sends >= 1", HOLDS),
+        ("sms repeat 2 times every 1m then push", "send sms when sends >= 1", !HOLDS),
+        // What changes during a run is asked when it is so.
+        ("push then sms after 1m", "send sms when delivered and not contact has sms", HOLDS),
+        ("push until read then sms after 1m", "send sms when delivered and contact has sms", !HOLDS),
+        ("push until read then sms after 1m", "send sms when quota.sms is used or read", HOLDS),
+        ("push until read then sms after 1m", "send sms when quota.push is used or read", !HOLDS),
+        ("push then sms unless opted_out", "send sms when opted_out.sms", HOLDS),
+        ("push then sms", "send sms when opted_out.push", !HOLDS),
+        ("push then sms", "fail sms when contact has sms and opted_out.sms", !HOLDS),
+    ] {
+        let machine = machine(policy);
+        let sentence = Sentence::read(&invariant(InvariantWord::Never, text), &machine).unwrap();
+        let proof = prove(&sentence, &machine, &spine::machine::catalog::Catalog::default(), 100_000);
+        match proof.verdict {
+            Verdict::Holds => assert!(holds, "{policy}: never {text} holds"),
+            Verdict::Broken { witness, .. } => {
+                assert!(!holds, "{policy}: never {text} is broken by {witness:?}");
+            }
+            Verdict::Undecided(why) => panic!("{policy}: never {text}: {why:?}"),
+        }
+    }
+}
+
+/// What is told apart by a sentence alone is told apart: by which provider, in doubt or not, and at which
+/// age of the message.
+#[test]
+fn what_a_sentence_asks_for_is_told_apart() {
+    const HOLDS: bool = true;
+    for (policy, word, text, holds) in [
+        (
+            "sms via a or b until delivered then push via a",
+            InvariantWord::Never,
+            "delivered sms via b",
+            !HOLDS,
+        ),
+        (
+            "sms via a or b until delivered then push via a",
+            InvariantWord::Never,
+            "delivered push via b",
+            HOLDS,
+        ),
+        ("sms via a then push via a", InvariantWord::Always, "accepted or fail", !HOLDS),
+        ("sms via a on doubt move on then push via a", InvariantWord::Never, "accepted push", !HOLDS),
+        ("sms via a then push via a", InvariantWord::Always, "accepted or in_doubt or fail", HOLDS),
+        (
+            "sms via a then push via a after 2h",
+            InvariantWord::Never,
+            "send push when elapsed > 10m and elapsed < 1h",
+            !HOLDS,
+        ),
+        (
+            "sms via a then push via b after 2h retry 0 times every 1s",
+            InvariantWord::Never,
+            "send push when elapsed > 2h",
+            HOLDS,
+        ),
+        ("sms via a then push via a after 2h", InvariantWord::Never, "send push when elapsed >= 2h", !HOLDS),
+        (
+            "sms via a then push via a after 2h if elapsed > 10m and elapsed < 1h",
+            InvariantWord::Never,
+            "send push",
+            !HOLDS,
+        ),
+    ] {
+        let machine = machine(policy);
+        let text_of = format!("{policy}: {text}");
+        let sentence = Sentence::read(&invariant(word, text), &machine).unwrap();
+        let proof = prove(&sentence, &machine, &catalog(), 100_000);
+        assert_eq!(matches!(proof.verdict, Verdict::Holds), holds, "{text_of}: {:?}", proof.verdict);
+        assert!(!matches!(proof.verdict, Verdict::Undecided(_)), "{text_of}: {:?}", proof.verdict);
+    }
+}
+
+/// An end by the expiry is in time only where the expiry is.
+#[test]
+fn an_expiry_proves_no_more_than_it_brings() {
+    let machine = machine("policy p { expires after 10m\n push then sms after 5m }");
+    for (text, holds) in [
+        ("end within 10m", true),
+        ("end within 9m59s", false),
+        ("end expired within 10m", false),
+        ("send sms or end within 10m", true),
+        ("send sms within 10m", false),
+    ] {
+        let sentence = Sentence::read(&invariant(InvariantWord::Always, text), &machine).unwrap();
+        let proof = prove(&sentence, &machine, &spine::machine::catalog::Catalog::default(), 100_000);
+        assert_eq!(proof.verdict == Verdict::Holds, holds, "{text}: {:?}", proof.verdict);
+    }
+}
+
+/// A bound that is called met is met by the run that is shown for it.
+#[test]
+fn a_bound_that_is_called_met_is_met_by_its_script() {
+    use spine::machine::explore::meet_bounds;
+    let catalog = spine::machine::catalog::Catalog::default();
+    for text in [
+        "sms then email after 1m",
+        "sms repeat 2 times every 5m then voice after 20m",
+        "all of (email, sms unless quota) then voice after 1h",
+        "policy p { limit 2 sends\n sms then email then voice }",
+        "policy p { expires after 1h\n any of (push, sms) then voice after 2m repeat 2 times every 5m }",
+        "sms retry 2 times every 1m then push after 10m if elapsed >= 10m",
+    ] {
+        let machine = machine(text);
+        let met = meet_bounds(&machine, &catalog, &GivenFacts::default(), noon());
+        let run = met.sends.witness.as_ref().map(|witness| witness.timeline(&machine, &catalog));
+        let sends = run.map_or(0, |run| i64::from(run.sends));
+        assert_eq!(sends, met.sends.most, "{text}");
+        assert_eq!(met.sends.met, sends >= met.sends.max, "{text}");
+        let Some(duration) = met.duration_ms else { continue };
+        let run = duration.witness.as_ref().map(|witness| witness.timeline(&machine, &catalog));
+        let sent = run.into_iter().flat_map(|run| run.timeline);
+        let last = sent.filter(|entry| entry.what == "send").map(|entry| entry.at_ms).max();
+        assert_eq!(last.unwrap_or(0), duration.most, "{text}");
+        assert_eq!(duration.met, duration.most >= duration.max, "{text}");
     }
 }
