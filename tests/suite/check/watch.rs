@@ -20,14 +20,19 @@ struct Watching {
 impl Watching {
     fn start(folder: &std::path::Path, args: &[&str]) -> Watching {
         let mut command = spine_in(folder);
-        command.args(["policy", "check", "--watch"]).args(args);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Watching::of(command.args(["policy", "check", "--watch"]).args(args).stdout(Stdio::piped()))
+    }
+
+    fn of(command: &mut std::process::Command) -> Watching {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
-        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let said = sender.clone();
-        std::thread::spawn(move || {
-            BufReader::new(out).lines().map_while(Result::ok).all(|l| said.send(l).is_ok())
-        });
+        if let Some(out) = child.stdout.take() {
+            std::thread::spawn(move || {
+                BufReader::new(out).lines().map_while(Result::ok).all(|l| said.send(l).is_ok())
+            });
+        }
+        let err = child.stderr.take().unwrap();
         std::thread::spawn(move || {
             BufReader::new(err).lines().map_while(Result::ok).all(|l| sender.send(l).is_ok())
         });
@@ -110,4 +115,61 @@ fn the_standard_input_cannot_be_watched() {
     let home = tempdir().unwrap();
     let output = spine_in(home.path()).args(["policy", "check", "--watch", "-"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_nearer_file_of_settings_counts_once_it_is_there_and_no_longer_than_that() {
+    let home = tempdir().unwrap();
+    let loud = ("spine.yaml", "require: { loud: { uses: [voice] } }\n");
+    write(home.path(), &[loud, ("team/here/a.policy", "sms")]);
+    let watching = Watching::start(&home.path().join("team/here"), &["a.policy"]);
+    watching.until("error[loud]");
+    write(home.path(), &[("team/spine.yaml", "require: { quick: { uses: [push] } }\n")]);
+    watching.until("error[quick]");
+    write(home.path(), &[("team/spine.yaml", "require: { slow: { uses: [email] } }\n")]);
+    watching.until("error[slow]");
+    std::fs::remove_file(home.path().join("team/spine.yaml")).unwrap();
+    watching.until("error[loud]");
+    watching.interrupt();
+}
+
+/// What it says itself may be kept in a file of the folder that it watches, one without an ending.
+#[test]
+fn its_own_words_in_the_watched_folder_call_it_no_second_time() {
+    let home = tempdir().unwrap();
+    write(home.path(), &[("policies/a.policy", "watsapp")]);
+    let log = home.path().join("policies/log");
+    let mut command = spine_in(home.path());
+    command.args(["policy", "check", "--watch", "policies"]).stdout(std::fs::File::create(&log).unwrap());
+    let watching = Watching::of(&mut command);
+    // Each round comes of a change of ours, so the log grows by what each change brings and no more.
+    for channel in ["watsapp", "vioce", "emial", "pusch"] {
+        if channel != "watsapp" {
+            write(home.path(), &[("policies/next", channel)]);
+            std::fs::rename(home.path().join("policies/next"), home.path().join("policies/a.policy"))
+                .unwrap();
+        }
+        watching.until("waiting for changes");
+        let all = std::fs::read_to_string(&log).unwrap();
+        let last = all.rfind("unknown channel").unwrap();
+        assert!(all[last..].starts_with(&format!("unknown channel `{channel}`")), "{all}");
+    }
+    watching.interrupt();
+}
+
+/// A folder that goes and comes again is looked into again.
+#[test]
+fn a_watched_folder_may_go_and_come_again() {
+    let home = tempdir().unwrap();
+    write(home.path(), &[("policies/a.policy", "watsapp")]);
+    let watching = Watching::start(home.path(), &["policies"]);
+    watching.until("unknown channel `watsapp`");
+    watching.until("waiting for changes");
+    std::fs::rename(home.path().join("policies"), home.path().join("elsewhere")).unwrap();
+    watching.until("waiting for changes");
+    std::fs::rename(home.path().join("elsewhere"), home.path().join("policies")).unwrap();
+    watching.until("unknown channel `watsapp`");
+    write(home.path(), &[("policies/a.policy", "vioce")]);
+    watching.until("unknown channel `vioce`");
+    watching.interrupt();
 }
