@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
 use tempfile::tempdir;
 
@@ -53,6 +53,12 @@ impl Watching {
     fn interrupt(mut self) {
         let killed = std::process::Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
         assert!(killed.unwrap().success());
+        // Both its outputs are closed once it has ended.
+        let mut said = self.lines.recv_timeout(WITHIN);
+        while said.is_ok() {
+            said = self.lines.recv_timeout(WITHIN);
+        }
+        assert_eq!(said, Err(RecvTimeoutError::Disconnected), "it did not end: is SIGINT ignored here?");
         self.child.wait().unwrap();
     }
 }
@@ -164,9 +170,8 @@ fn a_watched_folder_may_go_and_come_again() {
     write(home.path(), &[("policies/a.policy", "watsapp")]);
     let watching = Watching::start(home.path(), &["policies"]);
     watching.until("unknown channel `watsapp`");
-    watching.until("waiting for changes");
     std::fs::rename(home.path().join("policies"), home.path().join("elsewhere")).unwrap();
-    watching.until("waiting for changes");
+    watching.until("cannot read `policies`");
     std::fs::rename(home.path().join("elsewhere"), home.path().join("policies")).unwrap();
     watching.until("unknown channel `watsapp`");
     write(home.path(), &[("policies/a.policy", "vioce")]);

@@ -86,7 +86,7 @@ proptest! {
             match prove(&sentence, &machine, &catalog, 3_000).verdict {
                 Verdict::Broken { timeline, .. } => {
                     // A run that goes on after the end may show there what a sentence does not mean.
-                    let strict = !matches!(text, "in_doubt" | "accepted via b");
+                    let strict = !text.contains("in_doubt") && !text.contains("accepted");
                     prop_assert!(breaks(&timeline) || !strict, "{text}: {timeline:#?}");
                 }
                 Verdict::Holds => {
