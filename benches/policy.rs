@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use divan::{Bencher, black_box};
 use spine::language::{NoLibrary, compile};
+use spine::lint::{SourceFile, check_one};
 
 fn main() {
     divan::main();
@@ -25,6 +26,13 @@ fn compile_one_line() {
 #[divan::bench]
 fn compile_three_stages(bencher: Bencher<'_, '_>) {
     bencher.bench(|| compile(black_box(REMINDER), None, &NoLibrary));
+}
+
+#[divan::bench]
+fn compile_and_check_three_stages(bencher: Bencher<'_, '_>) {
+    let bare_name = Some("appointment_reminder".to_owned());
+    let file = SourceFile { path: "appointment_reminder.policy".into(), text: REMINDER.into(), bare_name };
+    bencher.bench(|| check_one(black_box(&file), &NoLibrary));
 }
 
 /// The policies of the folder, over and over, each in a file and under a name of its own.

@@ -18,7 +18,7 @@ pub fn names(source: &str) -> Parsed {
         return parsed;
     }
     let (mut anything, mut named) = (false, false);
-    Scan::outside(source, &mut |depth, at| {
+    Scan::outside(source, |depth, at| {
         let rest = &source[at..];
         if depth > 0 || !rest.starts_with(|c: char| !is_blank(c)) {
             return;
@@ -46,7 +46,7 @@ pub fn uses(source: &str) -> BTreeSet<String> {
     if source.len() > SOURCE_BYTES_MAX || !source.contains(USE) {
         return used;
     }
-    Scan::outside(source, &mut |_, at| {
+    Scan::outside(source, |_, at| {
         let Some(rest) = source[at..].strip_prefix(USE) else { return };
         let before = source[..at].chars().next_back();
         let start = skip(rest);

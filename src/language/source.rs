@@ -22,12 +22,12 @@ pub fn comments(source: &str) -> Vec<TextRange> {
 
 impl Scan {
     pub(crate) fn of(source: &str) -> Scan {
-        Scan::outside(source, &mut |_, _| {})
+        Scan::outside(source, |_, _| {})
     }
 
     /// Looks at a source, and calls `look` at each character outside of texts and comments, with the
     /// number of brackets that are open there.
-    pub(crate) fn outside(source: &str, look: &mut dyn FnMut(usize, usize)) -> Scan {
+    pub(crate) fn outside(source: &str, mut look: impl FnMut(usize, usize)) -> Scan {
         let bytes = source.as_bytes();
         let (mut scan, mut depth, mut i) = (Scan::default(), 0_usize, 0_usize);
         while i < bytes.len() {

@@ -267,9 +267,10 @@ impl Window {
     /// The instants at which the window may open or close, from a day before `at` to nine days
     /// after it.
     fn edges(&self, at: Instant, zone: &TimeZone, out: &mut Vec<Instant>) {
-        for day in -1..=SEARCH_DAYS + 1 {
+        let today = zone.to_datetime(at.timestamp()).date();
+        for date in (-1..=SEARCH_DAYS + 1).filter_map(|ahead| day_after(today, ahead)) {
             for time in [self.from, self.to] {
-                local_instants(at, day, time, zone, out);
+                instants_of(date, time, zone, out);
             }
         }
     }
@@ -338,12 +339,6 @@ impl TimeOfDay {
 
 fn day_after(date: Date, days: i64) -> Option<Date> {
     date.checked_add(jiff::Span::new().try_days(days).ok()?).ok()
-}
-
-fn local_instants(at: Instant, day: i64, time: TimeOfDay, zone: &TimeZone, out: &mut Vec<Instant>) {
-    if let Some(date) = day_after(zone.to_datetime(at.timestamp()).date(), day) {
-        instants_of(date, time, zone, out);
-    }
 }
 
 /// The instants at which the clock shows `time` on `date`, in order: one, two where the clock is

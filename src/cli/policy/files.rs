@@ -1,6 +1,6 @@
 //! Policy files: a file, a folder (all `.policy` files below it) or `-`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -33,8 +33,11 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<SourceFile>, CliError> {
             return Err(CliError::NoPolicies(path.clone()));
         }
     }
-    let mut seen = BTreeSet::new();
-    all.retain(|path| seen.insert(path.strip_prefix(".").unwrap_or(path).to_owned()));
+    // Below one path nothing stands twice.
+    if paths.len() > 1 {
+        let mut seen = HashSet::new();
+        all.retain(|path| seen.insert(path.strip_prefix(".").unwrap_or(path).to_owned()));
+    }
     in_parallel(&all, |path| read(path)).into_iter().collect()
 }
 
@@ -46,8 +49,10 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + 
     // So little is done sooner than a thread is started.
     const ALONE_MAX: usize = 16;
     const TAKEN_AT_ONCE: usize = 32;
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    if cores == 1 || all.len() <= ALONE_MAX {
+    // Asking for the cores reads several files of the system.
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    let cores = if all.len() <= ALONE_MAX { 1 } else { cores() };
+    if cores == 1 {
         return all.iter().map(work).collect();
     }
     let parts: Vec<&[T]> = all.chunks(TAKEN_AT_ONCE).collect();
@@ -106,36 +111,36 @@ fn walk(folder: &Path, ending: &str, depth: usize, out: &mut Vec<PathBuf>) -> Re
 
 pub(crate) fn read(path: &Path) -> Result<SourceFile, CliError> {
     if path.as_os_str() == STDIN {
-        let text = read_text(std::io::stdin().lock(), path)?;
+        let text = read_text(std::io::stdin().lock(), 0, path)?;
         return Ok(SourceFile { path: "<stdin>".to_owned(), text, bare_name: None });
     }
     let file =
         std::fs::File::open(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
-    let text = read_text(file, path)?;
+    // The length is a hint, for one read that takes it all.
+    let length = file.metadata().ok().and_then(|meta| usize::try_from(meta.len()).ok()).unwrap_or_default();
+    let text = read_text(file, length, path)?;
     let bare_name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     Ok(SourceFile { path: path.display().to_string(), text, bare_name })
 }
 
 /// Reads no more than tells that a file is too large.
-fn read_text(from: impl Read, path: &Path) -> Result<String, CliError> {
-    let mut text = String::new();
-    let most = u64::try_from(limits::SOURCE_BYTES_MAX + 4).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
+fn read_text(from: impl Read, length: usize, path: &Path) -> Result<String, CliError> {
+    let most = limits::SOURCE_BYTES_MAX + 4;
+    let mut bytes = Vec::with_capacity(length.min(most));
     let fault = |source| CliError::Read { path: path.to_owned(), source };
-    from.take(most).read_to_end(&mut bytes).map_err(fault)?;
+    from.take(u64::try_from(most).unwrap_or(u64::MAX)).read_to_end(&mut bytes).map_err(fault)?;
     let cut = bytes.len() > limits::SOURCE_BYTES_MAX;
     match String::from_utf8(bytes) {
-        Ok(whole) => text.push_str(&whole),
+        Ok(text) => Ok(text),
         // The cut may go through a letter; what is left is too large all the same.
-        Err(error) if cut => text.push_str(&String::from_utf8_lossy(error.as_bytes())),
+        Err(error) if cut => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let line = error.as_bytes()[..valid].iter().filter(|b| **b == b'\n').count() + 1;
             let message = format!("line {line} is not UTF-8 text");
-            return Err(fault(std::io::Error::new(std::io::ErrorKind::InvalidData, message)));
+            Err(fault(std::io::Error::new(std::io::ErrorKind::InvalidData, message)))
         }
     }
-    Ok(text)
 }
 
 /// The policies of files, and of those that stand beside them, so that one may use another. They are
@@ -178,11 +183,11 @@ impl Folder {
     fn index(&self) -> &Index {
         self.index.get_or_init(|| {
             let named: HashSet<&Path> = self.files.iter().map(|file| Path::new(file.path.as_str())).collect();
-            let mut looked_into: BTreeSet<PathBuf> = BTreeSet::new();
+            let mut looked_into: HashSet<&Path> = HashSet::new();
             let mut beside = Vec::new();
             for file in self.files.iter().filter(|file| self.around && file.path != "<stdin>") {
                 let Some(parent) = Path::new(&file.path).parent() else { continue };
-                if !looked_into.insert(parent.to_owned()) {
+                if !looked_into.insert(parent) {
                     continue;
                 }
                 let folder = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };

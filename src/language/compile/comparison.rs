@@ -14,7 +14,7 @@ use super::value::did_you_mean;
 
 impl<'s> Walk<'_, 's> {
     pub(super) fn comparison(&mut self, node: &Node<'s>, about: About) -> Option<Expr> {
-        let parts: Vec<Node<'s>> = node.clone().into_inner().collect();
+        let parts: Vec<Node<'s>> = node.children().collect();
         let at = self.faults.range(node);
         let text = self.faults.scan.folded(self.faults.source, &at);
         let (left, op, right) = match &parts[..] {

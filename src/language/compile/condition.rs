@@ -8,7 +8,7 @@ use super::super::policy::TextRange;
 use super::super::words::{near, quoted};
 use super::strategy::Walk;
 use super::value::did_you_mean;
-use super::{Node, Rule, child};
+use super::{Node, Rule};
 
 /// What a condition guards.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) const WORDS: [(&str, Word); 7] = [
 impl<'s> Walk<'_, 's> {
     /// The condition behind `word`.
     pub(super) fn condition(&mut self, owner: &Node<'s>, word: &str, about: About) -> Option<Condition> {
-        let Some(node) = child(owner, Rule::cond) else {
+        let Some(node) = owner.child(Rule::cond) else {
             let message = format!("the condition after `{word}` is missing");
             let help = "write for example `quota`, or `vars.amount > 100`";
             self.faults.tell("missing-condition", self.faults.range(owner), message, help);
@@ -58,8 +58,8 @@ impl<'s> Walk<'_, 's> {
 
     fn any_of(&mut self, node: &Node<'s>, about: About, depth: usize) -> Option<Expr> {
         let (mut parts, mut joints, mut all) = (Vec::new(), Vec::new(), true);
-        for part in node.clone().into_inner() {
-            match part.as_rule() {
+        for part in node.children() {
+            match part.rule() {
                 Rule::or_word => joints.push(part),
                 _ => {
                     let expr = self.all_of(&part, about, depth);
@@ -68,7 +68,7 @@ impl<'s> Walk<'_, 's> {
                 }
             }
         }
-        let wanted = node.clone().into_inner().len() - joints.len();
+        let wanted = node.children().count() - joints.len();
         self.joints(&joints, wanted, "or");
         let one = parts.len() == 1;
         if !all {
@@ -82,8 +82,8 @@ impl<'s> Walk<'_, 's> {
 
     fn all_of(&mut self, node: &Node<'s>, about: About, depth: usize) -> Option<Expr> {
         let (mut parts, mut joints, mut all) = (Vec::new(), Vec::new(), true);
-        for part in node.clone().into_inner() {
-            match part.as_rule() {
+        for part in node.children() {
+            match part.rule() {
                 Rule::and_word => joints.push(part),
                 _ => {
                     let expr = self.negated(&part, about, depth);
@@ -92,7 +92,7 @@ impl<'s> Walk<'_, 's> {
                 }
             }
         }
-        let wanted = node.clone().into_inner().len() - joints.len();
+        let wanted = node.children().count() - joints.len();
         self.joints(&joints, wanted, "and");
         let one = parts.len() == 1;
         if !all {
@@ -133,8 +133,8 @@ impl<'s> Walk<'_, 's> {
 
     fn negated(&mut self, node: &Node<'s>, about: About, depth: usize) -> Option<Expr> {
         let (mut negative, mut inner) = (false, None);
-        for part in node.clone().into_inner() {
-            match part.as_rule() {
+        for part in node.children() {
+            match part.rule() {
                 Rule::no => {
                     negative = !negative;
                     let at = self.faults.range(&part);
@@ -160,7 +160,7 @@ impl<'s> Walk<'_, 's> {
             );
             return None;
         };
-        let expr = match inner.as_rule() {
+        let expr = match inner.rule() {
             Rule::paren => self.paren(&inner, about, depth + 1)?,
             _ => {
                 let at = self.faults.range(&inner);
@@ -181,13 +181,13 @@ impl<'s> Walk<'_, 's> {
             self.over(super::strategy::Limit::Depth, open, message, "write the condition with fewer of them");
             return None;
         }
-        if child(node, Rule::unclosed).is_some() {
+        if node.child(Rule::unclosed).is_some() {
             let message = "the `(` of the condition is never closed".to_owned();
             self.faults.tell("unclosed-bracket", open, message, "end it with `)`");
             return None;
         }
-        let stray = child(node, Rule::cond_stray);
-        let Some(inner) = child(node, Rule::cond) else {
+        let stray = node.child(Rule::cond_stray);
+        let Some(inner) = node.child(Rule::cond) else {
             let message = match &stray {
                 Some(stray) => format!("{} is no condition", self.faults.quoted(stray)),
                 None => "there is nothing between the parentheses".to_owned(),

@@ -9,7 +9,7 @@ use super::condition::About;
 use super::strategy::Walk;
 use super::unit::bad_name;
 use super::value::{What, did_you_mean, replace};
-use super::{Node, Rule, child};
+use super::{Node, Rule};
 
 /// The types of `vars`.
 pub(super) const TYPES: [(&str, ValueType); 6] = [
@@ -25,14 +25,14 @@ impl<'s> Walk<'_, 's> {
     pub(super) fn headers(&mut self, nodes: &[&Node<'s>]) -> Headers {
         let mut read = Headers::default();
         // Conditions of `quiet` may name vars that are declared behind it.
-        for node in nodes.iter().filter(|n| n.as_rule() == Rule::vars) {
+        for node in nodes.iter().filter(|n| n.rule() == Rule::vars) {
             if self.vars.is_none() {
                 self.vars = Some(self.declared(node));
             }
         }
         let mut seen: Vec<Rule> = Vec::new();
         for node in nodes {
-            let rule = node.as_rule();
+            let rule = node.rule();
             let at = self.faults.range(node);
             if seen.contains(&rule) {
                 let word = self.faults.text(&at).split_whitespace().next().unwrap_or_default();
@@ -45,11 +45,11 @@ impl<'s> Walk<'_, 's> {
                 Rule::category => read.category = self.category(node),
                 Rule::expires => {
                     let help = "write for example `expires after 2h`";
-                    if child(node, Rule::after_word).is_none() {
+                    if node.child(Rule::after_word).is_none() {
                         let message = "there is no `after` behind `expires`".to_owned();
                         self.faults.tell("bad-expires", at, message, help);
                     } else {
-                        let amount = child(node, Rule::amount);
+                        let amount = node.child(Rule::amount);
                         read.expires = self.faults.lasting(node, amount, What("expires after", help));
                     }
                 }
@@ -64,7 +64,7 @@ impl<'s> Walk<'_, 's> {
     fn category(&mut self, node: &Node<'s>) -> Option<String> {
         let at = self.faults.range(node);
         let help = "write a word of small letters, digits and `_`, 64 at most: `category transactional`";
-        let Some(value) = child(node, Rule::value) else {
+        let Some(value) = node.child(Rule::value) else {
             self.faults.tell("bad-category", at, "the word after `category` is missing".to_owned(), help);
             return None;
         };
@@ -80,8 +80,8 @@ impl<'s> Walk<'_, 's> {
     fn quiet(&mut self, node: &Node<'s>) -> Option<Quiet> {
         let window = self.faults.window(node, "quiet", "to");
         let (mut unless, mut seen) = (None, false);
-        for part in node.clone().into_inner() {
-            match part.as_rule() {
+        for part in node.children() {
+            match part.rule() {
                 Rule::unless if !seen => {
                     seen = true;
                     unless = self.condition(&part, "unless", About::Quiet);
@@ -113,10 +113,10 @@ impl<'s> Walk<'_, 's> {
     fn limit(&mut self, node: &Node<'s>, read: &mut Headers) {
         let help = "write `limit 3 sends`, `limit 0.25 EUR`, or both with a comma between";
         let (mut parts, before) = (0, self.faults.count());
-        for part in node.clone().into_inner() {
+        for part in node.children() {
             parts += 1;
             let at = self.faults.range(&part);
-            if let Some(money) = child(&part, Rule::money) {
+            if let Some(money) = part.child(Rule::money) {
                 let Some(amount) = self.faults.money(&money) else { continue };
                 self.one_currency(amount.currency, &at);
                 if read.limit_cost.replace(amount).is_some() {
@@ -124,7 +124,8 @@ impl<'s> Walk<'_, 's> {
                 }
                 continue;
             }
-            if child(&part, Rule::sends_word)
+            if part
+                .child(Rule::sends_word)
                 .is_none_or(|w| !self.faults.text(&self.faults.range(&w)).starts_with("send"))
             {
                 let message = format!("{} is no limit", self.faults.quoted(&part));
@@ -156,8 +157,8 @@ impl<'s> Walk<'_, 's> {
         let mut vars: BTreeMap<String, VarDeclaration> = BTreeMap::new();
         let at = self.faults.range(node);
         let (mut after_entry, mut entry_end, mut told) = (false, at.end, false);
-        for part in node.clone().into_inner() {
-            match part.as_rule() {
+        for part in node.children() {
+            match part.rule() {
                 Rule::comma => after_entry = false,
                 Rule::unclosed => {
                     let at = at.start..at.start + "vars".len();
@@ -202,20 +203,19 @@ impl<'s> Walk<'_, 's> {
     /// `NAME: TYPE [optional]`. A name whose type is wrong is still known.
     fn declaration(&mut self, entry: &Node<'s>) -> Option<(String, VarDeclaration)> {
         let at = self.faults.range(entry);
-        let words: Vec<Node<'s>> =
-            entry.clone().into_inner().filter(|n| n.as_rule() == Rule::plain).collect();
-        let name = words.first()?.as_str().to_owned();
+        let words: Vec<Node<'s>> = entry.children().filter(|n| n.rule() == Rule::plain).collect();
+        let name = words.first()?.text().to_owned();
         let shape = format!("write for example `{name}: string` or `{name}: number optional`");
         if let Some(help) = bad_name(&name).filter(|h| !h.starts_with("it is a word")) {
             self.faults.tell("bad-name", at, format!("{} is no name for a var", quoted(&name)), help);
             return None;
         }
         let mut declared = VarDeclaration { kind: ValueType::String, optional: false };
-        if child(entry, Rule::colon).is_none() || words.len() < 2 {
+        if entry.child(Rule::colon).is_none() || words.len() < 2 {
             self.faults.tell("bad-var", at, format!("var `{name}` has no type"), shape);
             return Some((name, declared));
         }
-        let type_word = words.get(1)?.as_str();
+        let type_word = words.get(1)?.text();
         match TYPES.iter().find(|(word, _)| *word == type_word) {
             Some((_, kind)) => declared.kind = *kind,
             None => {
@@ -237,7 +237,7 @@ impl<'s> Walk<'_, 's> {
                 }
             }
         }
-        match words.get(2).map(|w| w.as_str()) {
+        match words.get(2).map(|w| w.text()) {
             None => {}
             Some("optional") if words.len() == 3 => declared.optional = true,
             Some(word) => {

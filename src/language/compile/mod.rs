@@ -19,12 +19,13 @@ use std::collections::BTreeMap;
 use crate::model::{Channel, Confirmation, Currency, Money, Span};
 
 use super::diagnostic::{Diagnostic, Edit, Severity};
+use super::grammar::{Node, Rule};
 use super::policy::{Policy, TextRange};
 use super::source::Scan;
 use super::{limits, words};
 
 pub(crate) use unit::bad_name;
-use unit::{Session, Unit};
+use unit::{Session, Text, Unit};
 
 /// Whether a policy can have this name.
 pub(super) fn is_name(name: &str) -> bool {
@@ -178,8 +179,9 @@ fn compile_pinned(source: &str, bare_name: Option<&str>, pins: &[String], librar
 /// One look at a source: what it tells is right, and what stands behind it may be hidden.
 fn look(source: &str, bare_name: Option<&str>, pins: &[String], library: &dyn Library) -> Compiled {
     let mut session = Session::new(library);
-    match Unit::read(source, bare_name, pins) {
-        Ok(mut unit) => {
+    match Text::read(source) {
+        Ok(text) => {
+            let mut unit = Unit::of(&text, bare_name, pins);
             let policies = unit.compile_all(&mut session);
             let mut diagnostics = unit.into_diagnostics();
             diagnostics.sort_by_key(|d| (d.at.start, d.at.end));
@@ -195,7 +197,7 @@ fn look(source: &str, bare_name: Option<&str>, pins: &[String], library: &dyn Li
 /// The names in a source; empty where it is too large, too deep or no text of the language.
 #[must_use]
 pub fn parse(source: &str) -> Parsed {
-    Unit::read(source, None, &[]).map(|unit| unit.names()).unwrap_or_default()
+    Text::read(source).map(|text| Unit::of(&text, None, &[]).names()).unwrap_or_default()
 }
 
 fn cut(diagnostics: &mut Vec<Diagnostic>) {
@@ -221,7 +223,7 @@ fn cut(diagnostics: &mut Vec<Diagnostic>) {
 /// Where faults are gathered.
 struct Faults<'s> {
     source: &'s str,
-    scan: Scan,
+    scan: &'s Scan,
     found: Vec<Diagnostic>,
 }
 
@@ -268,19 +270,10 @@ impl<'s> Faults<'s> {
 
     /// A node without the blanks and comments behind it.
     fn range(&self, pair: &Node<'_>) -> TextRange {
-        let span = pair.as_span();
-        self.scan.tight(self.source, span.start()..span.end())
+        self.scan.tight(self.source, pair.start()..pair.end())
     }
 
     fn quoted(&self, pair: &Node<'_>) -> String {
         words::quoted(&self.scan.folded(self.source, &self.range(pair)))
     }
-}
-
-use super::grammar::Rule;
-type Node<'i> = pest::iterators::Pair<'i, Rule>;
-
-/// The first child of a kind.
-fn child<'i>(node: &Node<'i>, rule: Rule) -> Option<Node<'i>> {
-    node.clone().into_inner().find(|n| n.as_rule() == rule)
 }

@@ -9,7 +9,7 @@ use super::strategy::Walk;
 use super::types::{Type, key};
 use super::unit::bad_name;
 use super::value::{did_you_mean, replace};
-use super::{Node, Rule, child};
+use super::{Node, Rule};
 
 /// One side, as far as it is known by itself.
 pub(super) enum Side {
@@ -25,8 +25,8 @@ pub(super) enum Side {
 
 impl<'s> Walk<'_, 's> {
     pub(super) fn side(&mut self, node: &Node<'s>) -> Option<Side> {
-        let part = node.clone().into_inner().next()?;
-        match part.as_rule() {
+        let part = node.children().next()?;
+        match part.rule() {
             Rule::list => self.list(&part),
             Rule::string => {
                 let literal = Literal::String(self.faults.string(&part)?);
@@ -43,7 +43,7 @@ impl<'s> Walk<'_, 's> {
     }
 
     fn word(&mut self, node: &Node<'s>, atom: &Node<'s>) -> Option<Side> {
-        let (text, at) = (atom.as_str(), self.faults.range(atom));
+        let (text, at) = (atom.text(), self.faults.range(atom));
         let name = |operand, kind| Some(Side::Name { operand, kind: Some(kind) });
         match text {
             "true" | "false" => {
@@ -71,10 +71,10 @@ impl<'s> Walk<'_, 's> {
 
     fn digits(&mut self, node: &Node<'s>, text: &str, at: TextRange) -> Option<Side> {
         let value = |literal, kind| Some(Side::Value { literal, kind: Type::Value(kind) });
-        if child(node, Rule::unit).is_some() {
+        if node.child(Rule::unit).is_some() {
             let what = super::value::What("is", "write for example `30s`");
             return value(
-                Literal::Duration(self.faults.duration(node, Some(node.clone()), what)?),
+                Literal::Duration(self.faults.duration(node, Some(*node), what)?),
                 ValueType::Duration,
             );
         }
@@ -165,9 +165,9 @@ impl<'s> Walk<'_, 's> {
     fn list(&mut self, node: &Node<'s>) -> Option<Side> {
         let at = self.faults.range(node);
         let (mut values, mut after_value, mut all) = (Vec::new(), false, true);
-        for part in node.clone().into_inner() {
+        for part in node.children() {
             let part_at = self.faults.range(&part);
-            match part.as_rule() {
+            match part.rule() {
                 Rule::comma => after_value = false,
                 Rule::unclosed => {
                     let message = "the `[` of the list is never closed".to_owned();

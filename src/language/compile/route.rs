@@ -6,7 +6,7 @@ use super::super::limits;
 use super::super::policy::{Repeat, Retry, Route};
 use super::super::words::quoted;
 use super::value::What;
-use super::{Faults, Node, Rule, child};
+use super::{Faults, Node, Rule};
 
 impl Faults<'_> {
     pub(super) fn route(&mut self, node: &Node<'_>) -> Option<Route> {
@@ -14,14 +14,14 @@ impl Faults<'_> {
         let help = "write `via a`, `via a or b`, or `via 70% a, 30% b`";
         let (mut names, mut shares, mut joints) = (Vec::new(), Vec::new(), Vec::new());
         let before = self.count();
-        for part in node.clone().into_inner() {
-            if part.as_rule() == Rule::via_sep {
+        for part in node.children() {
+            if part.rule() == Rule::via_sep {
                 joints.push(part);
                 continue;
             }
-            let share = child(&part, Rule::share).and_then(|s| child(&s, Rule::number));
+            let share = part.child(Rule::share).and_then(|s| s.child(Rule::number));
             shares.push(share.and_then(|s| self.share(&s)));
-            match child(&part, Rule::provider) {
+            match part.child(Rule::provider) {
                 Some(provider) => {
                     let at = self.range(&provider);
                     let name = self.text(&at);
@@ -87,9 +87,9 @@ impl Faults<'_> {
     }
 
     fn share(&mut self, number: &Node<'_>) -> Option<u8> {
-        let share = number.as_str().parse::<u8>().ok().filter(|n| (1..=100).contains(n));
+        let share = number.text().parse::<u8>().ok().filter(|n| (1..=100).contains(n));
         if share.is_none() {
-            let message = format!("{} is no share", quoted(&format!("{}%", number.as_str())));
+            let message = format!("{} is no share", quoted(&format!("{}%", number.text())));
             self.tell("bad-shares", self.range(number), message, "write a whole number from 1 to 100");
         }
         share
@@ -98,11 +98,11 @@ impl Faults<'_> {
     pub(super) fn retry(&mut self, node: &Node<'_>) -> Option<Retry> {
         let help = "write `retry 2 times every 1m` or `retry 3 times backoff 1s to 30s`";
         let times = self.times(node, "retry", (0, limits::RETRY_TIMES_MAX), help)?;
-        if let Some(every) = child(node, Rule::every) {
-            let pause = self.lasting(&every, child(&every, Rule::amount), What("every", help))?;
+        if let Some(every) = node.child(Rule::every) {
+            let pause = self.lasting(&every, every.child(Rule::amount), What("every", help))?;
             return Some(Retry { times, from: pause, to: pause });
         }
-        let Some(backoff) = child(node, Rule::backoff) else {
+        let Some(backoff) = node.child(Rule::backoff) else {
             if times == 0 {
                 return Some(Retry { times, ..Retry::DEFAULT });
             }
@@ -116,13 +116,13 @@ impl Faults<'_> {
 
     fn backoff(&mut self, node: &Node<'_>, help: &'static str) -> Option<(Span, Span)> {
         let at = self.range(node);
-        if let Some(word) = child(node, Rule::from_word) {
+        if let Some(word) = node.child(Rule::from_word) {
             let message = "`backoff` stands before its durations without `from`".to_owned();
             self.tell("bad-retry", self.range(&word), message, help);
             return None;
         }
-        let amounts: Vec<_> = node.clone().into_inner().filter(|n| n.as_rule() == Rule::amount).collect();
-        let joined = child(node, Rule::to_word).map(|w| self.range(&w)).map(|r| self.text(&r) == "to");
+        let amounts: Vec<_> = node.children().filter(|n| n.rule() == Rule::amount).collect();
+        let joined = node.child(Rule::to_word).map(|w| self.range(&w)).map(|r| self.text(&r) == "to");
         if amounts.len() != 2 || joined != Some(true) {
             let message = "`backoff` takes two durations, joined by `to`".to_owned();
             self.tell("bad-retry", at, message, help);
@@ -142,24 +142,24 @@ impl Faults<'_> {
     pub(super) fn repeat(&mut self, node: &Node<'_>) -> Option<Repeat> {
         let help = "write for example `repeat 2 times every 5m`";
         let times = self.times(node, "repeat", (1, limits::REPEAT_TIMES_MAX), help)?;
-        let Some(every) = child(node, Rule::every) else {
+        let Some(every) = node.child(Rule::every) else {
             let message = "`repeat` does not say how long it pauses".to_owned();
             self.tell("bad-repeat", self.range(node), message, help);
             return None;
         };
-        let every = self.lasting(&every, child(&every, Rule::amount), What("every", help))?;
+        let every = self.lasting(&every, every.child(Rule::amount), What("every", help))?;
         Some(Repeat { times, every })
     }
 
     fn times(&mut self, node: &Node<'_>, word: &str, range: (u32, u32), help: &str) -> Option<u32> {
         let at = self.range(node);
         let rule = if word == "retry" { "bad-retry" } else { "bad-repeat" };
-        let Some(count) = child(node, Rule::count) else {
+        let Some(count) = node.child(Rule::count) else {
             self.tell(rule, at, format!("`{word}` does not say how often"), help);
             return None;
         };
         let times = self.count_of(&count, word, range)?;
-        let times_word = child(node, Rule::times_word).map(|w| self.range(&w));
+        let times_word = node.child(Rule::times_word).map(|w| self.range(&w));
         match times_word.map(|r| self.text(&r)) {
             Some("times") => Some(times),
             Some(_) if times == 1 => Some(times),

@@ -12,7 +12,7 @@ use super::condition::About;
 use super::strategy::{Limit, Walk};
 use super::unit::{Resolution, unknown_policy};
 use super::value::{What, did_you_mean, one_of};
-use super::{Node, Rule, child};
+use super::{Node, Rule};
 
 /// The modifiers of a stage, each at most once.
 #[derive(Default)]
@@ -33,10 +33,10 @@ impl<'s> Walk<'_, 's> {
     pub(super) fn stage(&mut self, node: &Node<'s>) -> Option<Stage> {
         let at = self.faults.range(node);
         let fits = self.count_stages(1, &at);
-        let mut parts = node.clone().into_inner();
+        let mut parts = node.children();
         let action = parts.next()?;
         let modifiers: Vec<Node<'s>> = parts.collect();
-        match action.as_rule() {
+        match action.rule() {
             Rule::channel => self.channel(&action, &modifiers, at),
             Rule::wait => self.wait(&action, &modifiers, at),
             Rule::group if fits => self.group(&action, &modifiers, at),
@@ -88,14 +88,14 @@ impl<'s> Walk<'_, 's> {
             self.faults.tell("misplaced-modifier", self.faults.range(first), message, help);
         }
         let example = "write `wait 10m`, or `wait until 09:00 in contact.timezone`";
-        if let Some(word) = child(action, Rule::for_word) {
+        if let Some(word) = action.child(Rule::for_word) {
             let message = "`wait` stands before its duration without `for`".to_owned();
             self.faults.tell("bad-wait", self.faults.range(&word), message, example);
             return None;
         }
-        let wait = match child(action, Rule::wait_until) {
+        let wait = match action.child(Rule::wait_until) {
             Some(until) => {
-                let Some(time) = child(&until, Rule::clock_time) else {
+                let Some(time) = until.child(Rule::clock_time) else {
                     let message = "the time after `wait until` is missing".to_owned();
                     self.faults.tell("missing-time", self.faults.range(action), message, example);
                     return None;
@@ -106,30 +106,29 @@ impl<'s> Walk<'_, 's> {
                 Wait::Until { time: time?, days, zone: zone? }
             }
             None => {
-                Wait::For(self.faults.lasting(action, child(action, Rule::amount), What("wait", example))?)
+                Wait::For(self.faults.lasting(action, action.child(Rule::amount), What("wait", example))?)
             }
         };
         Some(plain_stage(Action::Wait(wait), at))
     }
 
     fn group(&mut self, action: &Node<'s>, modifiers: &[Node<'s>], at: TextRange) -> Option<Stage> {
-        let kind_at = self.faults.range(&child(action, Rule::group_kind)?);
+        let kind_at = self.faults.range(&action.child(Rule::group_kind)?);
         let kind = if self.faults.text(&kind_at) == "any" { GroupKind::Any } else { GroupKind::All };
         let word = self.faults.text(&kind_at).to_owned();
-        if child(action, Rule::of_word).is_none() {
+        if action.child(Rule::of_word).is_none() {
             let message = format!("there is no `of` after `{word}`");
             self.faults.tell_replace("bad-group", kind_at.clone(), message, &format!("{word} of"));
         }
         let skipped = [Rule::group_kind, Rule::of_word];
-        let parts: Vec<Node<'s>> =
-            action.clone().into_inner().filter(|n| !skipped.contains(&n.as_rule())).collect();
+        let parts: Vec<Node<'s>> = action.children().filter(|n| !skipped.contains(&n.rule())).collect();
         let text = self.faults.text(&self.faults.range(action));
         if !text.contains('(') {
             let message = format!("the members of `{word} of` are missing");
             self.faults.tell("bad-group", kind_at, message, format!("write `{word} of (sms, email)`"));
             return None;
         }
-        if parts.last().is_some_and(|n| n.as_rule() == Rule::unclosed) {
+        if parts.last().is_some_and(|n| n.rule() == Rule::unclosed) {
             let message = format!("the `(` of `{word} of` is never closed");
             self.faults.tell("unclosed-bracket", kind_at.clone(), message, "end the group with `)`");
             // What follows may belong to anything: nothing more is told about this group.
@@ -142,7 +141,7 @@ impl<'s> Walk<'_, 's> {
             Vec::new()
         } else {
             self.depth = self.depth.max(self.groups);
-            let members: Vec<&[Node<'s>]> = parts.split(|n| n.as_rule() == Rule::comma).collect();
+            let members: Vec<&[Node<'s>]> = parts.split(|n| n.rule() == Rule::comma).collect();
             members.into_iter().filter_map(|m| self.member(m, &kind_at)).collect()
         };
         self.groups -= 1;
@@ -158,13 +157,13 @@ impl<'s> Walk<'_, 's> {
 
     fn use_policy(&mut self, action: &Node<'s>, modifiers: &[Node<'s>], at: TextRange) -> Option<Stage> {
         let action_at = self.faults.range(action);
-        let used = match child(action, Rule::atom) {
+        let used = match action.child(Rule::atom) {
             None => {
                 let message = "the policy after `use` is missing".to_owned();
                 self.faults.tell("unknown-policy", action_at, message, "write `use NAME`");
                 None
             }
-            Some(atom) => self.resolved(&self.faults.range(&atom), atom.as_str()),
+            Some(atom) => self.resolved(&self.faults.range(&atom), atom.text()),
         };
         let read = self.modifiers(modifiers, About::Use);
         let (policy, strategy) = used?;
@@ -244,7 +243,7 @@ impl<'s> Walk<'_, 's> {
     fn modifiers(&mut self, nodes: &[Node<'s>], about: About) -> Modifiers {
         let (mut read, mut seen) = (Modifiers::default(), Vec::new());
         for node in nodes {
-            let rule = node.as_rule();
+            let rule = node.rule();
             let at = self.faults.range(node);
             let word = word_of(rule);
             if seen.contains(&rule) {
@@ -277,10 +276,10 @@ impl<'s> Walk<'_, 's> {
     }
 
     fn modifier(&mut self, node: &Node<'s>, about: About, read: &mut Modifiers) {
-        match node.as_rule() {
+        match node.rule() {
             Rule::after => {
                 let what = What("after", "write for example `after 30s`");
-                read.after = self.faults.duration(node, child(node, Rule::amount), what);
+                read.after = self.faults.duration(node, node.child(Rule::amount), what);
             }
             Rule::unless => read.unless = self.condition(node, "unless", about),
             Rule::only_if => read.only_if = self.condition(node, "if", about),
@@ -291,11 +290,11 @@ impl<'s> Walk<'_, 's> {
             Rule::repeat => read.repeat = self.faults.repeat(node),
             Rule::valid => {
                 let what = What("valid", "write for example `valid 10m`");
-                if let Some(word) = child(node, Rule::for_word) {
+                if let Some(word) = node.child(Rule::for_word) {
                     let message = "`valid` stands before its duration without `for`".to_owned();
                     self.faults.tell("bad-valid", self.faults.range(&word), message, what.1);
                 } else {
-                    read.valid = self.faults.lasting(node, child(node, Rule::amount), what);
+                    read.valid = self.faults.lasting(node, node.child(Rule::amount), what);
                 }
             }
             Rule::on_doubt => read.on_doubt = self.on_doubt(node),
@@ -305,7 +304,7 @@ impl<'s> Walk<'_, 's> {
 
     fn goal(&mut self, node: &Node<'s>) -> Option<Confirmation> {
         let help = one_of(Confirmation::WORDS);
-        let Some(goal) = child(node, Rule::goal) else {
+        let Some(goal) = node.child(Rule::goal) else {
             self.faults.tell(
                 "unknown-goal",
                 self.faults.range(node),
@@ -335,7 +334,7 @@ impl<'s> Walk<'_, 's> {
     }
 
     fn on_doubt(&mut self, node: &Node<'s>) -> Option<OnDoubt> {
-        let choice = child(node, Rule::doubt_choice).map(|c| self.faults.range(&c));
+        let choice = node.child(Rule::doubt_choice).map(|c| self.faults.range(&c));
         let text = choice.as_ref().map(|at| self.faults.scan.folded(self.faults.source, at));
         match text.as_deref() {
             Some("wait") => Some(OnDoubt::Wait),

@@ -9,7 +9,7 @@ use super::super::policy::{Headers, Policy, Strategy, TextRange, ValueType};
 use super::super::words::{near, quoted, synonym};
 use super::unit::{Draft, Resolution, merge_vars};
 use super::value::{did_you_mean, replace};
-use super::{Faults, Library, Node, Rule, child};
+use super::{Faults, Library, Node, Rule};
 
 /// The walk through one policy.
 pub(super) struct Walk<'a, 's> {
@@ -93,7 +93,7 @@ impl<'a, 's> Walk<'a, 's> {
             }
         }
         let is_header = |n: &&Node<'s>| {
-            matches!(n.as_rule(), Rule::category | Rule::expires | Rule::quiet | Rule::limit | Rule::vars)
+            matches!(n.rule(), Rule::category | Rule::expires | Rule::quiet | Rule::limit | Rule::vars)
         };
         let headers: Vec<&Node<'s>> = pieces.iter().filter(is_header).collect();
         if bare && let Some(first) = headers.first() {
@@ -214,7 +214,7 @@ impl<'a, 's> Walk<'a, 's> {
             if ended {
                 continue;
             }
-            match piece.as_rule() {
+            match piece.rule() {
                 Rule::stage => {
                     saw_stage = true;
                     let faults = self.faults.count();
@@ -281,7 +281,7 @@ impl<'a, 's> Walk<'a, 's> {
 
     /// The word of a stage that is no action of the language.
     fn hole(&self, stage: &Node<'s>) -> Option<Node<'s>> {
-        let channel = child(stage, Rule::channel)?;
+        let channel = stage.child(Rule::channel)?;
         let known = self.faults.text(&self.faults.range(&channel)).parse::<Channel>().is_ok();
         (!known).then_some(channel)
     }
@@ -395,9 +395,9 @@ impl<'a, 's> Walk<'a, 's> {
             );
             return None;
         }
-        let why = child(piece, Rule::why);
-        let text = why.as_ref().and_then(|w| child(w, Rule::string));
-        let has_fail = child(piece, Rule::fail_word).is_some();
+        let why = piece.child(Rule::why);
+        let text = why.as_ref().and_then(|w| w.child(Rule::string));
+        let has_fail = piece.child(Rule::fail_word).is_some();
         match text {
             Some(text) if has_fail => self.faults.string(&text),
             _ => {

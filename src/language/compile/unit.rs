@@ -3,17 +3,15 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use pest::Parser;
-
 use super::super::diagnostic::{Diagnostic, Severity};
-use super::super::grammar::{PolicyGrammar, Rule};
+use super::super::grammar::{self, Node, Rule, Tree};
 use super::super::policy::{Policy, TextRange};
 use super::super::source::Scan;
 use super::super::words::{ENDS, near, quoted};
 use super::super::{limits, policy::VarDeclaration};
 use super::strategy::Walk;
 use super::value::did_you_mean;
-use super::{BARE_NAME, Faults, Library, Node, Parsed, child};
+use super::{BARE_NAME, Faults, Library, Parsed};
 
 /// Policies that may be under way at once, each because the one before uses it: what keeps the stack
 /// small. A chain that is short enough to be allowed never comes near it.
@@ -81,12 +79,12 @@ impl<'l> Session<'l> {
             return Resolution::TooLong;
         }
         self.under_way.push(key.clone());
-        let draft =
-            Unit::read(&used.source, Some(&used.policy_name), &used.uses).ok().and_then(|mut unit| {
-                let index = unit.index_of(&used.policy_name)?;
-                unit.ensure(index, self);
-                unit.drafts.get(index)?.clone()?
-            });
+        let draft = Text::read(&used.source).ok().and_then(|text| {
+            let mut unit = Unit::of(&text, Some(&used.policy_name), &used.uses);
+            let index = unit.index_of(&used.policy_name)?;
+            unit.ensure(index, self);
+            unit.drafts.get(index)?.clone()?
+        });
         self.under_way.pop();
         let resolution = match (draft, &self.cycle) {
             (Some(draft), _) => Resolution::Ready(draft, key.clone()),
@@ -129,26 +127,18 @@ pub(super) struct Policies {
     pub(super) found: usize,
 }
 
-/// One source.
-pub(super) struct Unit<'s> {
-    faults: Faults<'s>,
-    pins: &'s [String],
-    entries: Vec<Entry<'s>>,
-    /// For each entry: not yet, or what came of it.
-    drafts: Vec<Option<Option<Rc<Draft>>>>,
-    id: usize,
+/// A source that was read.
+pub(super) struct Text<'s> {
+    scan: Scan,
+    tree: Tree<'s>,
 }
 
-impl<'s> Unit<'s> {
-    /// Reads the source into its policies.
+impl<'s> Text<'s> {
+    /// Reads a source.
     ///
     /// # Errors
-    /// The fault of a source that is too large or nested too deeply to be read at all.
-    pub(super) fn read(
-        source: &'s str,
-        bare_name: Option<&str>,
-        pins: &'s [String],
-    ) -> Result<Unit<'s>, Diagnostic> {
+    /// The fault of one that is too large or nested too deeply to be read at all.
+    pub(super) fn read(source: &'s str) -> Result<Text<'s>, Diagnostic> {
         let fault = |rule, at, message: String, help: String| Diagnostic {
             rule,
             severity: Severity::Error,
@@ -169,34 +159,45 @@ impl<'s> Unit<'s> {
             let help = format!("write at most {} brackets one inside the other", limits::BRACKETS_DEPTH_MAX);
             return Err(fault("nested-too-deeply", at..at + 1, message, help));
         }
-        let Ok(mut pairs) = PolicyGrammar::parse(Rule::file, source) else {
+        let Some(tree) = grammar::read(source) else {
             let message = "this is not a policy".to_owned();
-            return Err(fault(
-                "unreadable",
-                0..0,
-                message,
-                "write for example `sms then email after 30s`".into(),
-            ));
+            let help = "write for example `sms then email after 30s`".to_owned();
+            return Err(fault("unreadable", 0..0, message, help));
         };
+        Ok(Text { scan, tree })
+    }
+}
+
+/// One source.
+pub(super) struct Unit<'s> {
+    faults: Faults<'s>,
+    pins: &'s [String],
+    entries: Vec<Entry<'s>>,
+    /// For each entry: not yet, or what came of it.
+    drafts: Vec<Option<Option<Rc<Draft>>>>,
+    id: usize,
+}
+
+impl<'s> Unit<'s> {
+    /// Takes a source apart into its policies.
+    pub(super) fn of(text: &'s Text<'s>, bare_name: Option<&str>, pins: &'s [String]) -> Unit<'s> {
         let mut unit = Unit {
-            faults: Faults { source, scan, found: Vec::new() },
+            faults: Faults { source: text.tree.source(), scan: &text.scan, found: Vec::new() },
             pins,
             entries: Vec::new(),
             drafts: Vec::new(),
             id: 0,
         };
-        let pieces = pairs.next().map(Node::into_inner);
         let (mut bare, mut named) = (Vec::new(), Vec::new());
-        for piece in pieces.into_iter().flatten() {
-            match piece.as_rule() {
+        for piece in text.tree.pieces() {
+            match piece.rule() {
                 Rule::policy => named.push(piece),
-                Rule::EOI => {}
                 _ => bare.push(piece),
             }
         }
         unit.add_named(named);
         unit.add_bare(bare, bare_name);
-        Ok(unit)
+        unit
     }
 
     fn add_named(&mut self, named: Vec<Node<'s>>) {
@@ -218,12 +219,11 @@ impl<'s> Unit<'s> {
                 self.faults.tell("policy-twice", name.1, message, "give one of them another name");
                 name.0.clear();
             }
-            let mut pieces: Vec<_> = node.into_inner().filter(|n| n.as_rule() != Rule::policy_name).collect();
-            if pieces.last().is_some_and(|n| n.as_rule() == Rule::unclosed) {
+            let mut pieces: Vec<_> = node.children().filter(|n| n.rule() != Rule::policy_name).collect();
+            if pieces.last().is_some_and(|n| n.rule() == Rule::unclosed) {
                 pieces.pop();
                 // A text or a bracket inside that is not closed has swallowed the brace.
-                let inside =
-                    |n: &Node<'_>| n.clone().into_inner().flatten().any(|n| n.as_rule() == Rule::unclosed);
+                let inside = |n: &Node<'_>| n.with_all_inside().any(|n| n.rule() == Rule::unclosed);
                 let swallowed = pieces.iter().any(inside);
                 let message = "the `{` of the policy is never closed".to_owned();
                 if !swallowed {
@@ -238,11 +238,11 @@ impl<'s> Unit<'s> {
 
     /// The name with its place; empty where it is missing or wrong, and so cannot be used.
     fn policy_name(&mut self, node: &Node<'_>) -> Option<(String, TextRange)> {
-        let named = child(node, Rule::policy_name)?;
+        let named = node.child(Rule::policy_name)?;
         let at = self.faults.range(&named);
         let text = self.faults.text(&at);
         if text.is_empty() {
-            let at = node.as_span().start()..node.as_span().start() + "policy".len();
+            let at = node.start()..node.start() + "policy".len();
             self.faults.tell(
                 "bad-name",
                 at.clone(),
@@ -268,7 +268,7 @@ impl<'s> Unit<'s> {
             }
             return;
         };
-        let at = first.as_span().start()..last.as_span().end();
+        let at = first.start()..last.end();
         let at = self.faults.scan.tight(self.faults.source, at);
         if !self.entries.is_empty() {
             let message = format!("{} stands outside of every policy", self.faults.quoted(first));
@@ -331,10 +331,10 @@ impl<'s> Unit<'s> {
         let pieces = self.entries[index].pieces.clone();
         let mut uses = HashMap::new();
         if self.faults.text(&self.entries[index].at).contains("use") {
-            let nodes = pieces.iter().flat_map(|p| p.clone().into_inner().flatten().chain([p.clone()]));
-            for node in nodes.filter(|n| n.as_rule() == Rule::use_policy) {
-                if let Some(atom) = child(&node, Rule::atom) {
-                    let reference = atom.as_str();
+            let nodes = pieces.iter().flat_map(|piece| piece.with_all_inside());
+            for node in nodes.filter(|n| n.rule() == Rule::use_policy) {
+                if let Some(atom) = node.child(Rule::atom) {
+                    let reference = atom.text();
                     if !uses.contains_key(reference) {
                         uses.insert(reference.to_owned(), self.resolve(reference, session));
                     }

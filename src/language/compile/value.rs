@@ -4,7 +4,7 @@ use crate::model::{Currency, Days, Money, Span, TimeOfDay, Window, Zone};
 
 use super::super::words::{listed, near, quoted};
 use super::super::{limits, policy::TextRange};
-use super::{Edit, Faults, Node, Rule, child};
+use super::{Edit, Faults, Node, Rule};
 
 /// What the parts of a modifier or header are called in messages about them.
 #[derive(Clone, Copy)]
@@ -24,8 +24,8 @@ impl Faults<'_> {
             return None;
         };
         let at = self.range(&amount);
-        let atom = child(&amount, Rule::atom)?;
-        let (text, unit) = (atom.as_str(), child(&amount, Rule::unit));
+        let atom = amount.child(Rule::atom)?;
+        let (text, unit) = (atom.text(), amount.child(Rule::unit));
         if let Some(unit) = unit {
             let joined = format!("{text}{}", short_unit(self.text(&self.range(&unit))));
             if joined.parse::<Span>().is_ok() {
@@ -106,11 +106,11 @@ impl Faults<'_> {
 
     /// The `FROM to TO [on days] in ZONE` of `quiet`, with `and` for `to` in `between`.
     pub(super) fn window(&mut self, owner: &Node<'_>, word: &str, joined_by: &str) -> Option<Window> {
-        let node = child(owner, Rule::window)?;
+        let node = owner.child(Rule::window)?;
         let example = format!("write `{word} 21:00 {joined_by} 08:00 in Europe/Berlin`");
         let (mut times, mut joined) = (Vec::new(), None);
-        for part in node.clone().into_inner() {
-            match part.as_rule() {
+        for part in node.children() {
+            match part.rule() {
                 Rule::clock_time => times.push(part),
                 Rule::to_word => joined = Some(part),
                 _ => {}
@@ -160,8 +160,8 @@ impl Faults<'_> {
         example: &str,
     ) -> (Days, Option<Zone>) {
         let (mut days, mut zone) = (None, None);
-        for part in node.clone().into_inner() {
-            match part.as_rule() {
+        for part in node.children() {
+            match part.rule() {
                 Rule::on_days if days.is_none() => days = Some(self.days(&part)),
                 Rule::in_zone if zone.is_none() => zone = Some(self.zone(&part, example)),
                 Rule::on_days | Rule::in_zone => {
@@ -188,7 +188,7 @@ impl Faults<'_> {
     fn days(&mut self, node: &Node<'_>) -> Days {
         let (mut days, mut any) = (Days::none(), false);
         let shape = "write `weekdays`, `weekends`, or days as in `mon, wed, fri`";
-        for day in node.clone().into_inner() {
+        for day in node.children() {
             any = true;
             let at = self.range(&day);
             let word = self.text(&at);
@@ -223,8 +223,8 @@ impl Faults<'_> {
 
     /// The N of `retry`, `repeat` and `limit`.
     pub(super) fn count_of(&mut self, node: &Node<'_>, word: &str, range: (u32, u32)) -> Option<u32> {
-        let atom = child(node, Rule::atom)?;
-        let (text, at) = (atom.as_str(), self.range(&atom));
+        let atom = node.child(Rule::atom)?;
+        let (text, at) = (atom.text(), self.range(&atom));
         let number = text.parse::<u32>().ok().filter(|n| (range.0..=range.1).contains(n));
         if number.is_some() {
             return number;
@@ -247,10 +247,10 @@ impl Faults<'_> {
     pub(super) fn money(&mut self, node: &Node<'_>) -> Option<Money> {
         let at = self.range(node);
         let (mut number, mut currency) = (None, None);
-        for part in node.clone().into_inner() {
-            match part.as_rule() {
-                Rule::number => number = Some(part.as_str().to_owned()),
-                _ => currency = Some(part.as_str().to_owned()),
+        for part in node.children() {
+            match part.rule() {
+                Rule::number => number = Some(part.text().to_owned()),
+                _ => currency = Some(part.text().to_owned()),
             }
         }
         let (number, currency) = (number?, currency?);
@@ -279,16 +279,16 @@ impl Faults<'_> {
     /// What stands between double quotes, `\"` and `\\` read as `"` and `\`.
     pub(super) fn string(&mut self, node: &Node<'_>) -> Option<String> {
         let at = self.range(node);
-        let parts: Vec<_> = node.clone().into_inner().collect();
-        if let Some(odd) = parts.iter().find(|p| p.as_rule() == Rule::odd_string) {
-            let inner: String = odd.as_str().chars().skip(1).collect();
+        let parts: Vec<_> = node.children().collect();
+        if let Some(odd) = parts.iter().find(|p| p.rule() == Rule::odd_string) {
+            let inner: String = odd.text().chars().skip(1).collect();
             let inner = inner.strip_suffix(['\'', '”', '“', '»']).unwrap_or(&inner).replace('"', "\\\"");
             let message = format!("{} does not stand in straight double quotes", self.quoted(node));
             self.tell_replace("bad-text", at, message, &format!("\"{inner}\""));
             return None;
         }
-        let text = parts.iter().find(|p| p.as_rule() == Rule::text)?.as_str();
-        if parts.iter().any(|p| p.as_rule() == Rule::unclosed) {
+        let text = parts.iter().find(|p| p.rule() == Rule::text)?.text();
+        if parts.iter().any(|p| p.rule() == Rule::unclosed) {
             let message = format!("the text {} has no closing quote on its line", self.quoted(node));
             self.tell("unclosed-text", at, message, "end it with `\"`");
             return None;

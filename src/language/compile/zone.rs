@@ -11,8 +11,8 @@ impl Faults<'_> {
     /// `in ZONE`.
     pub(super) fn zone(&mut self, node: &Node<'_>, example: &str) -> Option<Zone> {
         let (mut names, mut has_else) = (Vec::new(), false);
-        for part in node.clone().into_inner() {
-            match part.as_rule() {
+        for part in node.children() {
+            match part.rule() {
                 Rule::else_word => has_else = true,
                 _ => names.push(part),
             }

@@ -2,12 +2,8 @@
 
 use std::ops::Range;
 
-use pest::Parser;
-
-use super::super::grammar::{PolicyGrammar, Rule};
+use super::super::grammar::{self, Node, Rule};
 use super::super::source::{Scan, is_blank};
-
-type Node<'i> = pest::iterators::Pair<'i, Rule>;
 
 /// A word of the source, or a mark like `,`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,13 +95,9 @@ impl<'s> Layout<'s> {
     /// Reads a source in which nothing has a fault; `None` where it has one after all.
     pub(super) fn read(source: &'s str, scan: &Scan) -> Option<Layout<'s>> {
         let reader = Reader { source, scan };
-        let pieces: Vec<Node<'s>> = PolicyGrammar::parse(Rule::file, source)
-            .ok()?
-            .next()?
-            .into_inner()
-            .filter(|piece| piece.as_rule() != Rule::EOI)
-            .collect();
-        if pieces.iter().all(|piece| piece.as_rule() == Rule::policy) {
+        let tree = grammar::read(source)?;
+        let pieces: Vec<Node<'_>> = tree.pieces().collect();
+        if pieces.iter().all(|piece| piece.rule() == Rule::policy) {
             let policies: Option<Vec<_>> = pieces.into_iter().map(|node| reader.policy(node)).collect();
             return policies.filter(|all| !all.is_empty()).map(Layout::Policies);
         }
@@ -119,23 +111,22 @@ struct Reader<'a, 's> {
 }
 
 impl<'s> Reader<'_, 's> {
-    fn range(&self, node: &Node<'s>) -> Range<usize> {
-        let span = node.as_span();
-        self.scan.tight(self.source, span.start()..span.end())
+    fn range(&self, node: &Node<'_>) -> Range<usize> {
+        self.scan.tight(self.source, node.start()..node.end())
     }
 
-    fn policy(&self, node: Node<'s>) -> Option<Policy<'s>> {
+    fn policy(&self, node: Node<'_>) -> Option<Policy<'s>> {
         let range = self.range(&node);
         let mut words = self.words(range, false);
         let close = words.pop().filter(|word| word.text == "}")?;
         let head_len = words.iter().position(|word| word.text == "{")? + 1;
         words.truncate(head_len);
         let (mut headers, mut pieces) = (Vec::new(), Vec::new());
-        for piece in node.into_inner() {
-            match piece.as_rule() {
+        for piece in node.children() {
+            match piece.rule() {
                 Rule::policy_name => {}
                 Rule::category | Rule::expires | Rule::quiet | Rule::limit | Rule::vars => {
-                    let is_vars = piece.as_rule() == Rule::vars;
+                    let is_vars = piece.rule() == Rule::vars;
                     headers.push(Header { words: self.words(self.range(&piece), is_vars), is_vars });
                 }
                 _ => pieces.push(piece),
@@ -144,13 +135,13 @@ impl<'s> Reader<'_, 's> {
         Some(Policy { head: words, headers, strategy: self.strategy(&pieces)?, close })
     }
 
-    fn strategy(&self, pieces: &[Node<'s>]) -> Option<Strategy<'s>> {
+    fn strategy(&self, pieces: &[Node<'_>]) -> Option<Strategy<'s>> {
         let (mut steps, mut then) = (Vec::new(), None);
         for piece in pieces {
-            match piece.as_rule() {
+            match piece.rule() {
                 Rule::joiner => then = self.words(self.range(piece), false).first().copied(),
                 Rule::stage => {
-                    let mut parts = piece.clone().into_inner();
+                    let mut parts = piece.children();
                     let action = self.action(&parts.next()?)?;
                     let modifiers = parts.map(|part| self.words(self.range(&part), false)).collect();
                     steps.push(Step { then: then.take(), action, modifiers });
@@ -165,25 +156,25 @@ impl<'s> Reader<'_, 's> {
         Some(Strategy { steps }).filter(|strategy| !strategy.steps.is_empty())
     }
 
-    fn action(&self, node: &Node<'s>) -> Option<Action<'s>> {
+    fn action(&self, node: &Node<'_>) -> Option<Action<'s>> {
         let range = self.range(node);
-        if node.as_rule() != Rule::group {
+        if node.rule() != Rule::group {
             return Some(Action::Words(self.words(range, false)));
         }
         let mut head = self.words(range, false);
         let close = head.pop().filter(|word| word.text == ")")?;
         let opened = head.iter().position(|word| word.text == "(")? + 1;
         head.truncate(opened);
-        let pieces: Vec<Node<'s>> = node
+        let pieces: Vec<Node<'_>> = node
             .clone()
-            .into_inner()
-            .filter(|n| !matches!(n.as_rule(), Rule::group_kind | Rule::of_word))
+            .children()
+            .filter(|n| !matches!(n.rule(), Rule::group_kind | Rule::of_word))
             .collect();
         let mut members = Vec::new();
-        for member in pieces.split_inclusive(|n| n.as_rule() == Rule::comma) {
+        for member in pieces.split_inclusive(|n| n.rule() == Rule::comma) {
             let (member, comma) = match member.split_last() {
-                Some((last, rest)) if last.as_rule() == Rule::comma => {
-                    (rest, Some(Word { text: ",", start: last.as_span().start() }))
+                Some((last, rest)) if last.rule() == Rule::comma => {
+                    (rest, Some(Word { text: ",", start: last.start() }))
                 }
                 _ => (member, None),
             };
