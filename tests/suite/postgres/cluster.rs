@@ -4,6 +4,9 @@
 //!
 //! Used by the unit tests of the store as well, so it names nothing of the program.
 
+#[path = "login.rs"]
+mod login;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -121,8 +124,7 @@ impl Cluster {
     fn at(admin: PgConnectOptions, server: Option<Child>) -> Cluster {
         let login = format!("spine_login_{}_{}", std::process::id(), number());
         let admin = admin.disable_statement_logging();
-        let sql =
-            format!("CREATE ROLE {login} LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD '{PASSWORD}'");
+        let sql = login::make(&login, PASSWORD);
         runtime().block_on(run_on(&admin, &sql));
         let (dropper, dropped) = mpsc::channel::<String>();
         let options = admin.clone();

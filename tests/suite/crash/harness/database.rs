@@ -1,6 +1,9 @@
 //! A PostgreSQL server of one run's own, since it is stopped hard and started again; or one that somebody
 //! names, which is left running.
 
+#[path = "../../postgres/login.rs"]
+mod login;
+
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -124,7 +127,7 @@ impl Named {
         let name = &named.name;
         named
             .run(&[
-                format!("CREATE ROLE {name} LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD '{PASSWORD}'"),
+                login::make(name, PASSWORD),
                 format!("CREATE DATABASE {name} TEMPLATE template0"),
                 format!("GRANT CREATE, CONNECT ON DATABASE {name} TO {name}"),
             ])
