@@ -23,6 +23,12 @@ fn wish(endpoint: Id<kinds::Endpoint>) -> String {
     format!("wish webhook {endpoint}")
 }
 
+/// A duty that was taken, and by what its worker is told to stop.
+pub(super) struct Taken {
+    pub(super) id: Id<kinds::Endpoint>,
+    pub(super) stop: CancellationToken,
+}
+
 /// The duties of this node in a scope.
 pub(super) struct Duties {
     scope: Arc<Scope>,
@@ -42,14 +48,14 @@ impl Duties {
         Duties { scope, peers, running, wished, yielded, versions }
     }
 
-    /// Takes the duties that are free, of these enabled endpoints and their versions; gives those whose
-    /// workers are to be started.
+    /// Takes the duties that are free, of these enabled endpoints and their versions. `taken` gets those
+    /// whose workers are to be started, also where what comes after them fails.
     pub(super) async fn take(
         &mut self,
         enabled: &[(Id<kinds::Endpoint>, u32)],
         stop: &CancellationToken,
-    ) -> Result<Vec<(Id<kinds::Endpoint>, CancellationToken)>, StoreError> {
-        let mut taken = Vec::new();
+        taken: &mut Vec<Taken>,
+    ) -> Result<(), StoreError> {
         for (id, _) in enabled {
             let name = duty(*id);
             let is_preferred = self.peers.is_preferred(&name);
@@ -65,17 +71,18 @@ impl Duties {
             }
             self.yielded.remove(id);
             if self.scope.claim(&name).await? {
-                if self.wished.remove(id) {
+                if self.wished.contains(id) {
                     self.scope.unclaim(&wish(*id)).await?;
+                    self.wished.remove(id);
                 }
                 let stop = stop.child_token();
                 self.running.insert(*id, stop.clone());
-                taken.push((*id, stop));
+                taken.push(Taken { id: *id, stop });
             } else if is_preferred && !self.wished.contains(id) && self.scope.claim(&wish(*id)).await? {
                 self.wished.insert(*id);
             }
         }
-        Ok(taken)
+        Ok(())
     }
 
     /// Whether another node wishes for the duty of an endpoint.
@@ -112,8 +119,9 @@ impl Duties {
 
     /// Nothing is wished for any more.
     pub(super) async fn unwish(&mut self) -> Result<(), StoreError> {
-        for id in self.wished.drain() {
+        while let Some(id) = self.wished.iter().next().copied() {
             self.scope.unclaim(&wish(id)).await?;
+            self.wished.remove(&id);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::duty::Duties;
+use super::duty::{Duties, Taken};
 use super::endpoint::{Endpoint, EndpointError};
 use super::rests::{Rest, Rests};
 use super::send::send;
@@ -248,13 +248,14 @@ async fn supervise(mut given: Supervised) {
     let (mut pause, mut poll) = (None, None);
     loop {
         if !given.stop.is_cancelled() && pause.is_none() {
-            match given.look(&mut duties, &refresh).await {
-                Ok(taken) => {
-                    for (id, stop) in taken {
-                        let work = worker::run(given.start(id, stop), refresh.subscribe());
-                        workers.spawn(async move { (id, work.await) });
-                    }
-                }
+            let mut taken = Vec::new();
+            let looked = given.look(&mut duties, &refresh, &mut taken).await;
+            for Taken { id, stop } in taken {
+                let work = worker::run(given.start(id, stop), refresh.subscribe());
+                workers.spawn(async move { (id, work.await) });
+            }
+            match looked {
+                Ok(()) => {}
                 Err(error) if is_final(&error) => return,
                 Err(error) => pause = Some(given.failed(&error.into())),
             }
@@ -306,14 +307,15 @@ impl Supervised {
     }
 
     /// Takes the duties that are free, and tells the workers where another node has changed an endpoint
-    /// or a delivery; gives the workers that are to be started.
+    /// or a delivery. `taken` gets those whose workers are to be started.
     async fn look(
         &self,
         duties: &mut Duties,
         refresh: &watch::Sender<u64>,
-    ) -> Result<Vec<(Id<kinds::Endpoint>, CancellationToken)>, StoreError> {
+        taken: &mut Vec<Taken>,
+    ) -> Result<(), StoreError> {
         if !self.outside.clock.may_act() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let found = enabled(&self.scope).await?;
         if self.outside.peers.is_shared() {
@@ -326,7 +328,7 @@ impl Supervised {
                 refresh.send_modify(|times| *times = times.wrapping_add(1));
             }
         }
-        duties.take(&found, &self.stop).await
+        duties.take(&found, &self.stop, taken).await
     }
 
     fn start(&self, id: Id<kinds::Endpoint>, stop: CancellationToken) -> Start {
