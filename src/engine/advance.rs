@@ -206,7 +206,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Makes this node the owner of the messages of others that are due by `end`.
+    /// Makes this node the owner of the messages of others that are due by `end`, and knows of its own.
     async fn take_all(self: &Arc<Self>, end: Instant) -> Result<(), StoreError> {
         let (mut after, mut others) = (None, BTreeSet::new());
         loop {
@@ -216,6 +216,9 @@ impl Desk {
                 after = Some((message.at, message.n));
                 if message.owner != self.context.nodes.me {
                     others.insert(message.id);
+                } else if !self.state().holds(message.id) {
+                    // One that was adopted a moment ago may not have been told of here yet.
+                    self.due_in_store(Some(message.at));
                 }
             }
             if !full {

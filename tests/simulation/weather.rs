@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use spine::model::{Id, Instant, ScopeId, Status, kinds};
-use spine::store::memory::{Fate, Schedule, Step, Work};
+use spine::store::memory::{Ask, Fate, Schedule, Step, Work};
 use spine::store::rows::{EndedState, NewAudit};
 use spine::store::{Applied, Change, MessageStep, NodeId, Position, StoreError};
 
@@ -87,14 +87,14 @@ impl Weather {
         let most = if slow { 400 + self.delay_ms } else { self.delay_ms };
         self.core.random(|random| match step {
             // Most questions are answered at once: a simulated millisecond is a real microsecond.
-            Step::Read | Step::Duty if !slow => {
+            Step::Asked(Ask::Read | Ask::Duty | Ask::Adoption) if !slow => {
                 if random.percent(10) {
                     random.between(0, most)
                 } else {
                     0
                 }
             }
-            Step::Answer { .. } => {
+            Step::Answered(_) => {
                 if random.percent(20) {
                     random.between(0, most)
                 } else {
@@ -102,7 +102,7 @@ impl Weather {
                 }
             }
             Step::News => random.between(0, most * 2),
-            Step::Read | Step::Duty | Step::Commit => random.between(0, most),
+            Step::Asked(_) => random.between(0, most),
         })
     }
 }
@@ -120,7 +120,7 @@ impl Schedule for Weather {
                 return work(Fate::Done);
             };
             let fault = match step {
-                Step::Commit => sky.faults.get_mut(&run).and_then(Vec::pop),
+                Step::Asked(Ask::Commit) => sky.faults.get_mut(&run).and_then(Vec::pop),
                 _ => None,
             };
             let fate = match fault {

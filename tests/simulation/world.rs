@@ -8,7 +8,7 @@ use std::sync::Arc;
 use spine::engine::front::Front as _;
 use spine::model::{Id, ScopeId, Span, kinds};
 use spine::store::StoreError;
-use spine::store::memory::{Fate, MemoryStore, Options, Step as StoreStep, Unfinished, Work};
+use spine::store::memory::{Ask, Fate, MemoryStore, Options, Step as StoreStep, Unfinished, Work};
 use spine::store::seal::MasterKey;
 
 use super::callers::{Answer, Answers, Request};
@@ -260,7 +260,7 @@ impl World {
         if !self.history.is_shared {
             // A store of one node dies with it: what was not durable is gone, or was durable just so.
             for (_, step, work) in self.core.take_store_work(|of| of == run) {
-                if step == StoreStep::Commit && self.core.random(|random| random.percent(50)) {
+                if step == StoreStep::Asked(Ask::Commit) && self.core.random(|random| random.percent(50)) {
                     work(Fate::Done);
                 }
             }
@@ -341,12 +341,11 @@ impl World {
         let pending: Vec<(RunNo, StoreStep, Work)> = self.core.take_store_work(|_| true);
         for (_, step, work) in pending {
             match step {
-                StoreStep::Commit | StoreStep::Read | StoreStep::Duty => work(broken()),
-                StoreStep::Answer { commit: true } => {
+                StoreStep::Answered(Ask::Commit) => {
                     let known = self.core.random(|random| random.percent(50));
                     work(if known { Fate::Done } else { Fate::Lost(lost()) });
                 }
-                StoreStep::Answer { commit: false } => work(broken()),
+                StoreStep::Asked(_) | StoreStep::Answered(_) => work(broken()),
                 StoreStep::News => {}
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::sabotage::Sabotage;
-use super::schedule::{Step, Work};
+use super::schedule::{Ask, Step, Work};
 use super::tables::{Tables, Undo};
 use super::write::{Writer, write};
 use super::{Rows, Shared};
@@ -52,7 +52,7 @@ impl Shared {
                     }
                 });
                 drop(rows);
-                self.schedule.run(node, Step::Commit, later);
+                self.schedule.run(node, Step::Asked(Ask::Commit), later);
                 self.tell(node, scope, &news);
                 return Ok(committed);
             }

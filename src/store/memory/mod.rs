@@ -32,7 +32,7 @@ use crate::store::{Answer, NodeId, Position, StoreError};
 
 pub use node::MemoryNode;
 pub use sabotage::Sabotage;
-pub use schedule::{AtOnce, Fate, Schedule, Step, Work};
+pub use schedule::{Ask, AtOnce, Fate, Schedule, Step, Work};
 
 use node::NodeRow;
 use registry::RegistryTables;
@@ -155,7 +155,7 @@ impl Shared {
     fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         node: NodeId,
-        step: Step,
+        ask: Ask,
         work: impl FnOnce(&Arc<Shared>) -> Result<T, StoreError> + Send + 'static,
     ) -> Answer<'static, T> {
         let shared = Arc::clone(self);
@@ -177,10 +177,10 @@ impl Shared {
                     // Who asked may have gone away.
                     let _ = tell.send(answer);
                 });
-                schedule.run(node, Step::Answer { commit: step == Step::Commit }, tell);
+                schedule.run(node, Step::Answered(ask), tell);
             });
-            schedule.run(node, step, work);
-            told.await.unwrap_or_else(|_| Err(step.broken()))
+            schedule.run(node, Step::Asked(ask), work);
+            told.await.unwrap_or_else(|_| Err(ask.broken()))
         })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::registry::MemoryRegistry;
-use super::schedule::Step;
+use super::schedule::Ask;
 use super::scope::MemoryScope;
 use super::{Bell, Rows, Shared};
 use crate::model::{Instant, ScopeId, Span};
@@ -244,7 +244,7 @@ impl Nodes for MemoryNodes {
 
     fn renew(&self, lease: Span) -> Answer<'_, Lease> {
         let (id, is_shared) = (self.id, self.shared.is_shared);
-        self.shared.ask(id, Step::Duty, move |shared| {
+        self.shared.ask(id, Ask::Duty, move |shared| {
             let now = shared.schedule.now();
             let mut rows = shared.rows();
             if is_shared {
@@ -265,7 +265,7 @@ impl Nodes for MemoryNodes {
 
     fn leave(&self) -> Answer<'_, ()> {
         let id = self.id;
-        self.shared.ask(id, Step::Duty, move |shared| {
+        self.shared.ask(id, Ask::Duty, move |shared| {
             if let Some(row) = shared.rows().nodes.get_mut(&id) {
                 row.left = true;
             }
@@ -283,7 +283,7 @@ impl Nodes for MemoryNodes {
 
     fn look(&self) -> Answer<'_, Vec<Seen>> {
         let id = self.id;
-        self.shared.ask(id, Step::Duty, move |shared| {
+        self.shared.ask(id, Ask::Duty, move |shared| {
             let mut newest = Vec::new();
             let seen = shared.rows().look(id, &mut newest);
             let mut bells = shared.bells();

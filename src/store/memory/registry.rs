@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::read::paged;
-use super::schedule::Step;
+use super::schedule::Ask;
 use super::tables::Tables;
 use super::write::{chained, conflict};
 use crate::model::{Environment, Id, Instant, ScopeId, kinds};
@@ -90,14 +90,14 @@ impl MemoryRegistry {
         &self,
         work: impl FnOnce(&RegistryTables) -> T + Send + 'static,
     ) -> Answer<'_, T> {
-        self.shared.ask(self.node, Step::Read, move |shared| Ok(work(&shared.rows().registry)))
+        self.shared.ask(self.node, Ask::Read, move |shared| Ok(work(&shared.rows().registry)))
     }
 
     fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut RegistryTables) -> Result<T, StoreError> + Send + 'static,
     ) -> Answer<'_, T> {
-        self.shared.ask(self.node, Step::Commit, move |shared| {
+        self.shared.ask(self.node, Ask::Commit, move |shared| {
             let mut rows = shared.rows();
             let before = rows.registry.clone();
             let done = work(&mut rows.registry);
@@ -112,7 +112,7 @@ impl MemoryRegistry {
 impl Registry for MemoryRegistry {
     fn make_tenant(&self, tenant: TenantRow) -> Answer<'_, Vec<ScopeRow>> {
         let (master, random) = (Arc::clone(&self.shared.master), Arc::clone(&self.shared.random));
-        self.shared.ask(self.node, Step::Commit, move |shared| {
+        self.shared.ask(self.node, Ask::Commit, move |shared| {
             let mut rows = shared.rows();
             if rows.registry.tenants.iter().any(|other| other.name == tenant.name || other.id == tenant.id) {
                 return Err(conflict("a tenant"));

@@ -23,28 +23,34 @@ pub type Work = Box<dyn FnOnce(Fate) + Send>;
 /// Which piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// A question comes to the store.
-    Read,
-    /// A change comes to the store, and is durable when this is done.
-    Commit,
-    /// A lease, an adoption, a duty.
-    Duty,
-    /// An answer comes to the node that asked.
-    Answer {
-        /// Of a change.
-        commit: bool,
-    },
+    /// What a node asks comes to the store.
+    Asked(Ask),
+    /// The answer comes to the node that asked.
+    Answered(Ask),
     /// A node hears that something is to be looked at.
     News,
 }
 
-impl Step {
+/// What a node asks of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// A question.
+    Read,
+    /// A change, durable once this is done.
+    Commit,
+    /// A lease, a duty.
+    Duty,
+    /// The messages of nodes that are gone.
+    Adoption,
+}
+
+impl Ask {
     /// What a caller is told whose connection breaks. Whether a change was written is unknown to it.
     pub(super) fn broken(self) -> StoreError {
         let detail = "the connection broke".to_owned();
         match self {
-            Step::Commit => StoreError::Failed { detail },
-            _ => StoreError::Unavailable { detail },
+            Ask::Commit => StoreError::Failed { detail },
+            Ask::Read | Ask::Duty | Ask::Adoption => StoreError::Unavailable { detail },
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::sabotage::Sabotage;
-use super::schedule::Step;
+use super::schedule::Ask;
 use super::tables::{Tables, kind_number};
 use super::{Bell, Shared};
 use crate::model::{Channel, Id, Instant, ScopeId, kinds};
@@ -64,7 +64,7 @@ impl MemoryScope {
         self.used.store(true, Ordering::Relaxed);
         let id = self.id;
         self.shared
-            .ask(self.node, Step::Read, move |shared| Ok(work(shared.rows().scopes.entry(id).or_default())))
+            .ask(self.node, Ask::Read, move |shared| Ok(work(shared.rows().scopes.entry(id).or_default())))
     }
 }
 
@@ -93,7 +93,7 @@ impl ScopeRows for MemoryScope {
                 || !change.consents.is_empty()
                 || !change.erased.is_empty()
                 || change.clock.is_some();
-            let committed = self.shared.ask(node, Step::Commit, move |shared| {
+            let committed = self.shared.ask(node, Ask::Commit, move |shared| {
                 let committed = shared.commit(node, id, change)?;
                 let generation = shared.rows().scopes.get(&id).and_then(|it| it.generation.get(&()).copied());
                 Ok((committed, generation.unwrap_or_default()))
@@ -359,7 +359,7 @@ impl ScopeRows for MemoryScope {
             return Box::pin(std::future::ready(Ok(Vec::new())));
         }
         let (node, id) = (self.node, self.id);
-        self.shared.ask(node, Step::Duty, move |shared| {
+        self.shared.ask(node, Ask::Adoption, move |shared| {
             let (now, forgets) = (shared.schedule.now(), shared.sabotage == Some(Sabotage::ForgetsTheLease));
             let mut rows = shared.rows();
             rows.check_lease(node, now)?;
@@ -401,7 +401,7 @@ impl ScopeRows for MemoryScope {
             return Box::pin(std::future::ready(Ok(true)));
         }
         let (node, id, name) = (self.node, self.id, name.to_owned());
-        self.shared.ask(node, Step::Duty, move |shared| {
+        self.shared.ask(node, Ask::Duty, move |shared| {
             let now = shared.schedule.now();
             let mut rows = shared.rows();
             rows.check_lease(node, now)?;
@@ -419,7 +419,7 @@ impl ScopeRows for MemoryScope {
 
     fn unclaim(&self, name: &str) -> Answer<'_, ()> {
         let (node, id, name) = (self.node, self.id, name.to_owned());
-        self.shared.ask(node, Step::Duty, move |shared| {
+        self.shared.ask(node, Ask::Duty, move |shared| {
             let was_ours = shared.rows().scopes.get_mut(&id).is_some_and(|tables| {
                 tables.claims.get(&name) == Some(&node) && tables.claims.remove(&name).is_some()
             });
@@ -435,7 +435,7 @@ impl ScopeRows for MemoryScope {
 
     fn drop_old(&self, what: Old, limit: u32) -> Answer<'_, Dropped> {
         let (node, id) = (self.node, self.id);
-        self.shared.ask(node, Step::Duty, move |shared| {
+        self.shared.ask(node, Ask::Duty, move |shared| {
             let now = shared.schedule.now();
             let mut rows = shared.rows();
             rows.check_lease(node, now)?;

@@ -56,6 +56,21 @@ fn an_advance_whose_node_dies_another_finishes_before_it_takes_anything_in() {
 }
 
 #[test]
+fn an_advance_takes_along_what_its_node_has_taken_over_and_not_heard_of() {
+    let mut cluster = Cluster::of(2);
+    let id = cluster.send(0, "test", &json!({"strategy": "wait 1h then sms"}));
+    cluster.hold_word_of_adoptions(1);
+    cluster.kill(0);
+    cluster.later(14);
+    cluster.until_held(1);
+    assert_eq!(cluster.ask(1, "POST /test_clock/advance", &json!({"by": "2h"})).status, 200);
+    let message = cluster.message(1, "test", &id);
+    assert_eq!(message["status"], "delivered");
+    assert_eq!(message["stages"][0]["started_at"], "2026-01-05T13:00:00.000Z");
+    cluster.let_go_on(1);
+}
+
+#[test]
 fn a_node_that_is_asked_while_another_moves_the_clock_waits_for_it() {
     let cluster = Cluster::of(2);
     let id = cluster.send(0, "test", &json!({"strategy": "wait 1h then sms"}));

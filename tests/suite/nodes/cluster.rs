@@ -28,7 +28,7 @@ use spine::webhooks::{EventForm, Outside, Webhooks};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use super::time::{Held, Still, StoreTime};
+use super::time::{Held, Holds, Still, StoreTime};
 
 /// How long a node is taken to be alive.
 pub(crate) const LEASE_S: i64 = 10;
@@ -331,7 +331,7 @@ impl Cluster {
 
     /// Stops a node: its clock stands, and nothing that it asks comes to the store.
     pub(crate) fn pause(&self, node: usize) {
-        self.hold(node, Held { changes_alone: false, passing: 0, works: Vec::new() });
+        self.hold(node, Held { what: Holds::All, passing: 0, works: Vec::new() });
         self.nodes[node].is_paused.store(true, Ordering::Release);
     }
 
@@ -355,7 +355,12 @@ impl Cluster {
 
     /// After so many more of them a node's changes wait.
     pub(crate) fn hold_changes(&self, node: usize, passing: usize) {
-        self.hold(node, Held { changes_alone: true, passing, works: Vec::new() });
+        self.hold(node, Held { what: Holds::Changes, passing, works: Vec::new() });
+    }
+
+    /// A node takes messages over, and does not hear yet that it has.
+    pub(crate) fn hold_word_of_adoptions(&self, node: usize) {
+        self.hold(node, Held { what: Holds::WordOfAdoptions, passing: 0, works: Vec::new() });
     }
 
     /// Waits until something of a node's waits.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use futures_util::future::BoxFuture;
 use spine::engine::RealTime;
 use spine::model::{Instant, ScopeId};
-use spine::store::memory::{Fate, Schedule, Step, Work};
+use spine::store::memory::{Ask, Fate, Schedule, Step, Work};
 use spine::store::{Applied, Change, NodeId};
 use tokio::sync::watch;
 
@@ -47,11 +47,21 @@ pub(super) struct StoreTime {
 
 /// What of a node's asking waits for the test.
 pub(super) struct Held {
-    /// Its changes alone; all else is done.
-    pub(super) changes_alone: bool,
+    pub(super) what: Holds,
     /// So many pass before.
     pub(super) passing: usize,
     pub(super) works: Vec<Work>,
+}
+
+/// Which of it.
+#[derive(Clone, Copy)]
+pub(super) enum Holds {
+    /// All that is asked.
+    All,
+    /// Changes.
+    Changes,
+    /// That messages were taken over, which they have been by then.
+    WordOfAdoptions,
 }
 
 impl Schedule for StoreTime {
@@ -60,10 +70,10 @@ impl Schedule for StoreTime {
     }
     fn run(&self, node: NodeId, step: Step, work: Work) {
         let mut all = self.held.lock().unwrap();
-        let holds = |held: &&mut Held| match step {
-            Step::Commit => true,
-            Step::Answer { .. } | Step::News => false,
-            Step::Read | Step::Duty => !held.changes_alone,
+        let holds = |held: &&mut Held| match held.what {
+            Holds::All => matches!(step, Step::Asked(_)),
+            Holds::Changes => step == Step::Asked(Ask::Commit),
+            Holds::WordOfAdoptions => step == Step::Answered(Ask::Adoption),
         };
         match all.get_mut(&node).filter(holds) {
             Some(held) if held.passing > 0 => held.passing -= 1,
