@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use serde_json::{Map, Value};
 
 use super::decide::Input;
-use super::desk::Desk;
+use super::desk::{Calling, Desk};
 use super::running::{Attempt, Info, Running};
 use crate::model::{Environment, Outcome};
 use crate::providers::{Adapter, Answer, Call};
@@ -37,6 +37,7 @@ impl Desk {
         };
         let adapter = self.state().providers.get(&attempt.provider).and_then(|p| p.adapter.clone());
         let (desk, info, counted) = (Arc::clone(self), Arc::clone(&running.info), self.begin());
+        let calling = Calling::of(self, attempt.id);
         tokio::spawn(async move {
             if how != How::First && desk.calls_nobody() {
                 // It has no outcome, so whoever goes on asks about it, or calls again.
@@ -71,7 +72,7 @@ impl Desk {
             if let Some(id) = taken {
                 desk.take_early(info.id, number, &attempt, &id).await;
             }
-            drop(counted);
+            drop((calling, counted));
         });
     }
 

@@ -1,6 +1,6 @@
 //! The messages of a scope that are in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, OwnedMutexGuard};
@@ -198,6 +198,27 @@ impl Desk {
     }
 }
 
+/// A provider is being asked about an attempt, until this is dropped.
+pub(in crate::engine) struct Calling(Arc<Desk>, Id<kinds::Attempt>);
+
+impl Calling {
+    pub(in crate::engine) fn of(desk: &Arc<Desk>, attempt: Id<kinds::Attempt>) -> Calling {
+        *desk.state().calling.entry(attempt).or_default() += 1;
+        Calling(Arc::clone(desk), attempt)
+    }
+}
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        if let hash_map::Entry::Occupied(mut tasks) = self.0.state().calling.entry(self.1) {
+            *tasks.get_mut() -= 1;
+            if *tasks.get() == 0 {
+                tasks.remove();
+            }
+        }
+    }
+}
+
 impl DeskState {
     /// A message is left to the store.
     fn leave(&mut self, due: Option<Instant>, wake: &Notify) {
@@ -230,6 +251,11 @@ impl DeskState {
     pub(in crate::engine) fn take_timer(&mut self, id: Id<kinds::Message>) -> bool {
         let due = self.messages.get_mut(&id).and_then(|entry| entry.due.take());
         due.is_some_and(|due| self.timers.remove(&(due, id)))
+    }
+
+    /// Whether a provider is being asked about an attempt.
+    pub(in crate::engine) fn calls(&self, attempt: Id<kinds::Attempt>) -> bool {
+        self.calling.contains_key(&attempt)
     }
 
     pub(in crate::engine) fn holds(&self, id: Id<kinds::Message>) -> bool {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, RwLock};
 
+pub(super) use memory::Calling;
 use memory::Entry;
 
 use super::clock::Clocks;
@@ -142,6 +143,8 @@ pub(super) struct Desk {
     pub(super) elsewhere: AtomicBool,
     /// Held by who goes on with an advance that another node began.
     pub(super) finishing: tokio::sync::Mutex<()>,
+    /// Held by who takes over messages. Whether some may have been taken over unheard of.
+    pub(super) missed: tokio::sync::Mutex<bool>,
     pub(super) carrying: Carrying,
     /// Held by who reads or writes the health of providers.
     pub(super) health: tokio::sync::Mutex<()>,
@@ -153,6 +156,9 @@ pub(super) struct Desk {
 pub(super) struct DeskState {
     messages: HashMap<Id<kinds::Message>, Entry>,
     timers: BTreeSet<(Instant, Id<kinds::Message>)>,
+    /// Attempts that providers are being asked about, and by how many tasks: the next question may begin
+    /// before the one before it has ended.
+    calling: HashMap<Id<kinds::Attempt>, u32>,
     /// The earliest that a message in the store, and not in memory, wants to be looked at.
     pub(super) stored_due: Option<Instant>,
     pub(super) providers: Providers,
@@ -214,6 +220,7 @@ impl Desk {
             filled_under: Mutex::new(filled_under),
             elsewhere: AtomicBool::new(false),
             finishing: tokio::sync::Mutex::new(()),
+            missed: tokio::sync::Mutex::new(false),
             carrying: Carrying::default(),
             health: tokio::sync::Mutex::new(()),
             readings: Readings::default(),

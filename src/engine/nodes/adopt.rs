@@ -44,6 +44,25 @@ impl Desk {
     /// due later stays in the store; calls without an answer are in doubt, those of messages that have ended
     /// too.
     pub(in crate::engine) async fn adopt(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut missed = self.missed.lock().await;
+        let some_were = std::mem::replace(&mut *missed, true);
+        self.take_over().await?;
+        if some_were {
+            self.take_up_missed().await?;
+        }
+        *missed = false;
+        drop(missed);
+        // What came in for them meanwhile.
+        self.carry_out_signals().await
+    }
+
+    /// Whether messages may have been taken over that nobody here has heard of: the store did it, and its
+    /// answer was lost.
+    pub(in crate::engine) fn has_missed(&self) -> bool {
+        self.missed.try_lock().is_ok_and(|missed| *missed)
+    }
+
+    async fn take_over(self: &Arc<Self>) -> Result<(), StoreError> {
         loop {
             let adopted = self.scope.adopt(BATCH).await?;
             let more = adopted.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
@@ -55,17 +74,35 @@ impl Desk {
             }
             let (Some((first, _)), Some((last, _))) = (taken.first_key_value(), taken.last_key_value())
             else {
-                break;
+                return Ok(());
             };
             self.in_doubt_of(*first, *last, &taken).await?;
             self.due_in_store(self.scope.next_due().await?);
             tracing::info!(scope = %self.id(), messages = adopted.len(), "took over messages of a node that is gone");
             if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Goes through all of this node's messages: those that it took over and did not hear of are among
+    /// them, and their calls are made by nobody.
+    async fn take_up_missed(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let unfinished = self.scope.unfinished(after, BATCH).await?;
+            for attempt in &unfinished {
+                after = Some((attempt.message, attempt.n));
+                if let Some((message, input)) = self.recover_attempt(attempt).await? {
+                    self.spawn_drive(message, input);
+                }
+            }
+            if unfinished.len() < usize::try_from(BATCH).unwrap_or(usize::MAX) {
                 break;
             }
         }
-        // What came in for them meanwhile.
-        self.carry_out_signals().await
+        self.due_in_store(self.scope.next_due().await?);
+        Ok(())
     }
 
     /// Puts those of the messages whose call has no answer in doubt.
@@ -110,8 +147,8 @@ impl Desk {
         };
         let Some(running) = held.as_ref() else { return Ok(None) };
         let found = running.attempts.iter().find(|a| a.id == attempt.row.id);
-        // It may have got one meanwhile.
-        let found = found.filter(|attempt| attempt.outcome.is_none());
+        // It may have got one meanwhile, or be called by this node itself.
+        let found = found.filter(|attempt| attempt.outcome.is_none() && !self.state().calls(attempt.id));
         let number = found.map(|attempt| attempt.number);
         let is_open = number.is_some_and(|number| running.state.instance.is_open(number));
         self.settle(attempt.message_id, running);

@@ -101,6 +101,11 @@ impl Engine {
             {
                 tracing::warn!(scope = %desk.id(), %error, "an advance of the test clock is not over yet");
             }
+            if desk.has_missed()
+                && let Err(error) = desk.adopt().await
+            {
+                tracing::warn!(scope = %desk.id(), %error, "messages without an owner are not taken up yet");
+            }
         }
         Ok(())
     }

@@ -373,9 +373,18 @@ impl Cluster {
 
     /// Lets what waits of a node's go on.
     pub(crate) fn let_go_on(&self, node: usize) {
+        self.end_hold(node, &Fate::Done);
+    }
+
+    /// The answers that wait for a node never come to it.
+    pub(crate) fn lose_what_is_held(&self, node: usize) {
+        self.end_hold(node, &Fate::Lost(StoreError::Unavailable { detail: "it was lost".to_owned() }));
+    }
+
+    fn end_hold(&self, node: usize, fate: &Fate) {
         let held = self.time.held.lock().unwrap().remove(&self.nodes[node].id);
         for work in held.into_iter().flat_map(|held| held.works) {
-            work(Fate::Done);
+            work(fate.clone());
         }
         self.time.written.send_modify(|times| *times = times.wrapping_add(1));
     }

@@ -25,6 +25,32 @@ fn what_a_dead_node_left_another_finishes_with_its_call_in_doubt() {
 }
 
 #[test]
+fn what_was_taken_over_without_a_word_of_it_is_finished_all_the_same() {
+    let mut live = Live::of(2);
+    let under_way = live.send(0, "sms");
+    let waiting = live.send(0, "wait 20s then sms");
+    let first = attempt_of(&live.call());
+    live.cluster.hold_word_of_adoptions(1);
+    live.cluster.kill(0);
+    live.cluster.later(14);
+    live.cluster.until_held(1);
+    let own = live.send(1, "sms");
+    let call = live.call();
+    live.cluster.lose_what_is_held(1);
+    live.cluster.later(2);
+    let again = live.call();
+    assert_eq!(attempt_of(&again), first, "the same attempt, under the same key");
+    accepted(again, "g1");
+    live.until_status(1, &under_way, "sent");
+    assert!(live.gateway.waiting().is_none(), "what the node itself calls is in no doubt");
+    accepted(call, "g2");
+    live.until_status(1, &own, "sent");
+    live.cluster.later(21);
+    accepted(live.call(), "g3");
+    live.until_status(1, &waiting, "sent");
+}
+
+#[test]
 fn a_node_that_was_paused_for_too_long_writes_nothing_and_ends() {
     let mut live = Live::of(2);
     let id = live.send(0, "sms");
