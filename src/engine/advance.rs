@@ -80,7 +80,7 @@ impl Desk {
                 Some(target) => self.run_to(clock.advanced_by_ms, target).await,
                 None => Ok(()),
             };
-            self.scope.unclaim(DUTY).await?;
+            self.let_go_of_duty().await;
             came?;
         }
         if self.elsewhere.swap(false, Ordering::AcqRel) {
@@ -107,14 +107,29 @@ impl Desk {
             let alone = self.finishing.lock().await;
             if self.scope.claim(DUTY).await? {
                 let done = self.advance_alone(by, &claim).await;
-                // A duty that is not let go now ends with the lease.
-                if let Err(error) = self.scope.unclaim(DUTY).await {
-                    tracing::warn!(scope = %self.id(), %error, "the test clock is not let go yet");
-                }
+                self.let_go_of_duty().await;
                 return done;
             }
             drop(alone);
             self.pause(&mut rung, end).await?;
+        }
+    }
+
+    /// Lets the test clock go. Where that fails it is tried again at each look at what others do: while
+    /// this node lives nobody else could have it.
+    async fn let_go_of_duty(&self) {
+        let done = self.scope.unclaim(DUTY).await;
+        if let Err(error) = &done {
+            tracing::warn!(scope = %self.id(), %error, "the test clock is not let go yet");
+        }
+        self.keeps_duty.store(done.is_err(), Ordering::Release);
+    }
+
+    /// Lets the test clock go where that failed.
+    pub(super) async fn let_go_again(&self) {
+        if self.keeps_duty.load(Ordering::Acquire) {
+            let _alone = self.finishing.lock().await;
+            self.let_go_of_duty().await;
         }
     }
 

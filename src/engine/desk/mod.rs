@@ -143,6 +143,8 @@ pub(super) struct Desk {
     pub(super) elsewhere: AtomicBool,
     /// Held by who goes on with an advance that another node began.
     pub(super) finishing: tokio::sync::Mutex<()>,
+    /// The duty of running an advance could not be let go.
+    pub(super) keeps_duty: AtomicBool,
     /// Held by who takes over messages. Whether some may have been taken over unheard of.
     pub(super) missed: tokio::sync::Mutex<bool>,
     pub(super) carrying: Carrying,
@@ -220,6 +222,7 @@ impl Desk {
             filled_under: Mutex::new(filled_under),
             elsewhere: AtomicBool::new(false),
             finishing: tokio::sync::Mutex::new(()),
+            keeps_duty: AtomicBool::new(false),
             missed: tokio::sync::Mutex::new(false),
             carrying: Carrying::default(),
             health: tokio::sync::Mutex::new(()),

@@ -101,6 +101,7 @@ impl Engine {
             {
                 tracing::warn!(scope = %desk.id(), %error, "an advance of the test clock is not over yet");
             }
+            desk.let_go_again().await;
             if desk.has_missed()
                 && let Err(error) = desk.adopt().await
             {

@@ -56,6 +56,25 @@ fn an_advance_whose_node_dies_another_finishes_before_it_takes_anything_in() {
 }
 
 #[test]
+fn a_test_clock_that_its_node_could_not_let_go_is_free_a_moment_later() {
+    let cluster = Cluster::of(2);
+    let advance = "POST /test_clock/advance";
+    // Taking it passes.
+    cluster.hold_duties(0, 1);
+    let first = cluster.runtime.spawn(cluster.asking(0, advance, &json!({"by": "1h"})));
+    cluster.until_held(0);
+    cluster.refuse_what_is_held(0);
+    assert_eq!(cluster.runtime.block_on(first).unwrap().status, 200);
+    let second = cluster.runtime.spawn(cluster.asking(1, advance, &json!({"by": "1h"})));
+    while !second.is_finished() {
+        cluster.later(1);
+    }
+    let second = cluster.runtime.block_on(second).unwrap();
+    assert_eq!(second.status, 200, "{second:?}");
+    assert_eq!(advanced(&cluster, 0), 2 * HOUR_MS);
+}
+
+#[test]
 fn an_advance_takes_along_what_its_node_has_taken_over_and_not_heard_of() {
     let mut cluster = Cluster::of(2);
     let id = cluster.send(0, "test", &json!({"strategy": "wait 1h then sms"}));

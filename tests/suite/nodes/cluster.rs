@@ -358,6 +358,11 @@ impl Cluster {
         self.hold(node, Held { what: Holds::Changes, passing, works: Vec::new() });
     }
 
+    /// After so many more of them what a node asks about its lease and duties waits.
+    pub(crate) fn hold_duties(&self, node: usize, passing: usize) {
+        self.hold(node, Held { what: Holds::Duties, passing, works: Vec::new() });
+    }
+
     /// A node takes messages over, and does not hear yet that it has.
     pub(crate) fn hold_word_of_adoptions(&self, node: usize) {
         self.hold(node, Held { what: Holds::WordOfAdoptions, passing: 0, works: Vec::new() });
@@ -379,6 +384,11 @@ impl Cluster {
     /// The answers that wait for a node never come to it.
     pub(crate) fn lose_what_is_held(&self, node: usize) {
         self.end_hold(node, &Fate::Lost(StoreError::Unavailable { detail: "it was lost".to_owned() }));
+    }
+
+    /// What waits of a node's is refused.
+    pub(crate) fn refuse_what_is_held(&self, node: usize) {
+        self.end_hold(node, &Fate::Refused(StoreError::Unavailable { detail: "it was refused".to_owned() }));
     }
 
     fn end_hold(&self, node: usize, fate: &Fate) {

@@ -60,6 +60,8 @@ pub(super) enum Holds {
     All,
     /// Changes.
     Changes,
+    /// What concerns its lease and duties.
+    Duties,
     /// That messages were taken over, which they have been by then.
     WordOfAdoptions,
 }
@@ -73,6 +75,7 @@ impl Schedule for StoreTime {
         let holds = |held: &&mut Held| match held.what {
             Holds::All => matches!(step, Step::Asked(_)),
             Holds::Changes => step == Step::Asked(Ask::Commit),
+            Holds::Duties => step == Step::Asked(Ask::Duty),
             Holds::WordOfAdoptions => step == Step::Answered(Ask::Adoption),
         };
         match all.get_mut(&node).filter(holds) {
