@@ -108,9 +108,14 @@ impl Desk {
                     }
                 }
             }
-            let over = self.state().providers.take_probes_over();
-            for provider in over {
-                self.scope.unclaim(&probe_duty(&provider)).await?;
+            let mut over = self.state().providers.take_probes_over();
+            while let Some(provider) = over.pop() {
+                if let Err(error) = self.scope.unclaim(&probe_duty(&provider)).await {
+                    // As long as this node has it nobody else may probe.
+                    over.push(provider);
+                    self.state().providers.put_probes_over_back(over);
+                    return Err(error);
+                }
             }
             if !self.has_health() {
                 return Ok(());

@@ -170,6 +170,11 @@ impl Providers {
         over.into_iter().collect()
     }
 
+    /// Their duties could not be given back.
+    pub(in crate::engine) fn put_probes_over_back(&mut self, over: Vec<String>) {
+        self.probes_over.extend(over);
+    }
+
     /// Whether there are any.
     pub(in crate::engine) fn has_probes_over(&self) -> bool {
         let idle = |provider: &Provider| provider.probe == Probe::Mine && !provider.breaker.is_probing();
