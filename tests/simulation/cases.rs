@@ -53,6 +53,7 @@ fn history(nodes: usize, steps: Vec<(i64, usize, What)>) -> History {
         nodes,
         is_shared: nodes > 1,
         delay_ms: 15,
+        duties_fail: 0,
         ahead_ms: vec![0; nodes],
         quota: None,
         rate: None,

@@ -274,6 +274,8 @@ pub(crate) struct History {
     pub(crate) is_shared: bool,
     /// How long a step of the store takes at most.
     pub(crate) delay_ms: i64,
+    /// How many of a hundred questions about leases, duties and adoptions fail, done or not.
+    pub(crate) duties_fail: u64,
     /// How far each node's clock is ahead.
     pub(crate) ahead_ms: Vec<i64>,
     pub(crate) quota: Option<u64>,
@@ -292,6 +294,7 @@ impl History {
             nodes,
             is_shared: nodes_max > 1 && (nodes > 1 || random.percent(50)),
             delay_ms: *random.pick(&[0, 2, 15, 80]),
+            duties_fail: 0,
             ahead_ms: (0..nodes)
                 .map(|_| if random.percent(30) { random.between(-150, 150) } else { 0 })
                 .collect(),
@@ -348,6 +351,9 @@ impl History {
             step(at, node, trouble(&mut random));
         }
         history.steps.sort_by_key(|step| step.at_ms);
+        if history.is_shared && random.percent(15) {
+            history.duties_fail = 10;
+        }
         history
     }
 

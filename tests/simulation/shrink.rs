@@ -50,6 +50,7 @@ fn candidates(history: &History) -> Vec<History> {
     with(&|less| less.quota = None);
     with(&|less| less.rate = None);
     with(&|less| less.delay_ms = 0);
+    with(&|less| less.duties_fail = 0);
     with(&|less| less.ahead_ms.iter_mut().for_each(|ahead| *ahead = 0));
     for place in 0..count {
         with(&|less| {

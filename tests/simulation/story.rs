@@ -29,6 +29,9 @@ pub(crate) fn told(history: &History, lines: &[String], broken: &[Broken]) -> St
         if history.is_shared { "that they share" } else { "of one node" },
         history.delay_ms
     );
+    if history.duties_fail > 0 {
+        text.push_str(&format!("{} of 100 questions about leases and duties fail\n", history.duties_fail));
+    }
     if let Some(limit) = history.quota {
         text.push_str(&format!("a quota of {limit} text messages a day\n"));
     }

@@ -45,12 +45,14 @@ pub(crate) struct Weather {
     core: Arc<Core>,
     /// How long a step of the store takes at most.
     delay_ms: i64,
+    /// How many of a hundred questions about leases, duties and adoptions fail.
+    duties_fail: u64,
     sky: Mutex<Sky>,
 }
 
 impl Weather {
-    pub(crate) fn new(core: Arc<Core>, delay_ms: i64) -> Arc<Weather> {
-        Arc::new(Weather { core, delay_ms, sky: Mutex::default() })
+    pub(crate) fn new(core: Arc<Core>, delay_ms: i64, duties_fail: u64) -> Arc<Weather> {
+        Arc::new(Weather { core, delay_ms, duties_fail, sky: Mutex::default() })
     }
 
     pub(crate) fn name(&self, node: NodeId, run: RunNo) {
@@ -107,6 +109,19 @@ impl Weather {
     }
 }
 
+impl Weather {
+    fn fate_of_duty(&self, sky: &Sky) -> Fate {
+        if sky.calm || self.duties_fail == 0 {
+            return Fate::Done;
+        }
+        self.core.random(|random| match random.percent(self.duties_fail) {
+            false => Fate::Done,
+            true if random.percent(50) => Fate::Refused(unavailable()),
+            true => Fate::Lost(unavailable()),
+        })
+    }
+}
+
 impl Schedule for Weather {
     fn now(&self) -> Instant {
         self.core.now()
@@ -124,6 +139,7 @@ impl Schedule for Weather {
                 _ => None,
             };
             let fate = match fault {
+                None if matches!(step, Step::Asked(Ask::Duty | Ask::Adoption)) => self.fate_of_duty(&sky),
                 None => Fate::Done,
                 Some(StoreFault::Full) => Fate::Refused(StoreError::Full),
                 Some(StoreFault::Unavailable) => Fate::Refused(unavailable()),

@@ -97,7 +97,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(history: History, mutant: Option<Mutant>, told: bool) -> World {
         let core = Core::new(history.seed, told);
-        let weather = Weather::new(Arc::clone(&core), history.delay_ms);
+        let weather = Weather::new(Arc::clone(&core), history.delay_ms, history.duties_fail);
         let store = MemoryStore::new(Options {
             schedule: Arc::clone(&weather) as _,
             random: Arc::new(Guessable::new(history.seed ^ 1)),
