@@ -70,7 +70,10 @@ impl Week {
     /// The longest stretch without a minute of it, around the end of the week: its first minute and its
     /// length. `None` where every minute is in it, or none.
     pub(in crate::lint) fn longest_gap(&self) -> Option<(usize, usize)> {
-        let first = (0..WEEK_MINUTES).find(|minute| self.has(*minute))?;
+        let first = if self.has(0) { 0 } else { self.run(0, false) };
+        if first >= WEEK_MINUTES {
+            return None;
+        }
         let (mut longest, mut at) = (None::<(usize, usize)>, first);
         while at < first + WEEK_MINUTES {
             // Whole words of one kind are passed at once.

@@ -26,20 +26,20 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     let Some(expires) = headers.expires else { return };
     if let Some(quiet) = headers.quiet.as_ref().filter(|quiet| quiet.unless.is_some()) {
         let open = Week::whole().without(&Week::of(&quiet.window));
-        let at = header_of(context, "expires");
+        let at = || header_of(context, "expires");
         let first = context.analysis.places().iter().find(|place| place.channel().is_some());
         closed(
             context,
             found,
-            at,
+            &at,
             (&open, &quiet.window.zone),
             ("sending", first.map_or(0, |place| place.id)),
         );
     }
     for place in context.analysis.places() {
         if let Some(window) = &place.stage.between {
-            let at = modifier_of(context.source, place, "between");
-            closed(context, found, at, (&Week::of(window), &window.zone), ("the window", place.id));
+            let at = || modifier_of(context.source, place, "between");
+            closed(context, found, &at, (&Week::of(window), &window.zone), ("the window", place.id));
         }
         let Some(Wait::Until { time, days, zone }) = place.wait() else { continue };
         let Some(to) = TimeOfDay::from_minutes((time.minutes() + 1) % 1_440) else { continue };
@@ -60,7 +60,13 @@ fn check(context: &Context<'_>, found: Found<'_>) {
 }
 
 /// Tells of hours that are closed for longer than a message lives.
-fn closed(context: &Context<'_>, found: Found<'_>, at: TextRange, hours: (&Week, &Zone), of: (&str, usize)) {
+fn closed(
+    context: &Context<'_>,
+    found: Found<'_>,
+    at: &dyn Fn() -> TextRange,
+    hours: (&Week, &Zone),
+    of: (&str, usize),
+) {
     let ((open, zone), (what, id)) = (hours, of);
     let (Some(expires), Some((start, minutes))) = (context.policy.headers.expires, open.longest_gap()) else {
         return;
@@ -73,7 +79,7 @@ fn closed(context: &Context<'_>, found: Found<'_>, at: TextRange, hours: (&Week,
         "{what} is closed for `{length}` from {start_at} on, and the message expires after `{expires}`"
     );
     let help = "write a longer `expires after`, or open it on more days, if those messages are to be sent";
-    found(Finding::new(at, message, help).shown(shortest(
+    found(Finding::new(at(), message, help).shown(shortest(
         context,
         Shows::Expires(id),
         instant_of(start, zone),

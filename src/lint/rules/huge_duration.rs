@@ -24,31 +24,32 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
-    let mut tell = |at: TextRange, word: &str, span: Span, most: Span| {
+    // The place is looked for only where something is told.
+    let mut tell = |at: &dyn Fn() -> TextRange, word: &str, span: Span, most: Span| {
         if span > most {
             let days = span.ms() / 86_400_000;
             let message = format!("`{word} {span}` is more than `{most}`");
-            found(Finding::new(at, message, format!("was `{days}m` or `{days}h` meant?")));
+            found(Finding::new(at(), message, format!("was `{days}m` or `{days}h` meant?")));
         }
     };
     let day = |days: i64| Span::from_s(days * 86_400);
     if let Some(expires) = context.policy.headers.expires {
-        tell(header_of(context, "expires"), "expires after", expires, day(366));
+        tell(&|| header_of(context, "expires"), "expires after", expires, day(366));
     }
     for place in context.analysis.places().iter().filter(|place| !place.used) {
         if let Some(after) = place.stage.after {
-            tell(modifier_of(context.source, place, "after"), "after", after, day(30));
+            tell(&|| modifier_of(context.source, place, "after"), "after", after, day(30));
         }
         if let Some(Wait::For(span)) = place.wait() {
-            tell(place.at.clone(), "wait", *span, day(30));
+            tell(&|| place.at.clone(), "wait", *span, day(30));
         }
         let Some(channel) = place.channel() else { continue };
         if let Some(repeat) = channel.repeat {
-            tell(modifier_of(context.source, place, "repeat"), "every", repeat.every, day(30));
+            tell(&|| modifier_of(context.source, place, "repeat"), "every", repeat.every, day(30));
         }
         if let Some(valid) = channel.valid {
-            tell(modifier_of(context.source, place, "valid"), "valid", valid, day(30));
+            tell(&|| modifier_of(context.source, place, "valid"), "valid", valid, day(30));
         }
-        tell(modifier_of(context.source, place, "retry"), "retry … every", channel.retry.to, day(1));
+        tell(&|| modifier_of(context.source, place, "retry"), "retry … every", channel.retry.to, day(1));
     }
 }

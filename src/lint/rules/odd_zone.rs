@@ -22,7 +22,8 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
-    let mut tell = |range: TextRange, zone: &Zone| {
+    // The place is looked for only where something is told.
+    let mut tell = |range: &dyn Fn() -> TextRange, zone: &Zone| {
         let (Zone::Named(name) | Zone::Contact { otherwise: Some(name) }) = zone else { return };
         let message = match name.strip_prefix("Etc/GMT").and_then(|sign| sign.parse::<i32>().ok()) {
             Some(hours) if hours != 0 => {
@@ -35,18 +36,18 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             }
             _ => return,
         };
-        let at = word_in(context.source, &range, name);
+        let at = word_in(context.source, &range(), name);
         found(Finding::new(at, message, "name a place, for example `Europe/Berlin` or `America/New_York`"));
     };
     if let Some(quiet) = &context.policy.headers.quiet {
-        tell(header_of(context, "quiet"), &quiet.window.zone);
+        tell(&|| header_of(context, "quiet"), &quiet.window.zone);
     }
     for place in context.analysis.places().iter().filter(|place| !place.used) {
         if let Some(window) = &place.stage.between {
-            tell(modifier_of(context.source, place, "between"), &window.zone);
+            tell(&|| modifier_of(context.source, place, "between"), &window.zone);
         }
         if let Some(Wait::Until { zone, .. }) = place.wait() {
-            tell(place.at.clone(), zone);
+            tell(&|| place.at.clone(), zone);
         }
     }
 }

@@ -25,33 +25,34 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
-    let mut tell = |at: TextRange, word: &str, span: Span, least: Span| {
+    // The place is looked for only where something is told.
+    let mut tell = |at: &dyn Fn() -> TextRange, word: &str, span: Span, least: Span| {
         if span < least {
             let longer = span.to_string();
             let number = longer.trim_end_matches(|c: char| c.is_ascii_alphabetic()).to_owned();
             let number = if longer.ends_with("ms") { number } else { (span.ms() / 1_000).to_string() };
             let message = format!("`{word} {span}` is over at once");
-            found(Finding::new(at, message, format!("was `{number}s` or `{number}m` meant?")));
+            found(Finding::new(at(), message, format!("was `{number}s` or `{number}m` meant?")));
         }
     };
     let (second, five) = (Span::from_s(1), Span::from_s(5));
     let headers = &context.policy.headers;
     if let Some(expires) = headers.expires {
-        tell(header_of(context, "expires"), "expires after", expires, five);
+        tell(&|| header_of(context, "expires"), "expires after", expires, five);
     }
     for place in context.analysis.places().iter().filter(|place| !place.used) {
         if let Some(after) = place.stage.after {
-            tell(modifier_of(context.source, place, "after"), "after", after, second);
+            tell(&|| modifier_of(context.source, place, "after"), "after", after, second);
         }
         if let Some(Wait::For(span)) = place.wait() {
-            tell(place.at.clone(), "wait", *span, second);
+            tell(&|| place.at.clone(), "wait", *span, second);
         }
         let Some(channel) = place.channel() else { continue };
         if let Some(repeat) = channel.repeat {
-            tell(modifier_of(context.source, place, "repeat"), "every", repeat.every, second);
+            tell(&|| modifier_of(context.source, place, "repeat"), "every", repeat.every, second);
         }
         if let Some(valid) = channel.valid {
-            tell(modifier_of(context.source, place, "valid"), "valid", valid, five);
+            tell(&|| modifier_of(context.source, place, "valid"), "valid", valid, five);
         }
     }
 }
