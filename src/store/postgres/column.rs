@@ -61,8 +61,14 @@ pub(super) struct Column {
 }
 
 impl Column {
-    pub(super) const fn new(of: Of) -> Column {
-        Column { of, rows: 0, has_null: false, bytes: Vec::new() }
+    /// An empty one, with room for so many bytes.
+    pub(super) fn with_room(of: Of, bytes: usize) -> Column {
+        Column { of, rows: 0, has_null: false, bytes: Vec::with_capacity(bytes) }
+    }
+
+    /// How many bytes its values have, with their lengths.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     pub(super) const fn of(&self) -> Of {

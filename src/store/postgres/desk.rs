@@ -35,7 +35,7 @@ const BLOCKS_TRIES: u32 = 32;
 /// that it changes are found by their keys, however many dead ones stand beside them and however
 /// small the table was when it was planned. What is found is joined by hash: a loop was planned for a table
 /// without rows, and then compared each row of a batch with all that the scope had.
-const PLANS: &str = "SET LOCAL plan_cache_mode=force_generic_plan;SET LOCAL enable_seqscan=off;\
+pub(super) const PLANS: &str = "SET LOCAL plan_cache_mode=force_generic_plan;SET LOCAL enable_seqscan=off;\
      SET LOCAL enable_bitmapscan=off;SET LOCAL enable_nestloop=off;SET LOCAL enable_mergejoin=off;";
 /// From how many rows of counters on they are folded.
 const FOLD_ROWS: i64 = 500;

@@ -5,7 +5,7 @@
 //! compared each with each, or with all that the scope has, dead ones included.
 
 use super::column::Of::{Bytes, Int, Key, Text};
-use super::statement::{Counted, Part};
+use super::statement::{Counted, Part, Sizes};
 
 /// The parts, by their place in [`PARTS`].
 pub(super) mod part {
@@ -36,7 +36,7 @@ pub(super) mod part {
 }
 
 const fn plain(columns: &'static [super::column::Of], sql: &'static str) -> Part {
-    Part { columns, sql, counted: None }
+    Part { columns, sql, counted: None, sizes: Sizes::new() }
 }
 
 /// The message that `c2` names: one of the batch where it is below zero.
@@ -55,6 +55,7 @@ pub(super) static PARTS: [Part; 24] = [
             "an idempotency key",
             "EXISTS (SELECT FROM idempotency k WHERE k.scope = $1 AND k.key = c1)",
         ),
+        sizes: Sizes::new(),
     },
     plain(
         &[Int, Key, Int, Int, Key, Text, Int, Text, Int, Int, Int],
@@ -79,6 +80,7 @@ pub(super) static PARTS: [Part; 24] = [
             "a message",
             "NOT EXISTS (SELECT FROM live l WHERE l.scope = $1 AND l.n = c1 AND l.version = c2)",
         ),
+        sizes: Sizes::new(),
     },
     Part {
         columns: &[Int, Int, Int, Int, Bytes],
@@ -91,6 +93,7 @@ pub(super) static PARTS: [Part; 24] = [
             "a message",
             "NOT EXISTS (SELECT FROM live l WHERE l.scope = $1 AND l.n = c1 AND l.version = c2)",
         ),
+        sizes: Sizes::new(),
     },
     plain(
         &[Int, Int, Int, Bytes],
@@ -105,6 +108,7 @@ pub(super) static PARTS: [Part; 24] = [
             "a message",
             "NOT EXISTS (SELECT FROM ended e WHERE e.scope = $1 AND e.n = c1 AND e.version = c2)",
         ),
+        sizes: Sizes::new(),
     },
     plain(
         &[Int, Int, Int, Int, Int, Bytes, Bytes],
@@ -151,6 +155,7 @@ pub(super) static PARTS: [Part; 24] = [
             what: "a subject",
             otherwise: "EXISTS (SELECT FROM subject s WHERE s.scope = $1 AND s.id = c1 AND s.sealed_key <> c2)",
         }),
+        sizes: Sizes::new(),
     },
     plain(
         &[Int, Key, Int, Key, Int, Key, Int, Int, Bytes],
@@ -166,6 +171,7 @@ pub(super) static PARTS: [Part; 24] = [
             "a delivery",
             "NOT EXISTS (SELECT FROM delivery d WHERE d.scope = $1 AND d.id = c1 AND d.version = c2)",
         ),
+        sizes: Sizes::new(),
     },
     plain(
         &[Int, Text, Int, Int, Int, Int],
@@ -180,6 +186,7 @@ pub(super) static PARTS: [Part; 24] = [
             "a provider's health",
             "EXISTS (SELECT FROM provider_state h WHERE h.scope = $1 AND h.provider = c1)",
         ),
+        sizes: Sizes::new(),
     },
     Part {
         columns: &[Text, Bytes, Int],
@@ -190,6 +197,7 @@ pub(super) static PARTS: [Part; 24] = [
             "a provider's health",
             "NOT EXISTS (SELECT FROM provider_state h WHERE h.scope = $1 AND h.provider = c1 AND h.version = c3)",
         ),
+        sizes: Sizes::new(),
     },
     plain(
         &[Int, Int, Int, Bytes],
@@ -203,6 +211,7 @@ pub(super) static PARTS: [Part; 24] = [
             "a signal",
             "NOT EXISTS (SELECT FROM signal g WHERE g.scope = $1 AND g.n = c1)",
         ),
+        sizes: Sizes::new(),
     },
     Part {
         columns: &[Text],
@@ -212,6 +221,7 @@ pub(super) static PARTS: [Part; 24] = [
             "a claim",
             "NOT EXISTS (SELECT FROM claim k WHERE k.scope = $1 AND k.name = c1 AND k.node = $3)",
         ),
+        sizes: Sizes::new(),
     },
     plain(
         &[Int, Int, Int],

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sqlx::postgres::PgArguments;
@@ -20,6 +21,8 @@ use crate::store::{NodeId, Position, StoreError};
 /// How many parameters come before the columns: `$1` the scope, `$2` the first position of the batch,
 /// `$3` the node.
 const FIXED: usize = 3;
+/// What an array has before its values: its length, and five numbers about its form.
+const ARRAY_HEAD_BYTES: usize = 24;
 
 /// One table's part. In its texts `{u}` stands for the rows, whose columns are `c1`, `c2` and so on,
 /// `{a1}` for all of the first column as an array, and `{p}` for the part's own name.
@@ -30,6 +33,33 @@ pub(super) struct Part {
     pub(super) sql: &'static str,
     /// What is counted, where it must be as many as there are rows, and what is in conflict if not.
     pub(super) counted: Option<Counted>,
+    /// How large its columns were in the batch before.
+    pub(super) sizes: Sizes,
+}
+
+/// The bytes of each column in the batch before, which the next one's are likely to have too: room for them is
+/// made at once, not by copying again and again.
+pub(super) struct Sizes([AtomicUsize; COLUMNS_MAX]);
+
+/// The most columns of a part.
+const COLUMNS_MAX: usize = 12;
+/// The most bytes for which room is made beforehand.
+const ROOM_BYTES_MAX: usize = 1 << 20;
+
+impl Sizes {
+    pub(super) const fn new() -> Sizes {
+        Sizes([const { AtomicUsize::new(0) }; COLUMNS_MAX])
+    }
+
+    fn of(&self, column: usize) -> usize {
+        self.0.get(column).map_or(0, |size| size.load(Ordering::Relaxed)).min(ROOM_BYTES_MAX)
+    }
+
+    fn note(&self, column: usize, bytes: usize) {
+        if let Some(size) = self.0.get(column) {
+            size.store(bytes, Ordering::Relaxed);
+        }
+    }
 }
 
 /// How a part is counted.
@@ -61,7 +91,9 @@ pub(super) struct Table {
 
 impl Table {
     fn new(part: &Part) -> Table {
-        Table { columns: part.columns.iter().map(|of| Column::new(*of)).collect(), at: 0, jobs: Vec::new() }
+        let columns = part.columns.iter().enumerate();
+        let columns = columns.map(|(place, of)| Column::with_room(*of, part.sizes.of(place))).collect();
+        Table { columns, at: 0, jobs: Vec::new() }
     }
 
     fn push(&mut self, value: Option<&[u8]>) -> &mut Table {
@@ -147,6 +179,14 @@ impl Tables {
             return Ok(Vec::new());
         }
         let mut arguments = fixed(scope, base, node)?;
+        let (mut count, mut bytes) = (0, 0);
+        for (part, table) in self.present() {
+            for (place, column) in table.columns.iter().enumerate() {
+                self.parts[part].sizes.note(place, column.bytes());
+                (count, bytes) = (count + 1, bytes + column.bytes() + ARRAY_HEAD_BYTES);
+            }
+        }
+        arguments.reserve(count, bytes);
         for column in self.present().flat_map(|(_, table)| &table.columns) {
             add(&mut arguments, column)?;
         }
@@ -205,7 +245,7 @@ impl Tables {
     }
 
     /// The text for the parts in the mask; made once.
-    fn text(&self, mask: u64) -> Arc<str> {
+    pub(super) fn text(&self, mask: u64) -> Arc<str> {
         type Texts = Mutex<HashMap<u64, Arc<str>>>;
         static TEXTS: OnceLock<Texts> = OnceLock::new();
         let mut texts = TEXTS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,6 +5,7 @@ mod bad_days;
 #[path = "../../../../tests/suite/postgres/cluster.rs"]
 mod cluster;
 mod operator;
+mod plans;
 mod proxy;
 mod refusals;
 

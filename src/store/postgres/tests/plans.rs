@@ -1,0 +1,52 @@
+//! How the one statement of a batch is planned: a plan is made once, often while the tables are empty.
+
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+
+use super::*;
+use crate::model::ScopeId;
+use crate::store::postgres::connect::As;
+use crate::store::postgres::desk::PLANS;
+use crate::store::postgres::parts::PARTS;
+use crate::store::postgres::statement::Tables;
+
+async fn plan(conn: &mut PgConnection, text: &str) -> String {
+    // `$4::int8[]`: what each array is, behind scope, position and node.
+    let mut types = vec!["int8".to_owned(); 3];
+    for number in 4.. {
+        let mark = format!("${number}::");
+        let Some((_, rest)) = text.split_once(&mark) else { break };
+        types.push(format!("{}[]", rest.split_once('[').unwrap().0));
+    }
+    let values = vec!["NULL"; types.len()].join(", ");
+    let sql = format!("PREPARE q ({}) AS {text}", types.join(", "));
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *conn).await.unwrap();
+    let sql = format!("EXPLAIN EXECUTE q ({values})");
+    let lines = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *conn).await.unwrap();
+    sqlx::raw_sql("DEALLOCATE q").execute(&mut *conn).await.unwrap();
+    lines.iter().map(|line| line.get::<String, _>(0) + "\n").collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_batch_changes_is_found_by_its_keys_whatever_the_tables_hold() {
+    let place = InDatabase::default();
+    open(place.options().await).await.unwrap().close().await.unwrap();
+    let mut conn = place.database().await.connect().await;
+    let begin = format!("{}{PLANS}", As::Engine(ScopeId(1)).begin());
+    sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut conn).await.unwrap();
+    let by_keys = |sql: &str| sql.contains("{a1}");
+    let mut looked_at = 0;
+    for (part, of) in PARTS.iter().enumerate() {
+        let counts = of.counted.as_ref().is_some_and(|counted| by_keys(counted.count));
+        if !by_keys(of.sql) && !counts {
+            continue;
+        }
+        let mut tables = Tables::new(&PARTS);
+        tables.row(part, 0);
+        let plan = plan(&mut conn, &tables.text(1 << part)).await;
+        // A loop compares each row of the batch with each that is there.
+        assert!(!plan.contains("Nested Loop") && !plan.contains("Seq Scan"), "{}\n{plan}", of.sql);
+        assert!(plan.contains("Index Cond") && plan.contains("= ANY ("), "{}\n{plan}", of.sql);
+        looked_at += 1;
+    }
+    assert_eq!(looked_at, 9, "parts that look for rows");
+}
