@@ -5,6 +5,7 @@
 //!
 //! * `--full`: also with a million messages stored already (some gigabytes in the temporary folder);
 //! * `--seconds N`: how long each load lasts (5 without it);
+//! * `--connections N`: how many requests are under way at once (512 without it);
 //! * `--postgres`: on a PostgreSQL server of its own, with fsync, instead of files (`TEST_DATABASE_URL`
 //!   is not looked at);
 //! * `--set NAME=VALUE`: a setting of that server;
@@ -45,6 +46,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Asked {
     full: bool,
     time: Duration,
+    connections: Option<usize>,
     only: Option<String>,
     postgres: bool,
     settings: Vec<String>,
@@ -54,7 +56,7 @@ impl Asked {
     fn read() -> Asked {
         let settings = ["fsync=on", "max_wal_size=4GB", "shared_buffers=256MB"].map(str::to_owned).into();
         let time = Duration::from_secs(5);
-        let mut asked = Asked { full: false, time, only: None, postgres: false, settings };
+        let mut asked = Asked { full: false, time, connections: None, only: None, postgres: false, settings };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -62,6 +64,7 @@ impl Asked {
                 "--seconds" => {
                     asked.time = Duration::from_secs(words.next().and_then(|n| n.parse().ok()).unwrap())
                 }
+                "--connections" => asked.connections = words.next().and_then(|n| n.parse().ok()),
                 "--only" => asked.only = words.next(),
                 "--postgres" => asked.postgres = true,
                 "--set" => asked.settings.extend(words.next()),
@@ -78,7 +81,8 @@ impl Asked {
     }
 
     fn load(&self) -> run::Asked {
-        run::Asked::of(self.time)
+        let asked = run::Asked::of(self.time);
+        run::Asked { connections: self.connections.unwrap_or(asked.connections), ..asked }
     }
 }
 
@@ -124,7 +128,7 @@ async fn beside_the_floor(asked: &Asked, kind: Kind) {
     if asked.wants("load") {
         let load = run::full_load(&place, asked.load()).await;
         println!("end to end, 1 scope, no endpoint: {load}");
-        let half = run::half_load(&place, load.per_second / 2.0, asked.time).await;
+        let half = run::half_load(&place, load.per_second / 2.0, asked.load()).await;
         println!("accept at half that load: {half}");
         whole = Some(load);
     }

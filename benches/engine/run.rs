@@ -15,9 +15,6 @@ use crate::client::Client;
 use crate::place::Place;
 use crate::watch::{Rows, Spent, Watch};
 
-/// Requests under way at once.
-const CONNECTIONS: usize = 512;
-
 /// What the clients' thread is called, by which its processor time is told apart.
 pub(crate) const CLIENTS: &str = "clients";
 
@@ -34,6 +31,8 @@ fn callers() -> &'static Runtime {
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {
     pub(crate) time: Duration,
+    /// Requests under way at once.
+    pub(crate) connections: usize,
     /// Whether each scope has an endpoint that takes webhooks.
     pub(crate) endpoint: bool,
     /// How many nodes share it, all in this process.
@@ -43,9 +42,9 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// One node, no endpoint, security in force.
+    /// 512 connections, one node, no endpoint, security in force.
     pub(crate) const fn of(time: Duration) -> Asked {
-        Asked { time, endpoint: false, nodes: 1, is_secure: true }
+        Asked { time, connections: 512, endpoint: false, nodes: 1, is_secure: true }
     }
 }
 
@@ -143,7 +142,8 @@ pub(crate) async fn full_load(place: &Place, asked: Asked) -> Load {
     let before = rows.begun().await;
     let watch = Watch::begin(place).await;
     let start = Instant::now();
-    let times = clients(&nodes, place, move |_| (start.elapsed() < asked.time).then_some(start)).await;
+    let at = move |_| (start.elapsed() < asked.time).then_some(start);
+    let times = clients(&nodes, place, asked.connections, at).await;
     rows.all_ended().await;
     let spent = watch.end().await;
     let messages = (rows.begun().await - before) as f64;
@@ -165,15 +165,17 @@ pub(crate) async fn full_load(place: &Place, asked: Asked) -> Load {
 }
 
 /// So many messages a second, each sent at its time whatever became of those before.
-pub(crate) async fn half_load(place: &Place, rate: f64, time: Duration) -> Accepts {
+pub(crate) async fn half_load(place: &Place, rate: f64, asked: Asked) -> Accepts {
+    let Asked { time, connections, .. } = asked;
     let nodes = [place.node().await];
     // A server that nobody has asked for anything yet is another question.
     let warm = Instant::now();
-    clients(&nodes, place, move |_| (warm.elapsed() < Duration::from_millis(300)).then_some(warm)).await;
+    let until = move |_| (warm.elapsed() < Duration::from_millis(300)).then_some(warm);
+    clients(&nodes, place, connections, until).await;
     let start = Instant::now();
     let all = (rate * time.as_secs_f64()) as u64;
     let at = move |n: u64| (n < all).then(|| start + Duration::from_secs_f64(n as f64 / rate));
-    let times = clients(&nodes, place, at).await;
+    let times = clients(&nodes, place, connections, at).await;
     let had = times.len() as f64 / start.elapsed().as_secs_f64();
     let [node] = nodes;
     node.stop().await.unwrap();
@@ -186,18 +188,21 @@ pub(crate) async fn half_load(place: &Place, rate: f64, time: Duration) -> Accep
 async fn clients(
     nodes: &[Node],
     place: &Place,
+    connections: usize,
     at: impl Fn(u64) -> Option<Instant> + Send + Sync + 'static,
 ) -> Vec<f64> {
     let (at, next) = (Arc::new(at), Arc::new(AtomicU64::new(0)));
     let closed = at(0) == at(1);
+    let contacts: Vec<Arc<[String]>> =
+        place.scopes.iter().map(|scope| scope.contacts.as_slice().into()).collect();
     let mut running = Vec::new();
-    for number in 0..CONNECTIONS {
+    for number in 0..connections {
         let scope = &place.scopes[number % place.scopes.len()];
         // Each node has connections of every scope.
         let node = &nodes[number / place.scopes.len() % nodes.len()];
         let (address, secret) = (node.address(), scope.key.clone());
         let (at, next) = (Arc::clone(&at), Arc::clone(&next));
-        let contacts = scope.contacts.clone();
+        let contacts = Arc::clone(&contacts[number % contacts.len()]);
         running.push(callers().spawn(async move {
             let mut client = Client::connect(address, &secret).await;
             let mut times = Vec::new();
