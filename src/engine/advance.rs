@@ -34,6 +34,13 @@ impl Desk {
     /// advance of the test clock. Not to be asked by what an advance itself waits for.
     pub(super) async fn until_here(self: &Arc<Self>) -> Result<(), Refusal> {
         self.catch_up().await?;
+        if self.elsewhere.load(Ordering::Acquire) {
+            Box::pin(self.until_advanced()).await?;
+        }
+        Ok(())
+    }
+
+    async fn until_advanced(self: &Arc<Self>) -> Result<(), Refusal> {
         let clocks = &self.context.clocks;
         let end = clocks.real_now().plus(WAIT_MAX);
         let mut rung = self.context.nodes.rung();

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::decide::Input;
 use super::desk::{Calling, Desk};
+use super::load::contact_values;
 use super::running::{Attempt, Info, Running};
 use crate::model::{Environment, Outcome};
 use crate::providers::{Adapter, Answer, Call};
@@ -93,7 +94,8 @@ impl Desk {
         let (subject, body, html) = if let Some(template) = &info.compiled {
             let vars: Map<String, Value> =
                 personal.vars.as_ref().map(|vars| vars.0.clone().into_iter().collect()).unwrap_or_default();
-            let contact = info.contact_values.as_ref();
+            let contact = info.person.as_deref().map(contact_values);
+            let contact = contact.as_ref();
             let rendered = template
                 .render(channel, info.locale.as_deref(), &vars, contact)
                 .map_err(|error| Answer::of(Outcome::ContentFault).because(error.to_string()))?;

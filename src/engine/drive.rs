@@ -57,7 +57,7 @@ impl Desk {
         loop {
             let Some(running) = held.as_mut() else { return };
             if !self.may_drive(running, &inputs) {
-                let left = self.leave_all(running, &inputs).await;
+                let left = Box::pin(self.leave_all(running, &inputs)).await;
                 self.let_go(id, running);
                 match left {
                     Ok(()) => return,
@@ -95,7 +95,7 @@ impl Desk {
                             None => return,
                         };
                     }
-                    if let Err(error) = self.read_for(&error).await {
+                    if let Err(error) = Box::pin(self.read_for(&error)).await {
                         tracing::debug!(scope = %self.id(), %error, "what another node changed is read later");
                     }
                 }

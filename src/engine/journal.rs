@@ -66,11 +66,11 @@ pub(super) fn row(
     body.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
     body.extend(&bytes);
     let mut hash = before;
-    for line in lines(Some(message), &bytes, transitions) {
-        hash = chained(hash, &line);
+    each_line(Some(message), &bytes, transitions, |line| {
+        hash = chained(hash, line);
         body.extend(line.as_bytes());
         body.push(b'\n');
-    }
+    });
     Ok(Some(JournalRow {
         seq: u64::from(first.seq),
         count: u32::try_from(transitions.len()).unwrap_or(u32::MAX),
@@ -86,22 +86,36 @@ pub(super) fn lines(
     entry: &[u8],
     transitions: &[Transition],
 ) -> Vec<String> {
+    let mut lines = Vec::with_capacity(transitions.len());
+    each_line(message, entry, transitions, |line| lines.push(line.to_owned()));
+    lines
+}
+
+fn each_line(
+    message: Option<Id<kinds::Message>>,
+    entry: &[u8],
+    transitions: &[Transition],
+    mut take: impl FnMut(&str),
+) {
     let input = hex(&Sha256::digest(entry));
     let id = message.map(|id| id.to_string()).unwrap_or_default();
-    let line = |(place, transition)| {
-        let mut line = String::with_capacity(320);
+    let mut line = String::with_capacity(384);
+    for (place, transition) in transitions.iter().enumerate() {
+        line.clear();
         write_line(transition, &id, (place == 0).then_some(input.as_str()), &mut line);
-        line
-    };
-    transitions.iter().enumerate().map(line).collect()
+        take(&line);
+    }
 }
 
 /// The hash of a transition: of the one before in lower-case hex, a newline, and its canonical form.
 #[must_use]
 pub fn chained(before: [u8; 32], canonical: &str) -> [u8; 32] {
     let mut hash = Sha256::new();
-    hash.update(hex(&before).as_bytes());
-    hash.update(b"\n");
+    let mut text = [b'\n'; 65];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(before) {
+        pair.copy_from_slice(&digits(byte));
+    }
+    hash.update(text);
     hash.update(canonical.as_bytes());
     hash.finalize().into()
 }
@@ -153,11 +167,14 @@ fn write_line(transition: &Transition, message: &str, input: Option<&str>, line:
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
+    let digits: Vec<u8> = bytes.iter().flat_map(|byte| digits(*byte)).collect();
+    // Digits are ASCII.
+    String::from_utf8(digits).unwrap_or_default()
+}
+
+const fn digits(byte: u8) -> [u8; 2] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    let mut text = String::with_capacity(bytes.len() * 2);
-    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]));
-    text
+    [DIGITS[(byte >> 4) as usize], DIGITS[(byte & 15) as usize]]
 }
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ impl Desk {
         }
         let seen = self.people.load(Ordering::Acquire);
         let Some(row) = self.scope.contact(id).await? else { return Ok(None) };
-        let record = match ContactRecord::read(&self.scope, &row).await {
+        let record = match Box::pin(ContactRecord::read(&self.scope, &row)).await {
             Ok(record) => Arc::new(record),
             // Erased between the two reads.
             Err(StoreError::Sealed) => return Ok(None),
@@ -247,7 +247,7 @@ impl Desk {
             policy: given.policy,
             priority: given.priority,
             scripts: sandbox.map(scripts).unwrap_or_default(),
-            contact_values: contact.as_deref().map(contact_values),
+            person: contact,
             clear: given.clear,
             personal: given.personal,
             key: given.key,
@@ -290,10 +290,14 @@ impl Desk {
 
     /// Reads the person of a message again where people of the scope have changed.
     pub(super) async fn refresh(&self, running: &mut Running) -> Result<(), StoreError> {
-        let info = &running.info;
-        if info.seen == self.people.load(Ordering::Acquire) {
-            return Ok(());
+        if running.info.seen != self.people.load(Ordering::Acquire) {
+            Box::pin(self.read_person_again(running)).await?;
         }
+        Ok(())
+    }
+
+    async fn read_person_again(&self, running: &mut Running) -> Result<(), StoreError> {
+        let info = &running.info;
         let contact = match info.contact {
             Some(contact) => self.contact(contact).await?,
             None => None,

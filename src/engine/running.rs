@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::{Map, Value};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::content::Template;
 use super::doc::{Clear, Personal, State};
 use super::policies::Plan;
 use super::providers::Place;
+use super::records::ContactRecord;
 use crate::language::script::Scripts;
 use crate::machine::known::{Known, Person};
 use crate::machine::{Instance, StageId};
@@ -72,8 +72,8 @@ pub(super) struct Info {
     pub(super) addresses: Addresses,
     pub(super) opted_out: BTreeSet<Channel>,
     pub(super) compiled: Option<Arc<Template>>,
-    /// The contact as templates see it.
-    pub(super) contact_values: Option<Map<String, Value>>,
+    /// Whom it is for, as templates are told of it.
+    pub(super) person: Option<Arc<ContactRecord>>,
     /// In which language.
     pub(super) locale: Option<String>,
     pub(super) scripts: Scripts,
@@ -257,7 +257,7 @@ pub(super) fn scripted(
 }
 
 /// A person as conditions see one.
-pub(super) fn person(record: Option<&super::records::ContactRecord>) -> Person {
+pub(super) fn person(record: Option<&ContactRecord>) -> Person {
     use crate::language::facts_text::FactValue;
     use crate::model::ContactField;
     let Some(record) = record else { return Person::default() };

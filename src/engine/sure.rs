@@ -41,7 +41,7 @@ impl Desk {
             (is_unsure(&state, info, begins, now, real_now), self.probes_of(&state, info, now, real_now))
         };
         if unsure {
-            self.read_usage().await?;
+            Box::pin(self.read_usage()).await?;
         }
         for provider in probes {
             let is_mine = self.scope.claim(&probe_duty(&provider)).await?;

@@ -15,7 +15,7 @@ use crate::machine::Told;
 use crate::model::shapes::{Event, EventType, MessageEventData};
 use crate::model::{Channel, Ids, Instant, Status, kinds};
 use crate::store::StoreError;
-use crate::store::rows::{EventRow, StoredEvent};
+use crate::store::rows::{EventRow, Names, StoredEvent};
 use crate::store::seal::Scope;
 
 /// The data in clear.
@@ -25,14 +25,22 @@ const SEALED: u8 = b's';
 
 /// Writes the events of one change of a message.
 pub(super) struct Teller<'a> {
-    pub(super) desk: &'a Desk,
-    pub(super) info: &'a Arc<Info>,
-    pub(super) at: Instant,
+    desk: &'a Desk,
+    info: &'a Arc<Info>,
+    at: Instant,
+    /// What its template and its policy are called.
+    names: [Option<String>; 2],
 }
 
-impl Teller<'_> {
+impl<'a> Teller<'a> {
+    pub(super) fn new(desk: &'a Desk, info: &'a Arc<Info>, at: Instant) -> Teller<'a> {
+        let named = |names: &Names| format!("{}@{}", names.name, names.version);
+        let names = [info.template.as_ref().map(named), info.policy.as_ref().map(named)];
+        Teller { desk, info, at, names }
+    }
+
     pub(super) fn row(
-        &mut self,
+        &self,
         told: &Told,
         reply: Option<&ReplyText>,
         decision: &Decision,
@@ -80,20 +88,20 @@ impl Teller<'_> {
         Ok(EventRow { id, kind: kind.word().to_owned(), at: self.at, sequence, data: bytes })
     }
 
-    fn data(&self, about: Option<&Attempt>, decision: &Decision) -> MessageEventData {
+    fn data<'d>(&'d self, about: Option<&'d Attempt>, decision: &Decision) -> MessageEventData<'d> {
         let info = self.info;
         let instance = decision.instance();
         MessageEventData {
             message_id: info.id,
             contact_id: info.contact,
-            template: info.template.as_ref().map(|names| format!("{}@{}", names.name, names.version)),
-            policy: info.policy.as_ref().map(|names| format!("{}@{}", names.name, names.version)),
+            template: self.names[0].as_deref(),
+            policy: self.names[1].as_deref(),
             channel: about.map(|attempt| attempt.channel),
-            provider: about.map(|attempt| attempt.provider.clone()),
-            provider_message_id: about.and_then(|attempt| attempt.provider_message_id.clone()),
+            provider: about.map(|attempt| attempt.provider.as_str()),
+            provider_message_id: about.and_then(|attempt| attempt.provider_message_id.as_deref()),
             status: instance.status(),
             reasons: reasons(instance, &info.plan.machine),
-            metadata: info.clear.metadata.clone(),
+            metadata: &info.clear.metadata,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use governor::clock::{Clock, Reference};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
@@ -67,6 +67,9 @@ pub struct Bucket {
 }
 
 type OfKeys = RateLimiter<u128, DashMapStateStore<u128>, Steady, StateInformationMiddleware>;
+
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The buckets of all keys.
 #[derive(Debug)]
@@ -150,8 +153,8 @@ impl Limiter {
         let missing = u64::from(burst.saturating_sub(bucket.remaining)) * u64::from(whole.max(burst));
         let full_again = missing.div_ceil(u64::from(burst.max(1)) * u64::from(rate));
         for (name, value) in [
-            ("ratelimit-policy", format!("\"default\";q={burst};w={window}")),
-            ("ratelimit", format!("\"default\";r={};t={full_again}", bucket.remaining)),
+            (RATELIMIT_POLICY, format!("\"default\";q={burst};w={window}")),
+            (RATELIMIT, format!("\"default\";r={};t={full_again}", bucket.remaining)),
         ] {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.insert(name, value);

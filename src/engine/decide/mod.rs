@@ -204,7 +204,7 @@ impl Desk {
                 decision.state.unwritten = bytes;
             }
         }
-        let mut teller = Teller { desk: self, info: &info, at: now };
+        let teller = Teller::new(self, &info, now);
         for (told, reply) in told {
             decision.state.event_sequence += 1;
             let row = teller.row(&told, reply.as_ref(), &decision)?;

@@ -30,7 +30,8 @@ impl Desk {
                 continue;
             }
             if held.is_none() {
-                match self.load(id).await {
+                // Boxed, as is all that is rare: every drive of a message would have room for it.
+                match Box::pin(self.load(id)).await {
                     Ok(Some(running)) => *held = Some(running),
                     Ok(None) => {
                         self.remove(id, &slot);

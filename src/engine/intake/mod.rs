@@ -49,7 +49,7 @@ impl Desk {
         for _ in 0..TRIES_MAX {
             self.until_here().await?;
             match self.send_once(request.clone(), &claim).await {
-                Err(refusal) if self.was_behind(&refusal).await? => {}
+                Err(refusal) if Box::pin(self.was_behind(&refusal)).await? => {}
                 done => return done,
             }
         }
@@ -110,7 +110,7 @@ impl Desk {
         for _ in 0..TRIES_MAX {
             self.until_here().await?;
             match self.send_batch_once(items.clone(), &claim, refuse).await {
-                Err(refusal) if self.was_behind(&refusal).await? => {}
+                Err(refusal) if Box::pin(self.was_behind(&refusal)).await? => {}
                 done => return done,
             }
         }

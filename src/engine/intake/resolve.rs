@@ -51,7 +51,7 @@ impl Desk {
                     faults.push(Fault::new(pointer, "the template's default policy is gone; name a policy"))
                 }
             },
-            None if inline => plan = Some(self.accept_inline(&request).await?),
+            None if inline => plan = Some(Box::pin(self.accept_inline(&request)).await?),
             None if template.is_some() => faults.push(Fault::new(
                 "",
                 "must have one of `policy`, `strategy`, `channels`: the template has no default policy",

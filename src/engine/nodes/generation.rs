@@ -26,7 +26,7 @@ impl Desk {
     /// Sees to it that no memory is older than what this node knows to have changed.
     pub(in crate::engine) async fn catch_up(&self) -> Result<(), StoreError> {
         if self.context.nodes.is_shared && self.is_behind(self.scope.generation()) {
-            self.read_again().await?;
+            Box::pin(self.read_again()).await?;
         }
         Ok(())
     }

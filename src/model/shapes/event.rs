@@ -99,27 +99,27 @@ pub fn known_event_type(pattern: &str) -> bool {
 
 /// What every `message.*` event says.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct MessageEventData {
+pub struct MessageEventData<'a> {
     /// The message.
     pub message_id: Id<kinds::Message>,
     /// To whom.
     pub contact_id: Option<Id<kinds::Contact>>,
     /// `name@version`.
-    pub template: Option<String>,
+    pub template: Option<&'a str>,
     /// `name@version`.
-    pub policy: Option<String>,
+    pub policy: Option<&'a str>,
     /// On which channel it happened.
     pub channel: Option<Channel>,
     /// By which provider.
-    pub provider: Option<String>,
+    pub provider: Option<&'a str>,
     /// The provider's own id.
-    pub provider_message_id: Option<String>,
+    pub provider_message_id: Option<&'a str>,
     /// The message's status after it.
     pub status: Status,
     /// The why of every stage that has one.
     pub reasons: Vec<MessageReason>,
     /// The caller's own notes.
-    pub metadata: Metadata,
+    pub metadata: &'a Metadata,
 }
 
 #[cfg(test)]
