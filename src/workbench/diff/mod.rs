@@ -203,6 +203,7 @@ fn run(diff: &mut PolicyDiff, old: &Machine, new: &Machine, catalog: &Catalog, e
             searched.runs
         ));
     }
+    diff.gave_up.extend(searched.cut.told());
     if !all_facts {
         diff.gave_up
             .push(format!("no more than the {} most ordinary choices of facts were tried", facts.len()));

@@ -52,8 +52,29 @@ pub(super) struct Searched {
     /// In the order in which they were found.
     pub(super) found: Vec<Found>,
     pub(super) runs: usize,
-    /// Whether no script was left.
+    /// Whether the runs sufficed for all scripts that are written.
     pub(super) is_complete: bool,
+    /// Scripts that are not written, since they would say more than is tried.
+    pub(super) cut: Cut,
+}
+
+/// What was not tried, however many runs there were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Cut {
+    /// Other answers than the last one after so many.
+    pub(super) answers: bool,
+    /// Further confirmations after so many.
+    pub(super) receipts: bool,
+}
+
+impl Cut {
+    /// In sentences.
+    pub(super) fn told(self) -> impl Iterator<Item = String> {
+        let answers =
+            format!("from attempt {STEPS_MAX} with a provider on, only one answer for all of them was tried");
+        let receipts = format!("no more than {RECEIPTS_MAX} confirmations of one attempt were tried");
+        [self.answers.then_some(answers), self.receipts.then_some(receipts)].into_iter().flatten()
+    }
 }
 
 /// What both policies care about.
@@ -86,11 +107,12 @@ impl Search<'_> {
             order += 1;
         }
         let (mut seen, mut found, mut runs) = (HashSet::new(), Vec::<Found>::new(), 0);
+        let mut cut = Cut::default();
         // Of two that are as long, that with the more ordinary facts comes first.
         while let Some(Reverse((_, base, _, place, draft))) = queue.pop() {
             if runs >= self.runs_max {
                 self.far(&cares, &mut runs, &mut found);
-                return Searched { found, runs, is_complete: false };
+                return Searched { found, runs, is_complete: false, cut };
             }
             runs += 1;
             let scenarios = Scenarios { search: self, cares: &cares, place };
@@ -98,14 +120,17 @@ impl Search<'_> {
             for difference in differences(&pair, &draft, &scenarios) {
                 self.keep(difference, place, &draft, &pair, &mut found);
             }
-            for next in scenarios.longer(&draft, &pair) {
+            for next in scenarios.longer(&draft, &pair, &mut cut) {
                 if seen.insert((place, next.clone())) {
                     queue.push(Reverse((base + next.length(), base, order, place, next)));
                     order += 1;
                 }
             }
         }
-        Searched { found, runs, is_complete: true }
+        if cut != Cut::default() {
+            self.far(&cares, &mut runs, &mut found);
+        }
+        Searched { found, runs, is_complete: true, cut }
     }
 
     /// What longer scripts show in which all providers say the same: all are silent, or all refuse. Each
@@ -213,7 +238,7 @@ fn attempts(timeline: &Timeline) -> impl Iterator<Item = Attempt<'_>> {
 
 impl Scenarios<'_> {
     /// The scripts that say one thing more, of what at least one of the runs asks.
-    fn longer(&self, draft: &Draft, pair: &Pair) -> Vec<Draft> {
+    fn longer(&self, draft: &Draft, pair: &Pair, cut: &mut Cut) -> Vec<Draft> {
         let mut next = Vec::new();
         let mut fresh: Vec<String> = Vec::new();
         let mut asked: BTreeMap<&str, usize> = BTreeMap::new();
@@ -251,10 +276,13 @@ impl Scenarios<'_> {
             }
         }
         for ((key, step), clocks) in &clocks {
-            self.receipts(draft, key, *step, clocks, &mut next);
+            cut.receipts |= self.receipts(draft, key, *step, clocks, &mut next);
         }
         for (key, asked) in asked {
             let steps = draft.keys.get(key).map_or(0, Vec::len);
+            if asked > steps && steps >= STEPS_MAX {
+                cut.answers = true;
+            }
             if asked <= steps || steps >= STEPS_MAX {
                 continue;
             }
@@ -268,12 +296,19 @@ impl Scenarios<'_> {
     }
 
     /// A confirmation, or a failure, of an attempt that was accepted, between any two things that happen
-    /// after it.
-    fn receipts(&self, draft: &Draft, key: &str, step: usize, clocks: &BTreeSet<i64>, next: &mut Vec<Draft>) {
-        let Some(said) = draft.keys.get(key).and_then(|steps| steps.get(step)) else { return };
+    /// after it. Whether there could be a further one that is not tried.
+    fn receipts(
+        &self,
+        draft: &Draft,
+        key: &str,
+        step: usize,
+        clocks: &BTreeSet<i64>,
+        next: &mut Vec<Draft>,
+    ) -> bool {
+        let Some(said) = draft.keys.get(key).and_then(|steps| steps.get(step)) else { return false };
         let ended = said.then.iter().any(|(receipt, _)| *receipt == Receipt::Failed);
-        if !said.answer.is_taken() || said.then.len() >= RECEIPTS_MAX || ended {
-            return;
+        if !said.answer.is_taken() || ended {
+            return false;
         }
         let last = said.then.last().map_or(Span::ZERO, |(_, after)| *after);
         let level = said.then.iter().map(|(receipt, _)| match receipt {
@@ -283,7 +318,12 @@ impl Scenarios<'_> {
         let level = level.max().unwrap_or(Confirmation::Accepted);
         let confirms = self.cares.confirms.get(key);
         let levels = self.cares.levels.iter().copied().filter(|next| *next > level);
-        let levels = levels.filter(|next| confirms.is_some_and(|known| known.contains(next)));
+        let mut levels = levels.filter(|next| confirms.is_some_and(|known| known.contains(next)));
+        if said.then.len() >= RECEIPTS_MAX {
+            // What was confirmed fails no more; it may be confirmed further.
+            let later = clocks.iter().any(|clock| Span::from_ms(*clock) > last);
+            return later && levels.next().is_some();
+        }
         let receipts: Vec<Receipt> = levels.map(Receipt::Confirmed).chain([Receipt::Failed]).collect();
         let mut from = last;
         for clock in clocks.iter().map(|ms| Span::from_ms(*ms)).filter(|clock| *clock > last) {
@@ -298,6 +338,7 @@ impl Scenarios<'_> {
             }
             from = clock;
         }
+        false
     }
 }
 

@@ -143,3 +143,30 @@ proptest! {
         more_sends_are_told(&old, &new)?;
     }
 }
+
+/// A search that leaves scripts out says which, and one that looked at all of them does not.
+#[test]
+fn what_was_not_looked_at_is_told() {
+    for (old, new, runs_max, why) in [
+        ("sms", "sms until accepted", 20_000, None),
+        ("sms", "sms until accepted", 3, Some("pairs of runs were compared")),
+        ("sms retry 5 times every 1s", "sms retry 5 times every 2s", 20_000, None),
+        // Nine answers of one provider, of which six are written out.
+        (
+            "sms retry 8 times every 1s",
+            "sms retry 8 times every 2s",
+            20_000,
+            Some("from attempt 6 with a provider on"),
+        ),
+        ("whatsapp until read", "whatsapp until replied", 20_000, Some("no more than 2 confirmations")),
+    ] {
+        let effort = Effort { runs_max, facts_max: 2_000 };
+        let diff = one(&machine(old), &machine(new), &Catalog::default(), effort);
+        match why {
+            None => assert!(diff.is_complete(), "{new}: {:?}", diff.gave_up),
+            Some(why) => {
+                assert!(diff.gave_up.iter().any(|told| told.contains(why)), "{new}: {:?}", diff.gave_up);
+            }
+        }
+    }
+}
