@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -59,43 +60,27 @@ impl Instant {
 
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // By hand: a message has some twenty of them, and the years are of four digits.
-        let (days, ms) = (self.0 / DAY_MS, self.0 % DAY_MS);
-        let (year, month, day) = civil(days);
+        // The library counts, and its words for any precision are not needed: a message has some twenty.
+        let at = EPOCH.saturating_add(SignedDuration::from_millis(self.0));
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let mut put = |from: usize, digits: usize, mut number: i64| {
+        let mut put = |from: usize, digits: usize, mut number: u16| {
             for place in (from..from + digits).rev() {
                 text[place] = b'0' + (number % 10) as u8;
                 number /= 10;
             }
         };
-        put(0, 4, year);
-        put(5, 2, month);
-        put(8, 2, day);
-        put(11, 2, ms / 3_600_000);
-        put(14, 2, ms / 60_000 % 60);
-        put(17, 2, ms / 1_000 % 60);
-        put(20, 3, ms % 1_000);
+        put(0, 4, at.year().unsigned_abs());
+        put(5, 2, at.month().unsigned_abs().into());
+        put(8, 2, at.day().unsigned_abs().into());
+        put(11, 2, at.hour().unsigned_abs().into());
+        put(14, 2, at.minute().unsigned_abs().into());
+        put(17, 2, at.second().unsigned_abs().into());
+        put(20, 3, at.millisecond().unsigned_abs());
         f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
-const DAY_MS: i64 = 86_400_000;
-
-/// Year, month and day of a day since 1970-01-01. Years are counted from the first of March, so that a leap
-/// day is the last of its year, in eras of 400 years, each of the same length.
-const fn civil(days: i64) -> (i64, i64, i64) {
-    const ERA_DAYS: i64 = 146_097;
-    // From 0000-03-01 on.
-    let days = days + 719_468;
-    let (era, of_era) = (days / ERA_DAYS, days % ERA_DAYS);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (year_of_era + era * 400 + (month <= 2) as i64, month, day)
-}
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 impl FromStr for Instant {
     type Err = String;
