@@ -165,11 +165,8 @@ impl<'s> Reader<'_, 's> {
         let close = head.pop().filter(|word| word.text == ")")?;
         let opened = head.iter().position(|word| word.text == "(")? + 1;
         head.truncate(opened);
-        let pieces: Vec<Node<'_>> = node
-            .clone()
-            .children()
-            .filter(|n| !matches!(n.rule(), Rule::group_kind | Rule::of_word))
-            .collect();
+        let pieces: Vec<Node<'_>> =
+            node.children().filter(|n| !matches!(n.rule(), Rule::group_kind | Rule::of_word)).collect();
         let mut members = Vec::new();
         for member in pieces.split_inclusive(|n| n.rule() == Rule::comma) {
             let (member, comma) = match member.split_last() {

@@ -127,11 +127,12 @@ impl Reader<'_> {
                 r.key("backoff")
                     && maybe(r.key_node(Rule::from_word, &["from"]))
                     && maybe(r.amount())
-                    && maybe(r.to_word() && r.amount())
+                    && maybe(r.joins_two() && r.amount())
             })
     }
 
-    fn to_word(&mut self) -> bool {
+    /// `to_word`.
+    fn joins_two(&mut self) -> bool {
         self.key_node(Rule::to_word, &["to", "and", "till"])
     }
 
@@ -146,7 +147,7 @@ impl Reader<'_> {
     pub(super) fn window(&mut self) -> bool {
         self.node(Rule::window, |r| {
             if r.clock_time() {
-                match r.to_word() {
+                match r.joins_two() {
                     true => r.clock_time(),
                     false => r.next_is_digit() && r.clock_time(),
                 };
