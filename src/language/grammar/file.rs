@@ -154,15 +154,29 @@ impl Reader<'_> {
 
     fn var_entry(&mut self) -> bool {
         self.node(Rule::var_entry, |r| {
-            if !(r.plain() && r.blanks()) {
+            if r.vars_over() || !(r.plain() && r.blanks()) {
                 return false;
             }
             if r.next_is(":") {
                 r.leaf(Rule::colon, r.at + 1);
                 r.blanks();
             }
-            while r.all(|r| r.plain() && r.blanks() && !r.next_is(":")) {}
+            while !r.vars_over() && r.all(|r| r.plain() && r.blanks() && !r.next_is(":")) {}
             true
         })
+    }
+
+    /// What is surely no var: the list before it was never closed.
+    fn vars_over(&mut self) -> bool {
+        let word = self.word();
+        match word {
+            "sms" | "whatsapp" | "email" | "push" | "voice" | "slack" | "telegram" | "webhook" => {
+                self.ahead(|r| r.key(word) && r.reserved())
+            }
+            "any" | "all" => self.ahead(|r| r.key(word) && r.word() == "of"),
+            "expires" => self.ahead(|r| r.key(word) && r.word() == "after"),
+            "quiet" | "limit" => self.ahead(|r| r.key(word) && r.next_is_digit()),
+            _ => false,
+        }
     }
 }

@@ -78,7 +78,7 @@ const PARTS: &str = "policy p policy_ policyx after until unless if in on doubt 
     time sends send messages message attempts from then otherwise via retry repeat between valid category \
     expires quiet limit vars or next wait use any all move every backoff not is has contains equals \
     milliseconds seconds sec minutes min minutesx hours hr days weeks ms s m h d 30 30s 1h30m 12.5 12. 0.30 \
-    08:00 21:00 -5 - -x 5% 70% EUR EURO eur euros USDT usd € $ £ €5 5€ 3:4 3/4 3@4 mon tuesday weekdays on_ \
+    08:00 21:00 -5 - -x 5% 70% EUR EURO eur euros USDT usd € $ £ €5 €5@3 5€ 3:4 3/4 3@4 mon tuesday weekdays on_ \
     Europe/Berlin vars.x contact.timezone contact sms email whatsapp read replied true UTC a.b a. a@3 a-b a+ \
     ( ) [ ] { } , : ; ;; > >> -> => =< = == != < <= >= <> ! || && | & % . / @ + \" \"a\" \"a\\\" \\ \"\\ ' 'a' '' “a” \
     “a “a“ „a“ „a” „ «a» « « é é ñ ２ ½ ª \u{a0} \u{feff} # #c \n # c\n \r\n \t 😀 optional string number";
