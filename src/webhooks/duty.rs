@@ -35,6 +35,8 @@ pub(super) struct Duties {
     peers: Arc<Peers>,
     running: HashMap<Id<kinds::Endpoint>, CancellationToken>,
     wished: HashSet<Id<kinds::Endpoint>>,
+    /// Nobody works on them here any more, and they are not let go yet.
+    left: HashSet<Id<kinds::Endpoint>>,
     /// Let go for another node, which may not have taken it yet.
     yielded: HashSet<Id<kinds::Endpoint>>,
     /// The versions of the endpoints as they were seen last.
@@ -44,8 +46,8 @@ pub(super) struct Duties {
 impl Duties {
     pub(super) fn new(scope: Arc<Scope>, peers: Arc<Peers>) -> Duties {
         let (running, versions) = (HashMap::new(), HashMap::new());
-        let (wished, yielded) = (HashSet::new(), HashSet::new());
-        Duties { scope, peers, running, wished, yielded, versions }
+        let (wished, left, yielded) = (HashSet::new(), HashSet::new(), HashSet::new());
+        Duties { scope, peers, running, wished, left, yielded, versions }
     }
 
     /// Takes the duties that are free, of these enabled endpoints and their versions. `taken` gets those
@@ -56,6 +58,7 @@ impl Duties {
         stop: &CancellationToken,
         taken: &mut Vec<Taken>,
     ) -> Result<(), StoreError> {
+        self.give_back().await?;
         for (id, _) in enabled {
             let name = duty(*id);
             let is_preferred = self.peers.is_preferred(&name);
@@ -104,7 +107,18 @@ impl Duties {
     /// A worker has ended: another node may take its duty.
     pub(super) async fn let_go(&mut self, id: Id<kinds::Endpoint>) -> Result<(), StoreError> {
         self.running.remove(&id);
-        self.scope.unclaim(&duty(id)).await
+        self.left.insert(id);
+        self.give_back().await
+    }
+
+    /// Lets go of what nobody works on here. What cannot be let go now is at the next look: while this node
+    /// lives nobody else could have it.
+    async fn give_back(&mut self) -> Result<(), StoreError> {
+        while let Some(id) = self.left.iter().next().copied() {
+            self.scope.unclaim(&duty(id)).await?;
+            self.left.remove(&id);
+        }
+        Ok(())
     }
 
     /// Whether any worker runs.

@@ -53,6 +53,7 @@ const ONCE_FAILED: &[(u64, u64, &str)] = &[
     (92, 3, "what followed from a send in doubt took the place in a quota that this send has"),
     (239, 1, "a receipt for a call in doubt left it without an outcome for ever"),
     (20_228, 3, "the duty of an endpoint was taken and, where the next could not be, nobody told it"),
+    (892, 3, "the duty of an endpoint that could not be let go stayed with a node that did nothing for it"),
     (1_291, 3, "a node that stopped ended its lease while it was still telling an endpoint of events"),
 ];
 

@@ -1,4 +1,4 @@
-//! The role that the program logs in as on a server that somebody named.
+// The role that the program logs in as on a server that somebody named.
 
 /// The statements that make a role for the program, which may make what it needs.
 pub(crate) fn make(role: &str, password: &str) -> String {

@@ -1,8 +1,10 @@
 //! A PostgreSQL server of one run's own, since it is stopped hard and started again; or one that somebody
 //! names, which is left running.
 
-#[path = "../../postgres/login.rs"]
-mod login;
+// Included, since the examples have it without the other tests.
+mod login {
+    include!("../../postgres/login.rs");
+}
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::os::unix::process::CommandExt as _;
