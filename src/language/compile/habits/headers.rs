@@ -73,13 +73,23 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     let digits = text.split_whitespace().next()?;
     let behind = around.word_from(around.at.start + digits.len());
-    let cents = behind.filter(|(_, word)| ["cent", "cents", "ct", "c"].contains(word));
+    let cents = behind.clone().filter(|(_, word)| ["cent", "cents", "ct", "c"].contains(word));
     if let (Some((at, word)), Ok(number)) = (cents, digits.parse::<u32>()) {
         let message = format!("`{number} {word}` is not written as money is");
         let help =
             format!("write an amount and its currency: `limit {}.{:02} EUR`", number / 100, number % 100);
         let mut meant =
             Meant::write(around.at.start..at.end, "").named("bad-money").saying(message).help(help);
+        meant.fix.clear();
+        return Some(meant.until(line));
+    }
+    let unit = behind.filter(|(at, word)| at.start < line && word.bytes().all(|b| b.is_ascii_alphabetic()));
+    if let (Some((at, word)), true) = (unit.clone(), digits.contains('.')) {
+        Money::parse_amount(digits).ok()?;
+        let whole = around.at.start..at.end;
+        let message = format!("{} is no currency", quoted(word));
+        let help = format!("a currency is written by its three letters: `limit {digits} EUR`");
+        let mut meant = Meant::write(whole, "").named("bad-money").saying(message).help(help);
         meant.fix.clear();
         return Some(meant.until(line));
     }
@@ -97,10 +107,7 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message = format!("{} is not written as amounts are", quoted(around.part(at.clone())));
         return Some(Meant::write(at, &meant).named("bad-money").saying(message).until(line));
     }
-    let end = match around.word_from(around.at.start + digits.len()) {
-        Some((at, word)) if at.start < line && word.bytes().all(|b| b.is_ascii_alphabetic()) => at.end,
-        _ => around.at.start + digits.len(),
-    };
+    let end = unit.map_or(around.at.start + digits.len(), |(at, _)| at.end);
     let whole = around.at.start..end;
     // A channel's word was taken for the first stage, so the one behind it lacks its `then`.
     let eaten = around.part(around.at.start + digits.len()..end).trim().parse::<Channel>().is_ok();
