@@ -17,26 +17,21 @@ impl Desk {
     /// Finishes what the last run of the program left: calls whose answer nobody wrote are in doubt,
     /// and an advance of the test clock that was under way is gone on with.
     pub(super) async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
-        let (mut after, mut in_doubt) = (None, Vec::new());
-        loop {
-            let unfinished = self.scope.unfinished(after, PAGE).await?;
-            for attempt in &unfinished {
-                after = Some((attempt.message, attempt.n));
-                in_doubt.extend(self.recover_attempt(attempt).await?);
-            }
-            if unfinished.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
-                break;
-            }
-        }
+        let in_doubt = self.lost_calls().await?;
+        self.look_elsewhere().await?;
+        // From here on nothing fails: what works on a scope must not be another than what is found open.
         // Once all have the places again that they had: what follows from the first must not take the
         // place of the last.
         for (message, input) in in_doubt {
             self.spawn_drive(message, input);
         }
-        if self.context.nodes.is_shared {
-            self.adopt().await?;
+        if self.context.nodes.is_shared
+            && let Err(error) = self.adopt().await
+        {
+            // The next look tries it again.
+            tracing::warn!(scope = %self.id(), %error, "messages without an owner are not taken up yet");
         }
-        self.look_elsewhere().await
+        Ok(())
     }
 
     /// Runs timers until the program stops or the scope has nothing to do for long.

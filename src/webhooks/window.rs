@@ -79,6 +79,11 @@ impl Window {
         true
     }
 
+    /// Waits until no call is under way. What came of them is not kept.
+    pub(super) async fn end(&mut self) {
+        while self.calls.next().await.is_some() {}
+    }
+
     /// Those that have ended with none before them under way, in order, and up to where that is.
     pub(super) fn take(&mut self) -> (Option<Position>, Vec<Ended>) {
         let (mut to, mut ended) = (None, Vec::new());

@@ -36,7 +36,13 @@ pub(super) async fn run(start: Start, poke: watch::Receiver<u64>) -> Result<(), 
     let (rests, id) = (Arc::clone(&start.rests), start.id);
     rests.set(id, Some(Rest::Busy));
     let done = match Worker::load(start, poke).await {
-        Ok(Some(mut worker)) => worker.run().await,
+        Ok(Some(mut worker)) => {
+            let done = worker.run().await;
+            if done.is_err() {
+                worker.end_tries().await;
+            }
+            done
+        }
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
@@ -269,6 +275,13 @@ impl Worker {
             self.later.push(async move { (Box::new(row), trying.await) }.boxed());
         }
         Ok(())
+    }
+
+    /// Waits until no try is under way. So long the duty is this node's: another that had it would try the
+    /// same events meanwhile.
+    async fn end_tries(&mut self) {
+        self.first.end().await;
+        while self.later.next().await.is_some() {}
     }
 
     /// Begins a try. It goes on while the worker writes, and ends with the worker.

@@ -89,7 +89,7 @@ impl Weather {
         let most = if slow { 400 + self.delay_ms } else { self.delay_ms };
         self.core.random(|random| match step {
             // Most questions are answered at once: a simulated millisecond is a real microsecond.
-            Step::Asked(Ask::Read | Ask::Duty | Ask::Adoption) if !slow => {
+            Step::Asked(Ask::Read | Ask::Duty | Ask::Look | Ask::Adoption) if !slow => {
                 if random.percent(10) {
                     random.between(0, most)
                 } else {
@@ -139,7 +139,9 @@ impl Schedule for Weather {
                 _ => None,
             };
             let fate = match fault {
-                None if matches!(step, Step::Asked(Ask::Duty | Ask::Adoption)) => self.fate_of_duty(&sky),
+                None if matches!(step, Step::Asked(Ask::Duty | Ask::Look | Ask::Adoption)) => {
+                    self.fate_of_duty(&sky)
+                }
                 None => Fate::Done,
                 Some(StoreFault::Full) => Fate::Refused(StoreError::Full),
                 Some(StoreFault::Unavailable) => Fate::Refused(unavailable()),

@@ -54,6 +54,8 @@ const ONCE_FAILED: &[(u64, u64, &str)] = &[
     (239, 1, "a receipt for a call in doubt left it without an outcome for ever"),
     (20_228, 3, "the duty of an endpoint was taken and, where the next could not be, nobody told it"),
     (892, 3, "the duty of an endpoint that could not be let go stayed with a node that did nothing for it"),
+    (45_444, 3, "the duty of an endpoint was let go while events were still being told to it"),
+    (52_807, 3, "a scope whose opening failed was opened once more while what the first had begun went on"),
     (1_291, 3, "a node that stopped ended its lease while it was still telling an endpoint of events"),
 ];
 

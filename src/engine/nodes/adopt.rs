@@ -88,21 +88,29 @@ impl Desk {
     /// Goes through all of this node's messages: those that it took over and did not hear of are among
     /// them, and their calls are made by nobody.
     async fn take_up_missed(self: &Arc<Self>) -> Result<(), StoreError> {
-        let mut after = None;
+        for (message, input) in self.lost_calls().await? {
+            self.spawn_drive(message, input);
+        }
+        self.due_in_store(self.scope.next_due().await?);
+        Ok(())
+    }
+
+    /// The attempts of this node's messages that have no outcome and whose call nobody makes any more: what
+    /// is to be told to their messages, once all have their places again.
+    pub(in crate::engine) async fn lost_calls(
+        self: &Arc<Self>,
+    ) -> Result<Vec<(Id<kinds::Message>, Input)>, StoreError> {
+        let (mut after, mut lost) = (None, Vec::new());
         loop {
             let unfinished = self.scope.unfinished(after, BATCH).await?;
             for attempt in &unfinished {
                 after = Some((attempt.message, attempt.n));
-                if let Some((message, input)) = self.recover_attempt(attempt).await? {
-                    self.spawn_drive(message, input);
-                }
+                lost.extend(self.recover_attempt(attempt).await?);
             }
             if unfinished.len() < usize::try_from(BATCH).unwrap_or(usize::MAX) {
-                break;
+                return Ok(lost);
             }
         }
-        self.due_in_store(self.scope.next_due().await?);
-        Ok(())
     }
 
     /// Puts those of the messages whose call has no answer in doubt.
@@ -135,7 +143,7 @@ impl Desk {
 
     /// An attempt that has no outcome and whose call nobody makes any more: it has its places again, unless
     /// its message has ended. What is to be told to its message.
-    pub(in crate::engine) async fn recover_attempt(
+    async fn recover_attempt(
         self: &Arc<Self>,
         attempt: &StoredAttempt,
     ) -> Result<Option<(Id<kinds::Message>, Input)>, StoreError> {

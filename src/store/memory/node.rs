@@ -283,7 +283,7 @@ impl Nodes for MemoryNodes {
 
     fn look(&self) -> Answer<'_, Vec<Seen>> {
         let id = self.id;
-        self.shared.ask(id, Ask::Duty, move |shared| {
+        self.shared.ask(id, Ask::Look, move |shared| {
             let mut newest = Vec::new();
             let seen = shared.rows().look(id, &mut newest);
             let mut bells = shared.bells();

@@ -40,6 +40,8 @@ pub enum Ask {
     Commit,
     /// A lease, a duty.
     Duty,
+    /// What others did since the last look.
+    Look,
     /// The messages of nodes that are gone.
     Adoption,
 }
@@ -50,7 +52,7 @@ impl Ask {
         let detail = "the connection broke".to_owned();
         match self {
             Ask::Commit => StoreError::Failed { detail },
-            Ask::Read | Ask::Duty | Ask::Adoption => StoreError::Unavailable { detail },
+            Ask::Read | Ask::Duty | Ask::Look | Ask::Adoption => StoreError::Unavailable { detail },
         }
     }
 }

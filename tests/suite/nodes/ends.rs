@@ -37,8 +37,7 @@ fn what_was_taken_over_without_a_word_of_it_is_finished_all_the_same() {
     let own = live.send(1, "sms");
     let call = live.call();
     live.cluster.lose_what_is_held(1);
-    live.cluster.later(2);
-    let again = live.call();
+    let again = live.call_within(5);
     assert_eq!(attempt_of(&again), first, "the same attempt, under the same key");
     accepted(again, "g1");
     live.until_status(1, &under_way, "sent");

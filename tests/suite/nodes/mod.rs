@@ -44,6 +44,17 @@ impl Live {
             .block_on(async { tokio::time::timeout(cluster::PATIENCE, next).await.expect("a call") })
     }
 
+    /// The next call, while time goes on a second at a time.
+    fn call_within(&mut self, seconds: u32) -> Received {
+        for _ in 0..seconds {
+            self.cluster.later(1);
+            if let Some(call) = self.cluster.within_a_second(self.gateway.next()) {
+                return call;
+            }
+        }
+        panic!("no call within {seconds} s");
+    }
+
     fn send(&self, node: usize, strategy: &str) -> String {
         self.cluster.send(node, "live", &json!({ "strategy": strategy }))
     }

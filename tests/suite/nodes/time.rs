@@ -60,7 +60,7 @@ pub(super) enum Holds {
     All,
     /// Changes.
     Changes,
-    /// What concerns its lease and duties.
+    /// What concerns its lease and duties, and no look.
     Duties,
     /// That messages were taken over, which they have been by then.
     WordOfAdoptions,
