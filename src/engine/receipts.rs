@@ -22,6 +22,8 @@ use crate::providers::{Callback, CallbackError, Report};
 use crate::store::rows::{AddressHash, ConsentRow, EarlyReceiptRow, KeptAnswer, NewAudit, StoredAttempt};
 use crate::store::{Change, ConsentChange, StoreError};
 
+/// Among how many of the newest attempts to an address the one is looked for that a reply answers.
+const SENDS_LOOKED_AT: u32 = 100;
 /// How long after a message a reply to its address belongs to it.
 const REPLY_WITHIN: Span = Span::from_s(7 * 86_400);
 /// The words by which a person wants a channel no more, and wants it again.
@@ -69,6 +71,16 @@ struct Came {
     consents: Vec<(ConsentRow, NewAudit)>,
     /// Receipts of sends that nobody knows, by the provider's id.
     early: Vec<(String, Early)>,
+}
+
+/// How surely a person may have got what was sent: a provider took it, or may have; it is under way; it was
+/// refused.
+fn taken(attempt: &StoredAttempt) -> u8 {
+    match attempt.outcome.as_ref().map(|outcome| outcome.outcome) {
+        Some(Outcome::Accepted | Outcome::InDoubt) => 2,
+        None => 1,
+        Some(_) => 0,
+    }
 }
 
 impl Desk {
@@ -235,7 +247,8 @@ impl Desk {
         Ok(())
     }
 
-    /// The newest send to an address by a provider.
+    /// The newest send to an address by a provider: one that it took, or may have taken. A call that is
+    /// under way is none as long as there is another that the person may have answered.
     async fn last_to(
         &self,
         provider: &str,
@@ -247,11 +260,8 @@ impl Desk {
         let mut newest: Option<StoredAttempt> = None;
         for channel in record.iter().flat_map(|record| record.channels.iter().copied()) {
             let hash = self.scope.address_hash(channel, from);
-            for found in self.scope.attempts_to(channel, hash, since, 1).await? {
-                if newest.as_ref().is_none_or(|newest| newest.row.at < found.row.at) {
-                    newest = Some(found);
-                }
-            }
+            let found = self.scope.attempts_to(channel, hash, since, SENDS_LOOKED_AT).await?;
+            newest = newest.into_iter().chain(found).max_by_key(|found| (taken(found), found.row.at));
         }
         Ok(newest)
     }

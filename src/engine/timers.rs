@@ -17,14 +17,12 @@ impl Desk {
     /// Finishes what the last run of the program left: calls whose answer nobody wrote are in doubt,
     /// and an advance of the test clock that was under way is gone on with.
     pub(super) async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
-        let in_doubt = self.lost_calls().await?;
+        let lost = self.lost_calls().await?;
         self.look_elsewhere().await?;
         // From here on nothing fails: what works on a scope must not be another than what is found open.
         // Once all have the places again that they had: what follows from the first must not take the
         // place of the last.
-        for (message, input) in in_doubt {
-            self.spawn_drive(message, input);
-        }
+        lost.into_iter().for_each(|lost| self.tell_lost(lost));
         if self.context.nodes.is_shared
             && let Err(error) = self.adopt().await
         {

@@ -33,6 +33,8 @@ pub struct Webhooks {
     outside: Outside,
     settings: Settings,
     scopes: Mutex<HashMap<ScopeId, Running>>,
+    /// The ends of those that are being closed, or were.
+    closing: Mutex<HashMap<ScopeId, CancellationToken>>,
 }
 
 /// One scope's workers.
@@ -40,6 +42,8 @@ struct Running {
     poke: watch::Sender<u64>,
     stop: CancellationToken,
     rests: Arc<Rests>,
+    /// Cancelled once nothing of it runs any more.
+    ended: CancellationToken,
     supervisor: JoinHandle<()>,
 }
 
@@ -62,7 +66,7 @@ impl Webhooks {
     /// None open yet.
     #[must_use]
     pub fn new(outside: Outside, settings: Settings) -> Webhooks {
-        Webhooks { outside, settings, scopes: Mutex::default() }
+        Webhooks { outside, settings, scopes: Mutex::default(), closing: Mutex::default() }
     }
 
     /// Starts the workers of a scope; nothing where they run. To be called within the runtime, when
@@ -74,15 +78,21 @@ impl Webhooks {
         }
         let (poke, poked) = watch::channel(0);
         let (stop, rests) = (CancellationToken::new(), Arc::new(Rests::default()));
-        let supervisor = tokio::spawn(supervise(Supervised {
+        let supervised = Supervised {
             outside: self.outside.clone(),
             settings: self.settings,
             scope: Arc::clone(scope),
             poked,
             stop: stop.clone(),
             rests: Arc::clone(&rests),
-        }));
-        scopes.insert(scope.id(), Running { poke, stop, rests, supervisor });
+        };
+        let ended = CancellationToken::new();
+        let ends = ended.clone().drop_guard();
+        let supervisor = tokio::spawn(async move {
+            let _ends = ends;
+            supervise(supervised).await;
+        });
+        scopes.insert(scope.id(), Running { poke, stop, rests, ended, supervisor });
     }
 
     /// Tells the workers of a scope that endpoints or deliveries were changed, durably: an endpoint
@@ -107,12 +117,23 @@ impl Webhooks {
     /// given up by dropping the future, which leaves them to be tried again.
     pub async fn close(&self, scope: ScopeId) {
         let running = self.scopes().remove(&scope);
-        if let Some(running) = running {
-            running.stop.cancel();
-            let mut supervisor = tokio_util::task::AbortOnDropHandle::new(running.supervisor);
-            // A supervisor that panicked has nothing to wait for.
-            let _ = (&mut supervisor).await;
-        }
+        let Some(running) = running else {
+            // Whoever closes it too waits for the same end.
+            let closing = self.closing().get(&scope).cloned();
+            if let Some(ended) = closing {
+                ended.cancelled().await;
+            }
+            return;
+        };
+        self.closing().insert(scope, running.ended);
+        running.stop.cancel();
+        let mut supervisor = tokio_util::task::AbortOnDropHandle::new(running.supervisor);
+        // A supervisor that panicked has nothing to wait for.
+        let _ = (&mut supervisor).await;
+    }
+
+    fn closing(&self) -> MutexGuard<'_, HashMap<ScopeId, CancellationToken>> {
+        self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops the workers of all scopes, as [`Webhooks::close`] does.
@@ -256,7 +277,7 @@ async fn supervise(mut given: Supervised) {
             }
             match looked {
                 Ok(()) => {}
-                Err(error) if is_final(&error) => return,
+                Err(error) if is_final(&error) => return given.end(&error, workers).await,
                 Err(error) => pause = Some(given.failed(&error.into())),
             }
             poll = peers.is_shared().then(|| given.now().plus(LOOK_AGAIN));
@@ -275,7 +296,9 @@ async fn supervise(mut given: Supervised) {
                     let let_go = duties.let_go(id).await.map_err(EndpointError::from);
                     match done.and(let_go) {
                         Ok(()) => {}
-                        Err(EndpointError::Store(error)) if is_final(&error) => return,
+                        Err(EndpointError::Store(error)) if is_final(&error) => {
+                            return given.end(&error, workers).await;
+                        }
                         Err(error) => pause = Some(given.failed(&error)),
                     }
                 }
@@ -329,6 +352,15 @@ impl Supervised {
             }
         }
         duties.take(&found, &self.stop, taken).await
+    }
+
+    /// The store takes nothing more. Tries under way are waited for, so that no other node makes them
+    /// meanwhile; one that has the duties already does not wait for these.
+    async fn end<T: 'static>(&self, error: &StoreError, mut workers: JoinSet<T>) {
+        if !matches!(error, StoreError::Fenced) {
+            self.stop.cancel();
+            while workers.join_next().await.is_some() {}
+        }
     }
 
     fn start(&self, id: Id<kinds::Endpoint>, stop: CancellationToken) -> Start {

@@ -38,7 +38,7 @@ pub(super) async fn run(start: Start, poke: watch::Receiver<u64>) -> Result<(), 
     let done = match Worker::load(start, poke).await {
         Ok(Some(mut worker)) => {
             let done = worker.run().await;
-            if done.is_err() {
+            if done.as_ref().is_err_and(|error| !matches!(error, EndpointError::Store(StoreError::Fenced))) {
                 worker.end_tries().await;
             }
             done
@@ -277,8 +277,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Waits until no try is under way. So long the duty is this node's: another that had it would try the
-    /// same events meanwhile.
+    /// Waits until no try is under way. So long the duty is this node's, unless its lease has ended: another
+    /// that had it would try the same events meanwhile.
     async fn end_tries(&mut self) {
         self.first.end().await;
         while self.later.next().await.is_some() {}

@@ -48,6 +48,8 @@ pub(crate) enum Turn {
 pub(crate) const NAMES: [&str; 3] = ["red", "green", "blue"];
 /// How long a node may take no requests before it is started anew, in looks of whoever watches.
 const USELESS_LOOKS: u32 = 15;
+/// The least time until a node that died comes back.
+const BACK_MIN_MS: i64 = 20;
 /// How long a caller waits.
 const CALLER_MS: i64 = 6_000;
 /// When nothing goes wrong any more.
@@ -254,7 +256,8 @@ impl World {
         drop(dead);
         if let Some(node) = self.node_of(run) {
             self.nodes[node] = None;
-            let back = if self.calm { back_after_ms.min(500) } else { back_after_ms };
+            // The ends of its connections are at the other side by then.
+            let back = if self.calm { back_after_ms.min(500) } else { back_after_ms }.max(BACK_MIN_MS);
             self.core.after(back, Entry::Turn(Turn::Start(node)));
         }
         if !self.history.is_shared {

@@ -56,6 +56,13 @@ const ONCE_FAILED: &[(u64, u64, &str)] = &[
     (892, 3, "the duty of an endpoint that could not be let go stayed with a node that did nothing for it"),
     (45_444, 3, "the duty of an endpoint was let go while events were still being told to it"),
     (52_807, 3, "a scope whose opening failed was opened once more while what the first had begun went on"),
+    (136_944, 3, "a person's reply was taken for one to a call under way, and not to what was sent before"),
+    (
+        184_024,
+        3,
+        "a message was told twice that a call was lost, and what came of its first repetition ended the second",
+    ),
+    (194_814, 3, "a node ended its lease while another part of it still waited for the tries of an endpoint"),
     (1_291, 3, "a node that stopped ended its lease while it was still telling an endpoint of events"),
 ];
 

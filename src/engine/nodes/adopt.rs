@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::decide::Input;
-use crate::engine::desk::Desk;
+use crate::engine::desk::{Calling, Desk};
 use crate::engine::front::Refusal;
 use crate::engine::running::Running;
 use crate::model::{Environment, Id, Outcome, kinds};
@@ -14,6 +14,15 @@ use crate::store::{Position, StoreError};
 
 /// How many messages are taken over at once: others take theirs meanwhile.
 const BATCH: u32 = 500;
+
+/// An attempt that has no outcome and whose call nobody made any more when it was found.
+pub(in crate::engine) struct Lost {
+    message: Id<kinds::Message>,
+    input: Input,
+    /// Until its message has been told it counts as called: whoever looks once more must not tell it again,
+    /// which would end its next call as if that were the one that was lost.
+    told: Calling,
+}
 
 /// What is told to a message of a call whose process died. `is_open`: nothing is known of it, while else a
 /// receipt was here before the answer and said that it was accepted.
@@ -36,7 +45,8 @@ impl Desk {
         }
         for attempt in running.attempts.iter().filter(|attempt| attempt.outcome.is_none()) {
             let is_open = running.state.instance.is_open(attempt.number);
-            self.spawn_drive(running.info.id, lost(attempt.number, is_open));
+            let (message, told) = (running.info.id, Calling::of(self, attempt.id));
+            self.tell_lost(Lost { message, input: lost(attempt.number, is_open), told });
         }
     }
 
@@ -88,18 +98,14 @@ impl Desk {
     /// Goes through all of this node's messages: those that it took over and did not hear of are among
     /// them, and their calls are made by nobody.
     async fn take_up_missed(self: &Arc<Self>) -> Result<(), StoreError> {
-        for (message, input) in self.lost_calls().await? {
-            self.spawn_drive(message, input);
-        }
+        self.lost_calls().await?.into_iter().for_each(|lost| self.tell_lost(lost));
         self.due_in_store(self.scope.next_due().await?);
         Ok(())
     }
 
     /// The attempts of this node's messages that have no outcome and whose call nobody makes any more: what
     /// is to be told to their messages, once all have their places again.
-    pub(in crate::engine) async fn lost_calls(
-        self: &Arc<Self>,
-    ) -> Result<Vec<(Id<kinds::Message>, Input)>, StoreError> {
+    pub(in crate::engine) async fn lost_calls(self: &Arc<Self>) -> Result<Vec<Lost>, StoreError> {
         let (mut after, mut lost) = (None, Vec::new());
         loop {
             let unfinished = self.scope.unfinished(after, BATCH).await?;
@@ -129,8 +135,8 @@ impl Desk {
                 // Between them lie calls that run here and now.
                 if taken.contains_key(&attempt.message) {
                     // Places are counted by the rows, of which the one who is gone took them.
-                    if let Some((message, input)) = self.recover_attempt(attempt).await? {
-                        self.spawn_drive(message, input);
+                    if let Some(lost) = self.recover_attempt(attempt).await? {
+                        self.tell_lost(lost);
                     }
                 }
             }
@@ -143,10 +149,7 @@ impl Desk {
 
     /// An attempt that has no outcome and whose call nobody makes any more: it has its places again, unless
     /// its message has ended. What is to be told to its message.
-    async fn recover_attempt(
-        self: &Arc<Self>,
-        attempt: &StoredAttempt,
-    ) -> Result<Option<(Id<kinds::Message>, Input)>, StoreError> {
+    async fn recover_attempt(self: &Arc<Self>, attempt: &StoredAttempt) -> Result<Option<Lost>, StoreError> {
         crash_point!("recover.attempt");
         let held = match self.enter(attempt.message_id).await {
             Ok(held) => held,
@@ -160,9 +163,22 @@ impl Desk {
         let number = found.map(|attempt| attempt.number);
         let is_open = number.is_some_and(|number| running.state.instance.is_open(number));
         self.settle(attempt.message_id, running);
-        drop(held);
         // What a script says is derived from the rows.
         let number = number.filter(|_| self.environment() == Environment::Live);
-        Ok(number.map(|number| (attempt.message_id, lost(number, is_open))))
+        let found = number.map(|number| {
+            let (message, told) = (attempt.message_id, Calling::of(self, attempt.row.id));
+            Lost { message, input: lost(number, is_open), told }
+        });
+        drop(held);
+        Ok(found)
+    }
+
+    /// Tells a message that a call of it was lost.
+    pub(in crate::engine) fn tell_lost(self: &Arc<Self>, lost: Lost) {
+        let (desk, counted) = (Arc::clone(self), self.begin());
+        tokio::spawn(async move {
+            desk.drive(lost.message, lost.input).await;
+            drop((lost.told, counted));
+        });
     }
 }
