@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
+use super::time::within_a_second;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -68,7 +69,7 @@ fn a_test_clock_that_its_node_could_not_let_go_is_free_a_moment_later() {
     let mut second = cluster.runtime.spawn(cluster.asking(1, advance, &json!({"by": "1h"})));
     let second = loop {
         cluster.later(1);
-        if let Some(second) = cluster.within_a_second(&mut second) {
+        if let Some(second) = within_a_second(&cluster.runtime, &mut second) {
             break second.unwrap();
         }
     };

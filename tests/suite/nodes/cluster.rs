@@ -316,12 +316,6 @@ impl Cluster {
         }
     }
 
-    /// What comes before a second of real time is over: so long whoever is to act on the time of the test
-    /// has time to.
-    pub(crate) fn within_a_second<T>(&self, what: impl Future<Output = T>) -> Option<T> {
-        self.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(1), what).await.ok() })
-    }
-
     /// Lets a moment pass, too short for any lease.
     pub(crate) fn moment(&self) {
         let now = self.time.now_ms.fetch_add(200, Ordering::AcqRel) + 200;

@@ -14,6 +14,7 @@ use spine::providers::signature::{self, Secret};
 
 use crate::receiver::{Received, Receiver};
 use cluster::{Answer, Cluster};
+use time::within_a_second;
 
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODw==";
 
@@ -48,7 +49,7 @@ impl Live {
     fn call_within(&mut self, seconds: u32) -> Received {
         for _ in 0..seconds {
             self.cluster.later(1);
-            if let Some(call) = self.cluster.within_a_second(self.gateway.next()) {
+            if let Some(call) = within_a_second(&self.cluster.runtime, self.gateway.next()) {
                 return call;
             }
         }

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use spine::engine::RealTime;
 use spine::model::{Instant, ScopeId};
 use spine::store::memory::{Ask, Fate, Schedule, Step, Work};
 use spine::store::{Applied, Change, NodeId};
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 /// A clock that stands still until the test moves it.
@@ -36,6 +38,12 @@ impl RealTime for Still {
         let mut moved = self.moved.subscribe();
         Box::pin(async move { while self.now() < at && moved.changed().await.is_ok() {} })
     }
+}
+
+/// What comes before a second of real time is over: so long whoever is to act on the time of the test has
+/// time to.
+pub(super) fn within_a_second<T>(runtime: &Runtime, what: impl Future<Output = T>) -> Option<T> {
+    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(1), what).await.ok() })
 }
 
 /// The store works at once, by its own clock, and tells of each change.
