@@ -291,9 +291,6 @@ fn key_of_attempts(read: &Read, calls: &[&Called], broken: &mut impl FnMut(u8, S
         let name = short(attempt.row.id);
         match outcome {
             Outcome::InDoubt => {}
-            // A person's answer to an address belongs to what was sent there last, also where that is
-            // still under way: nobody but the gateway could tell that it answers nothing.
-            Outcome::Accepted if !taken && is_answered_by_address(read, attempt) => {}
             Outcome::Accepted if !taken => {
                 broken(4, format!("{name} of message {number} counts as sent, and nobody took it"));
             }
@@ -305,18 +302,6 @@ fn key_of_attempts(read: &Read, calls: &[&Called], broken: &mut impl FnMut(u8, S
             _ => {}
         }
     }
-}
-
-/// Whether all that is known of an attempt is a reply that came to its address and named no send.
-fn is_answered_by_address(read: &Read, attempt: &StoredAttempt) -> bool {
-    let names_none = attempt.outcome.as_ref().is_some_and(|row| row.provider_message_id.is_none());
-    let is = |line: &Value, key: &str, word: &str| line.get(key).and_then(Value::as_str) == Some(word);
-    let answers = |line: &Value| {
-        event(line) == "receipt_replied"
-            && is(line, "channel", attempt.row.channel.word())
-            && is(line, "provider", &attempt.row.provider)
-    };
-    names_none && read.lines.iter().any(answers)
 }
 
 /// 8: an end never changes, but for `sent` to `delivered`.
