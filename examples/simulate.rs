@@ -48,7 +48,10 @@ struct Arguments {
     /// Break this on purpose, and look how many histories it takes to find it; `all` for each in turn.
     #[arg(long)]
     mutant: Option<String>,
-    /// Tell the story of the first history, whether it fails or not.
+    /// Of the histories by name only those whose name holds this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Tell the story of the first history, whether it fails or not; with `--cases`, of each.
     #[arg(long)]
     story: bool,
 }
@@ -110,8 +113,16 @@ fn mutants(name: &str, arguments: &Arguments) -> ExitCode {
 /// The histories by name, each under many seeds and twice: the same both times.
 fn by_name(arguments: &Arguments) -> ExitCode {
     let mut failed = 0;
-    for case in cases::all() {
+    for case in cases::all().into_iter().filter(|case| case.name.contains(&arguments.only)) {
         let history = |place| History { seed: arguments.seed.wrapping_add(place), ..case.history.clone() };
+        if arguments.story {
+            let named = |mutant: &Mutant| Some(mutant.name()) == arguments.mutant.as_deref();
+            let mutant = Mutant::all().into_iter().map(|(mutant, _)| mutant).find(named);
+            let outcome = simulation::happen(&history(0), mutant, true, &mut Coverage::default());
+            println!("{}: {}\n{}", case.name, case.about, outcome.story);
+            failed += usize::from(!outcome.broken.is_empty());
+            continue;
+        }
         let fails = (0..arguments.histories).map(history).find(|history| {
             let run = || simulation::happen(history, None, false, &mut Coverage::default());
             let (once, twice) = (run(), run());
@@ -131,7 +142,7 @@ fn by_name(arguments: &Arguments) -> ExitCode {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.cases && arguments.mutant.is_none() {
+    if arguments.cases && (arguments.story || arguments.mutant.is_none()) {
         return by_name(&arguments);
     }
     if arguments.story && arguments.mutant.is_none() {

@@ -2,7 +2,7 @@
 //!
 //! A message's document has a part in clear and a part sealed under its subject's key. Its state is
 //! one byte with the form, the hash of its last transition, the number of its last event, what is
-//! yet to be journalled, and the instance.
+//! yet to be journalled, in the second form the attempts with an early reply, and the instance.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,8 @@ use crate::store::rows::SubjectId;
 use crate::store::seal::{Scope, SubjectKey};
 
 const FORM: u8 = 1;
+/// Of a state with early replies.
+const FORM_REPLIED: u8 = 2;
 
 /// What of a message is kept in clear.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -167,6 +169,9 @@ pub struct State {
     /// beginning of a group: the bytes of an entry, empty where there is none. The next journal row
     /// begins with it, so that a replay misses nothing.
     pub unwritten: Vec<u8>,
+    /// The attempts under way to whose address a person wrote, in words that name no send: it was told, and
+    /// counts once the attempt is known to be one that the person can have answered.
+    pub replied: Vec<u32>,
     /// The instance.
     pub instance: Instance,
 }
@@ -174,17 +179,21 @@ pub struct State {
 impl State {
     /// Of a message to which nothing has happened yet.
     pub(super) fn new(instance: Instance) -> State {
-        State { hash: NO_HASH, event_sequence: 0, unwritten: Vec::new(), instance }
+        State { hash: NO_HASH, event_sequence: 0, unwritten: Vec::new(), replied: Vec::new(), instance }
     }
 
     pub(super) fn write(&self) -> Result<Vec<u8>, StoreError> {
         let instance = self.instance.to_bytes().map_err(|_| unreadable())?;
         let mut out = Vec::with_capacity(instance.len() + self.unwritten.len() + 41);
-        out.push(FORM);
+        out.push(if self.replied.is_empty() { FORM } else { FORM_REPLIED });
         out.extend(self.hash);
         out.extend(self.event_sequence.to_le_bytes());
         out.extend(u32::try_from(self.unwritten.len()).unwrap_or(u32::MAX).to_le_bytes());
         out.extend(&self.unwritten);
+        if !self.replied.is_empty() {
+            out.extend(u32::try_from(self.replied.len() * 4).unwrap_or(u32::MAX).to_le_bytes());
+            out.extend(self.replied.iter().flat_map(|number| number.to_le_bytes()));
+        }
         out.extend(instance);
         Ok(out)
     }
@@ -195,10 +204,12 @@ impl State {
     /// Where they have another form, or belong to another policy than `machine`'s.
     pub fn read(bytes: &[u8], machine: &Machine) -> Result<State, StoreError> {
         let (head, rest) = bytes.split_first_chunk::<37>().ok_or_else(unreadable)?;
-        let (unwritten, instance) = halves(rest)?;
-        if head[0] != FORM {
-            return Err(unreadable());
-        }
+        let (unwritten, rest) = halves(rest)?;
+        let (replied, instance) = match head[0] {
+            FORM => (&[][..], rest),
+            FORM_REPLIED => halves(rest)?,
+            _ => return Err(unreadable()),
+        };
         let (mut hash, mut sequence) = ([0; 32], [0; 4]);
         hash.copy_from_slice(&head[1..33]);
         sequence.copy_from_slice(&head[33..]);
@@ -207,7 +218,9 @@ impl State {
             detail: error.to_string(),
         })?;
         let event_sequence = u32::from_le_bytes(sequence);
-        Ok(State { hash, event_sequence, unwritten: unwritten.to_vec(), instance })
+        let (replied, []) = replied.as_chunks::<4>() else { return Err(unreadable()) };
+        let replied = replied.iter().map(|number| u32::from_le_bytes(*number)).collect();
+        Ok(State { hash, event_sequence, unwritten: unwritten.to_vec(), replied, instance })
     }
 }
 

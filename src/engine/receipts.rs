@@ -15,7 +15,7 @@ use super::drive::{Carried, Extra};
 use super::front::{Claim, Refusal, Taken};
 use super::records::{read, write};
 use super::running::Attempt;
-use super::together::{Item, Through};
+use super::together::{Item, Reply, Through};
 use crate::model::shapes::TestReply;
 use crate::model::{Channel, Confirmation, Fault, Id, Ids, Instant, Outcome, Span, canonical, kinds};
 use crate::providers::{Callback, CallbackError, Report};
@@ -221,14 +221,17 @@ impl Desk {
         text: String,
         came: &mut Came,
     ) -> Result<(), Refusal> {
-        let found = match self.sent(provider, attempt, id.as_deref()).await? {
+        let named = self.sent(provider, attempt, id.as_deref()).await?;
+        let by_address = named.is_none();
+        let found = match named {
             Some(found) => Some(found),
             None => self.last_to(provider, from, REPLY_WITHIN).await?,
         };
         let Some(found) = found else { return self.opted(provider, from, &text, came).await };
         let address = found.row.address.unwrap_or_else(|| self.scope.address_hash(found.row.channel, from));
         let consent = self.consent_by(found.row.channel, address, &text);
-        let item = Item::Reply(number(&found)?, ReplyText { text, id }, consent);
+        let (number, text) = (number(&found)?, ReplyText { text, id });
+        let item = Item::Reply(Reply { number, text, by_address, consent });
         came.messages.entry(found.message_id).or_default().push(item);
         Ok(())
     }

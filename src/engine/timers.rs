@@ -23,11 +23,8 @@ impl Desk {
         // Once all have the places again that they had: what follows from the first must not take the
         // place of the last.
         lost.into_iter().for_each(|lost| self.tell_lost(lost));
-        if self.context.nodes.is_shared
-            && let Err(error) = self.adopt().await
-        {
-            // The next look tries it again.
-            tracing::warn!(scope = %self.id(), %error, "messages without an owner are not taken up yet");
+        if self.context.nodes.is_shared {
+            self.adopt_if_possible().await;
         }
         Ok(())
     }

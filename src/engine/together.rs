@@ -22,8 +22,19 @@ use crate::store::{Change, Committed, ConsentChange, MessageChange, Page, PageSt
 pub(super) enum Item {
     /// A receipt.
     Receipt(Input),
-    /// A person's reply to an attempt, by its number, and what it says of the channel.
-    Reply(u32, ReplyText, Option<(ConsentRow, NewAudit)>),
+    /// A person's reply.
+    Reply(Reply),
+}
+
+/// A person's reply to an attempt.
+#[derive(Clone)]
+pub(super) struct Reply {
+    pub(super) number: u32,
+    pub(super) text: ReplyText,
+    /// It named no send: all that is known is whose address it came from.
+    pub(super) by_address: bool,
+    /// What it says of the channel.
+    pub(super) consent: Option<(ConsentRow, NewAudit)>,
 }
 
 /// How it came.
@@ -134,18 +145,23 @@ impl Desk {
         for item in items {
             match item {
                 Item::Receipt(input) => inputs.push(input),
-                Item::Reply(number, reply, consent) => {
+                Item::Reply(Reply { number, text, by_address, consent }) => {
                     let level = running.state.instance.level_of(number);
-                    let first = level != Some(Confirmation::Replied) && replied.insert(number);
-                    if !first && (here.contains(&reply) || self.was_told(running.info.id, &reply).await?) {
+                    let attempt = running.attempts.iter().find(|attempt| attempt.number == number);
+                    let is_open = attempt.is_some_and(|attempt| attempt.outcome.is_none());
+                    let early = by_address && level.is_none() && is_open;
+                    let first = !early && level != Some(Confirmation::Replied) && replied.insert(number);
+                    if !first && (here.contains(&text) || self.was_told(running.info.id, &text).await?) {
                         continue;
                     }
-                    here.push(reply.clone());
-                    inputs.push(if first {
-                        let (level, reply) = (Confirmation::Replied, Some(reply));
+                    here.push(text.clone());
+                    inputs.push(if early {
+                        Input::Early { number, reply: text }
+                    } else if first {
+                        let (level, reply) = (Confirmation::Replied, Some(text));
                         Input::Confirmed { number, level, sent_as: None, reply }
                     } else {
-                        Input::Another { number, reply }
+                        Input::Another { number, reply: text }
                     });
                     if let Some((row, audit)) = consent {
                         beside.consents.push(ConsentChange::Put(row));

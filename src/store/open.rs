@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use crate::model::{Instant, ScopeId};
@@ -20,10 +19,9 @@ pub(super) trait Opened: Send + Sync {
     fn take_used(&self) -> bool;
     /// Drops what is old.
     fn tidy(&self, now: Instant) -> Answer<'_, ()>;
-    /// The earliest instant at which something is to be done, in real time.
-    fn wake_at(&self) -> Answer<'_, Option<Instant>>;
-    /// Writes what waits, and lets go of what is held for it.
-    fn close(&self) -> BoxFuture<'_, ()>;
+    /// Takes no change any more, writes what waits, and lets go of what is held for it. Tells the earliest
+    /// instant at which something is to be done, in real time: of all that was ever taken.
+    fn close(&self) -> Answer<'_, Option<Instant>>;
     /// Whether no change is taken any more.
     fn failed(&self) -> bool;
 }
@@ -157,7 +155,6 @@ impl<R: Opened> OpenScopes<R> {
 }
 
 async fn close<R: Opened>(id: ScopeId, rows: &R, registry: &dyn Registry) -> Result<(), StoreError> {
-    let wake_at = rows.wake_at().await;
-    rows.close().await;
-    registry.set_wake_at(id, wake_at?).await
+    let wake_at = rows.close().await?;
+    registry.set_wake_at(id, wake_at).await
 }

@@ -33,7 +33,7 @@ pub struct Webhooks {
     outside: Outside,
     settings: Settings,
     scopes: Mutex<HashMap<ScopeId, Running>>,
-    /// The ends of those that are being closed, or were.
+    /// The ends of those that are being closed.
     closing: Mutex<HashMap<ScopeId, CancellationToken>>,
 }
 
@@ -125,7 +125,11 @@ impl Webhooks {
             }
             return;
         };
-        self.closing().insert(scope, running.ended);
+        {
+            let mut closing = self.closing();
+            closing.retain(|_, ended| !ended.is_cancelled());
+            closing.insert(scope, running.ended);
+        }
         running.stop.cancel();
         let mut supervisor = tokio_util::task::AbortOnDropHandle::new(running.supervisor);
         // A supervisor that panicked has nothing to wait for.

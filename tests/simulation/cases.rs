@@ -195,6 +195,25 @@ pub(crate) fn all() -> Vec<Case> {
             }),
         ),
         case(
+            "two replies to one message come to two nodes at once",
+            "the message has ended, so any node may write what comes; each decides on the same version, and gives \
+             its event the same number: one of them writes, and the other decides anew",
+            History {
+                delay_ms: 80,
+                ..history(2, {
+                    let reply =
+                        |named, after_ms, node| Receipt { named, ..receipt(Later::Replied, after_ms, node) };
+                    let replies = [
+                        reply(Named::Attempt, 1_000, 0),
+                        reply(Named::Gateway, 3_000, 0),
+                        reply(Named::Nobody, 3_000, 1),
+                    ];
+                    let call = Call { receipts: replies.to_vec(), ..plain(5) };
+                    (0..4).map(|place| (place * 700, 0, send("one", vec![call.clone()]))).collect()
+                })
+            },
+        ),
+        case(
             "a use of a quota is forgotten with its call",
             "a message ends while its call is under way, and the node dies: what the gateway took is a use all \
              the same",

@@ -39,6 +39,8 @@ pub(super) enum Input {
     FailedLater { number: u32, failure: LateFailure, counted: bool },
     /// Another reply, after one that counted already.
     Another { number: u32, reply: ReplyText },
+    /// A reply that names no send, to an address to which a call is under way.
+    Early { number: u32, reply: ReplyText },
 }
 
 /// What a receipt of failure says.

@@ -53,6 +53,16 @@ impl Work<'_> {
         decision: &mut Decision,
         input: &mut Input,
     ) -> Result<(), StoreError> {
+        self.take_one(state, decision, input)?;
+        self.early_replies(state, decision)
+    }
+
+    fn take_one(
+        &mut self,
+        state: &mut DeskState,
+        decision: &mut Decision,
+        input: &mut Input,
+    ) -> Result<(), StoreError> {
         match input {
             Input::What(what) => self.step(state, decision, *what, None),
             Input::Due => self.due(state, decision),
@@ -81,14 +91,47 @@ impl Work<'_> {
                 self.reported(state, decision, *number, failure.sent_as.as_ref(), what, None)
             }
             Input::Another { number, reply } => {
-                let stage = decision.attempts.iter().find(|a| a.number == *number).map(|a| a.stage);
-                if let Some(stage) = stage {
-                    self.told.push((Told::Replied { stage, attempt: *number }, Some(reply.clone())));
-                    decision.stepped = true;
+                self.tell_reply(decision, *number, reply);
+                Ok(())
+            }
+            Input::Early { number, reply } => {
+                self.tell_reply(decision, *number, reply);
+                if !decision.state.replied.contains(number) {
+                    decision.state.replied.push(*number);
                 }
                 Ok(())
             }
         }
+    }
+
+    /// A reply that is told, and nothing to the machine.
+    fn tell_reply(&mut self, decision: &mut Decision, number: u32, reply: &ReplyText) {
+        let stage = decision.attempts.iter().find(|a| a.number == number).map(|a| a.stage);
+        if let Some(stage) = stage {
+            self.told.push((Told::Replied { stage, attempt: number }, Some(reply.clone())));
+            decision.stepped = true;
+        }
+    }
+
+    /// Early replies count once their attempts count as sent, and not at all where those were refused: then
+    /// nothing was there to be answered, and whom they are from is still to be told.
+    fn early_replies(&mut self, state: &mut DeskState, decision: &mut Decision) -> Result<(), StoreError> {
+        for number in std::mem::take(&mut decision.state.replied) {
+            let is_sent = decision.state.instance.level_of(number).is_some();
+            let is_open = decision.attempts.iter().any(|a| a.number == number && a.outcome.is_none());
+            if is_sent {
+                let what = What::Confirmed { attempt: number, level: Confirmation::Replied };
+                let before = self.told.len();
+                self.reported(state, decision, number, None, what, None)?;
+                // It was told when it came.
+                let is_new = |told: &Told| !matches!(told, Told::Replied { .. });
+                let told = self.told.split_off(before);
+                self.told.extend(told.into_iter().filter(|(told, _)| is_new(told)));
+            } else if is_open {
+                decision.state.replied.push(number);
+            }
+        }
+        Ok(())
     }
 
     /// A receipt. One that comes before the answer to its send says that it was accepted, so the send

@@ -66,6 +66,13 @@ impl Desk {
         self.carry_out_signals().await
     }
 
+    /// The same where the store can do it now. Where not, the next look tries it again.
+    pub(in crate::engine) async fn adopt_if_possible(self: &Arc<Self>) {
+        if let Err(error) = self.adopt().await {
+            tracing::warn!(scope = %self.id(), %error, "messages without an owner are not taken up yet");
+        }
+    }
+
     /// Whether messages may have been taken over that nobody here has heard of: the store did it, and its
     /// answer was lost.
     pub(in crate::engine) fn has_missed(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::engine::doc::{ReplyText, read_clear};
 use crate::engine::front::{Claim, Refusal, Taken};
 use crate::engine::records::{read, unreadable, write};
 use crate::engine::running::Running;
-use crate::engine::together::{Item, Through};
+use crate::engine::together::{Item, Reply, Through};
 use crate::machine::What;
 use crate::model::{Channel, Clock as _, Confirmation, Environment, Id, Instant, Outcome, Span, kinds};
 use crate::providers::Answer;
@@ -47,7 +47,13 @@ enum Doc {
     #[serde(rename = "failed")]
     Failed { number: u32, fault: Option<Outcome>, address_gone: bool, id: Option<String> },
     #[serde(rename = "reply")]
-    Reply { number: u32, text: String, id: Option<String> },
+    Reply {
+        number: u32,
+        text: String,
+        id: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_address: bool,
+    },
     #[serde(rename = "cancel")]
     Cancel { claim: Option<ClaimDoc> },
     #[serde(rename = "confirm")]
@@ -126,9 +132,7 @@ impl Desk {
             // As far as is known here: then it has a new owner in a moment.
             let (desk, counted) = (Arc::clone(self), self.begin());
             tokio::spawn(async move {
-                if let Err(error) = desk.adopt().await {
-                    tracing::warn!(scope = %desk.id(), %error, "messages without an owner are not taken up yet");
-                }
+                desk.adopt_if_possible().await;
                 drop(counted);
             });
         }
@@ -147,9 +151,14 @@ impl Desk {
                 retry_after_ms: answer.retry_after.map(Span::ms),
                 address_gone: answer.address_gone,
             },
-            Input::Confirmed { number, reply: Some(reply), .. } | Input::Another { number, reply } => {
-                Doc::Reply { number: *number, text: reply.text.clone(), id: reply.id.clone() }
-            }
+            Input::Confirmed { number, reply: Some(reply), .. }
+            | Input::Another { number, reply }
+            | Input::Early { number, reply } => Doc::Reply {
+                number: *number,
+                text: reply.text.clone(),
+                id: reply.id.clone(),
+                by_address: matches!(input, Input::Early { .. }),
+            },
             Input::Confirmed { number, level, sent_as, reply: None } => {
                 Doc::Confirmed { number: *number, level: *level, id: sent_as.clone() }
             }
@@ -164,6 +173,7 @@ impl Desk {
             (doc @ Doc::Reply { .. }, Some(key)) => {
                 (SEALED, self.scope.seal(key, &place(running.info.id), &write(&doc)?)?)
             }
+            (Doc::Reply { by_address: true, .. }, None) => return Ok(None),
             // What a person wrote goes with the person; that they wrote stays.
             (Doc::Reply { number, .. }, None) => {
                 (CLEAR, write(&Doc::Confirmed { number, level: Confirmation::Replied, id: None })?)
@@ -329,8 +339,9 @@ impl Desk {
                 let failure = LateFailure { fault, address_gone, sent_as: id };
                 receipt(Input::FailedLater { number, failure, counted: false })
             }
-            Doc::Reply { number, text, id } => {
-                Some(Signal::Came(Item::Reply(number, ReplyText { text, id }, None)))
+            Doc::Reply { number, text, id, by_address } => {
+                let text = ReplyText { text, id };
+                Some(Signal::Came(Item::Reply(Reply { number, text, by_address, consent: None })))
             }
             Doc::Cancel { claim } => Some(Signal::Asked(What::Canceled, claim.map(ClaimDoc::claim))),
             Doc::Confirm { level, channel, claim } => {

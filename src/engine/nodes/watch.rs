@@ -102,10 +102,8 @@ impl Engine {
                 tracing::warn!(scope = %desk.id(), %error, "an advance of the test clock is not over yet");
             }
             desk.let_go_again().await;
-            if desk.has_missed()
-                && let Err(error) = desk.adopt().await
-            {
-                tracing::warn!(scope = %desk.id(), %error, "messages without an owner are not taken up yet");
+            if desk.has_missed() {
+                desk.adopt_if_possible().await;
             }
         }
         Ok(())

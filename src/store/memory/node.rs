@@ -142,7 +142,7 @@ impl MemoryNode {
     }
 
     /// Takes out the scopes that nobody holds and that were not used for a while.
-    fn take_idle(&self, now: Instant) -> Vec<ScopeId> {
+    fn take_idle(&self, now: Instant) -> Vec<(ScopeId, OpenScope)> {
         let mut open = self.open();
         for scope in open.scopes.values_mut() {
             let used = scope.rows.take_used() || scope.last_used.is_none_or(|at| at > now);
@@ -152,14 +152,12 @@ impl MemoryNode {
         }
         let idle = |scope: &OpenScope| scope.last_used.is_some_and(|at| now.ms() - at.ms() >= IDLE_MS);
         let idle: Vec<ScopeId> = open.scopes.iter().filter(|(_, it)| idle(it)).map(|(id, _)| *id).collect();
-        for id in &idle {
-            open.scopes.remove(id);
-        }
-        idle
+        idle.into_iter().filter_map(|id| open.scopes.remove(&id).map(|scope| (id, scope))).collect()
     }
 
-    async fn let_go(&self, scopes: Vec<ScopeId>) -> Result<(), StoreError> {
-        for id in scopes {
+    async fn let_go(&self, scopes: Vec<(ScopeId, OpenScope)>) -> Result<(), StoreError> {
+        for (id, scope) in scopes {
+            scope.rows.close();
             self.shared.bells().events.remove(&(self.id, id));
             let wake_at = self.shared.rows().scopes.get(&id).and_then(|tables| {
                 let is_open = |n| tables.live.contains_key(&n);
@@ -216,7 +214,7 @@ impl Store for MemoryNode {
                 std::mem::take(&mut open.scopes)
             };
             let clean = !scopes.values().any(|open| open.rows.has_failed());
-            self.let_go(scopes.into_keys().collect()).await?;
+            self.let_go(scopes.into_iter().collect()).await?;
             if let Some(row) = self.shared.rows().nodes.get_mut(&self.id) {
                 row.left = true;
                 row.closed = clean;

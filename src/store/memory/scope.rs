@@ -37,6 +37,8 @@ struct Known {
     generation: Generation,
     /// What became of a change is unknown: no more are taken.
     failure: Option<StoreError>,
+    /// Nor are they once it is closed, those that were handed over and wait for their turn included.
+    is_closed: bool,
 }
 
 impl MemoryScope {
@@ -47,13 +49,18 @@ impl MemoryScope {
             (tables.heads.event, tables.generation.get(&()).copied().unwrap_or_default())
         };
         shared.bells().events.insert((node, id), Bell { known: newest, listeners: Vec::new() });
-        let known = Arc::new(Mutex::new(Known { generation, failure: None }));
+        let known = Arc::new(Mutex::new(Known { generation, failure: None, is_closed: false }));
         MemoryScope { shared, node, id, used: AtomicBool::new(true), known }
     }
 
     /// Whether it was used since this was last asked.
     pub(super) fn take_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
+    }
+
+    /// Takes no change any more.
+    pub(super) fn close(&self) {
+        self.known().is_closed = true;
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -93,7 +100,11 @@ impl ScopeRows for MemoryScope {
                 || !change.consents.is_empty()
                 || !change.erased.is_empty()
                 || change.clock.is_some();
+            let open = Arc::clone(&known);
             let committed = self.shared.ask(node, Ask::Commit, move |shared| {
+                if open.lock().unwrap_or_else(PoisonError::into_inner).is_closed {
+                    return Err(StoreError::Closing);
+                }
                 let committed = shared.commit(node, id, change)?;
                 let generation = shared.rows().scopes.get(&id).and_then(|it| it.generation.get(&()).copied());
                 Ok((committed, generation.unwrap_or_default()))

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::connect::{As, Held};
@@ -209,15 +208,12 @@ impl Opened for PgScope {
         Box::pin(self.tidied(now))
     }
 
-    fn wake_at(&self) -> Answer<'_, Option<Instant>> {
+    fn close(&self) -> Answer<'_, Option<Instant>> {
         Box::pin(async {
+            self.writer.close().await;
             let source: &dyn Source = &self.reader;
             source.wake_at().await
         })
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.writer.close())
     }
 
     fn failed(&self) -> bool {

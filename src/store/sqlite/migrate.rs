@@ -235,7 +235,7 @@ mod tests {
                 minted_before: crate::model::Instant::from_ms(i64::MAX),
             };
             scope.drop_old(old, 10).await.unwrap();
-            scope.close().await;
+            scope.close().await.unwrap();
         }
     }
 

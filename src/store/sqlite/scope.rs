@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqlitePoolOptions};
 use tokio::sync::watch;
@@ -131,20 +130,20 @@ impl Opened for SqliteScope {
         })
     }
 
-    fn wake_at(&self) -> Answer<'_, Option<Instant>> {
+    fn close(&self) -> Answer<'_, Option<Instant>> {
         Box::pin(async {
+            let closing = match &self.writer {
+                Some(writer) => writer.finish().await,
+                None => None,
+            };
             let reader: &dyn Source = &self.reader;
-            reader.wake_at().await
-        })
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
+            let wake_at = reader.wake_at().await;
             // The readers first: the last connection to go writes the log back.
             self.reader.pool.close().await;
-            if let Some(writer) = &self.writer {
-                writer.close().await;
+            if let Some(closing) = closing {
+                closing.close().await;
             }
+            wake_at
         })
     }
 

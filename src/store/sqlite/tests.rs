@@ -403,7 +403,7 @@ async fn a_long_log_is_written_back_beside_the_writer() {
     assert!(longest < 75 << 20, "the log grew to {longest} bytes");
     let messages = scope.messages(Default::default(), newest(100)).await.unwrap();
     assert_eq!(messages.rows.len(), 100);
-    scope.close().await;
+    scope.close().await.unwrap();
     assert!(!log.exists());
 }
 
@@ -440,6 +440,27 @@ async fn an_idle_scope_merges_its_lookups() {
         ..kept(0, 1)
     });
     assert!(scope.commit(again).await.unwrap().applied().is_none(), "a merged key was taken again");
+}
+
+/// What wakes a scope again is read once nothing more is taken, so that it knows of all that was.
+#[tokio::test]
+async fn a_change_while_the_store_closes_is_noted_or_refused() {
+    let place = InFolder::new();
+    let (store, scope) = scope(&place).await;
+    let begin = MessageStep::Begin(Box::new(message(1)), live(crate::model::Status::Queued, Some(77)));
+    // The closing begins first, and gives way as soon as it waits for the disk.
+    let (closed, committed) = tokio::join!(store.close(), scope.commit(step(begin)));
+    closed.unwrap();
+    let scope_id = scope.id();
+    drop((scope, store));
+    let store = place.open().await.unwrap();
+    let woken = store.registry().scope(scope_id).await.unwrap().unwrap().wake_at;
+    match committed {
+        Ok(_) => assert_eq!(woken, Some(at(77)), "committed, and nobody looks"),
+        Err(error) => assert!(matches!(error, StoreError::Closing), "{error}"),
+    }
+    let kept = store.scope(scope_id).await.unwrap().message(id(1)).await.unwrap();
+    assert_eq!(kept.is_some(), woken.is_some());
 }
 
 #[cfg(unix)]

@@ -27,7 +27,23 @@ enum Work {
     Drop(Old, u32, oneshot::Sender<Result<Dropped, StoreError>>),
     #[cfg(test)]
     Run(&'static str, oneshot::Sender<Result<(), StoreError>>),
-    Close(oneshot::Sender<()>),
+    Finish(oneshot::Sender<Finished>),
+}
+
+/// A writer that has written what it took, and takes nothing more. Its file is open until this is closed,
+/// or dropped.
+pub(super) struct Finished {
+    close: oneshot::Sender<oneshot::Sender<()>>,
+}
+
+impl Finished {
+    /// Closes the file.
+    pub(super) async fn close(self) {
+        let (answer, answered) = oneshot::channel();
+        if self.close.send(answer).is_ok() {
+            let _ = answered.await;
+        }
+    }
 }
 
 /// The way to the writer.
@@ -109,12 +125,11 @@ impl Writer {
         answered.await.unwrap_or(Err(StoreError::Closing))
     }
 
-    /// Writes what waits, then closes the file. Later changes are refused.
-    pub(super) async fn close(&self) {
+    /// Writes what waits. Later changes are refused. `None` where the task is gone already.
+    pub(super) async fn finish(&self) -> Option<Finished> {
         let (answer, answered) = oneshot::channel();
-        if self.queue.send(Work::Close(answer)).await.is_ok() {
-            let _ = answered.await;
-        }
+        self.queue.send(Work::Finish(answer)).await.ok()?;
+        answered.await.ok()
     }
 }
 
@@ -228,10 +243,15 @@ impl Task {
             Some(Work::Run(sql, answer)) => {
                 let _ = answer.send(desk.run(sql).await);
             }
-            Some(Work::Close(answer)) => {
+            Some(Work::Finish(answer)) => {
+                let (close, closed) = oneshot::channel();
+                let _ = answer.send(Finished { close });
+                let closed: Option<oneshot::Sender<()>> = closed.await.ok();
                 self.checkpoints.close().await;
                 desk.close().await;
-                let _ = answer.send(());
+                if let Some(closed) = closed {
+                    let _ = closed.send(());
+                }
                 return true;
             }
         }

@@ -194,3 +194,40 @@ fn a_receipt_by_the_attempts_id_may_come_before_the_answer_and_one_of_failure_co
     assert_eq!(receipts.count(), 1);
     insta::assert_snapshot!(live.told);
 }
+
+/// Nobody can tell what a reply without a send's id answers. To a call under way it counts once that call
+/// was taken; where it was refused, the person has yet to be told.
+#[test]
+fn a_reply_that_names_no_send_counts_once_the_call_under_way_was_taken() {
+    let mut live = Live::new();
+    let mut gateway = live.gateway();
+    let provider = live.provider("gw", &gateway, &json!({"channels": ["sms", "email"]}));
+    let to = |number: &str| {
+        json!({"to": {"sms": number, "email": "a@example.org"},
+        "strategy": "sms until replied then email after 30s"})
+    };
+    let reply = |number: &str| json!({"type": "reply", "from": number, "text": "yes"});
+
+    let taken = live.send(&to("+4915100000001"));
+    let call = live.next(&mut gateway);
+    for _ in 0..2 {
+        assert_eq!(live.call_back(&provider, &reply("+4915100000001")), 200);
+    }
+    assert_eq!(live.get(&format!("/messages/{taken}"))["status"], "queued");
+    assert_eq!(live.types(&taken), ["message.created", "message.replied"], "it is told at once, and once");
+    accepted(call, "gw-1");
+    live.note(&taken);
+    assert_eq!(live.get(&format!("/messages/{taken}"))["status"], "delivered");
+    let told = live.types(&taken);
+    assert_eq!(told.iter().filter(|kind| *kind == "message.replied").count(), 1, "{told:?}");
+
+    let refused = live.send(&to("+4915100000002"));
+    let call = live.next(&mut gateway);
+    assert_eq!(live.call_back(&provider, &reply("+4915100000002")), 200);
+    call.answer(400, &[], json!({"outcome": "recipient_fault"}).to_string());
+    // The next stage is to be heard.
+    accepted(live.next(&mut gateway), "gw-2");
+    live.note(&refused);
+    assert_ne!(live.get(&format!("/messages/{refused}"))["status"], "delivered");
+    insta::assert_snapshot!(live.told);
+}
