@@ -215,7 +215,7 @@ mod tests {
             assert_eq!(beside.pruned().await.unwrap(), PrunedAudit::default());
             assert!(beside.dropped_with_journal(0, 10).await.unwrap().is_empty());
             assert!(beside.idempotency(kept(1, 1).key).await.unwrap().is_some());
-            beside.close().await;
+            beside.close().await.unwrap();
             let mut conn = open_writer(&file(&folder), &as_of(&SCOPE, known)).await.unwrap();
             let version: i64 = sqlx::query("SELECT user_version FROM pragma_user_version")
                 .fetch_one(&mut conn)

@@ -181,7 +181,7 @@ async fn a_newer_schema_is_refused() {
 async fn a_scope_under_another_name_is_refused() {
     let place = InFolder::new();
     let path = place.folder.path().join("1.db");
-    SqliteScope::open(&path, ScopeId(1)).await.unwrap().close().await;
+    SqliteScope::open(&path, ScopeId(1)).await.unwrap().close().await.unwrap();
     let Err(error) = SqliteScope::open(&path, ScopeId(2)).await else { panic!("was opened") };
     assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
 }
