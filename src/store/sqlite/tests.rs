@@ -11,7 +11,7 @@ use super::connect;
 use super::migrate;
 use super::scope::SqliteScope;
 use super::{Options, SqliteStore, open, open_registry};
-use crate::model::ScopeId;
+use crate::model::{ScopeId, Status};
 use crate::store::conformance::{
     Backend, at, begins, conflicts, conformance, id, kept, key, live, message, newest, retention_conformance,
     scope, step, stored, tenant, written,
@@ -239,7 +239,7 @@ async fn lone_scope(place: &InFolder) -> SqliteScope {
 fn large(number: u64) -> Change {
     let mut row = message(number);
     row.doc = vec![7; 20_000];
-    step(MessageStep::Begin(Box::new(row), live(crate::model::Status::Queued, None)))
+    step(MessageStep::Begin(Box::new(row), live(Status::Queued, None)))
 }
 
 #[tokio::test]
@@ -319,7 +319,7 @@ async fn an_erased_key_is_in_no_file() {
     let key = scope.subject_key(victims[0]).await.unwrap();
     let mut row = message(1);
     row.doc = scope.seal(&key, b"doc", b"+4915112345678 Erika Mustermann").unwrap();
-    written(&scope, step(MessageStep::Begin(Box::new(row), live(crate::model::Status::Queued, None)))).await;
+    written(&scope, step(MessageStep::Begin(Box::new(row), live(Status::Queued, None)))).await;
     drop(key);
 
     let files = || -> Vec<(PathBuf, Vec<u8>)> {
@@ -444,23 +444,39 @@ async fn an_idle_scope_merges_its_lookups() {
 
 /// What wakes a scope again is read once nothing more is taken, so that it knows of all that was.
 #[tokio::test]
-async fn a_change_while_the_store_closes_is_noted_or_refused() {
+async fn what_is_written_while_the_store_closes_is_known_when_it_is_opened_again() {
     let place = InFolder::new();
     let (store, scope) = scope(&place).await;
-    let begin = MessageStep::Begin(Box::new(message(1)), live(crate::model::Status::Queued, Some(77)));
-    // The closing begins first, and gives way as soon as it waits for the disk.
-    let (closed, committed) = tokio::join!(store.close(), scope.commit(step(begin)));
-    closed.unwrap();
     let scope_id = scope.id();
-    drop((scope, store));
+    let (some, enough) = tokio::sync::oneshot::channel();
+    // Each is due before the last.
+    let sending = tokio::spawn(async move {
+        let mut some = Some(some);
+        let mut earliest = None;
+        for number in 1..=10_000_u64 {
+            let due = 1_000_000 - number.cast_signed();
+            let begin = MessageStep::Begin(Box::new(message(number)), live(Status::Queued, Some(due)));
+            match scope.commit(step(begin)).await {
+                Ok(_) => earliest = Some(at(due)),
+                Err(error) => {
+                    assert!(matches!(error, StoreError::Closing), "{error}");
+                    return earliest;
+                }
+            }
+            if number == 10
+                && let Some(some) = some.take()
+            {
+                some.send(()).unwrap();
+            }
+        }
+        panic!("it was never closed")
+    });
+    enough.await.unwrap();
+    store.close().await.unwrap();
+    let earliest = sending.await.unwrap();
+    drop(store);
     let store = place.open().await.unwrap();
-    let woken = store.registry().scope(scope_id).await.unwrap().unwrap().wake_at;
-    match committed {
-        Ok(_) => assert_eq!(woken, Some(at(77)), "committed, and nobody looks"),
-        Err(error) => assert!(matches!(error, StoreError::Closing), "{error}"),
-    }
-    let kept = store.scope(scope_id).await.unwrap().message(id(1)).await.unwrap();
-    assert_eq!(kept.is_some(), woken.is_some());
+    assert_eq!(store.registry().scope(scope_id).await.unwrap().unwrap().wake_at, earliest);
 }
 
 #[cfg(unix)]
