@@ -14,6 +14,9 @@ pub(super) fn is_name(word: &str) -> bool {
         || ["priority", "category", "elapsed", "sends", "cost", "quota"].contains(&word)
 }
 
+/// Words of conditions that are compared with nothing.
+const STATES: [&str; 7] = ["quota", "quiet", "opted_out", "tripped", "read", "replied", "delivered"];
+
 /// Comparisons in words, longest first.
 const PHRASES: [(&str, &str); 26] = [
     ("is greater than", ">"),
@@ -81,7 +84,7 @@ pub(super) fn behind(around: &Around<'_>, text: &str) -> Option<Meant> {
 
 /// A name that stands alone, or a word that is compared.
 pub(super) fn alone(around: &Around<'_>, text: &str) -> Option<Meant> {
-    if ["quota", "quiet", "opted_out", "tripped", "read", "replied", "delivered"].contains(&text) {
+    if STATES.contains(&text) {
         let (is, word) = around.next()?;
         let (value, said) = around.word_from(is.end)?;
         let yes = ["used", "true", "full", "exceeded", "yes", "exhausted", "reached"].contains(&said);
@@ -93,12 +96,31 @@ pub(super) fn alone(around: &Around<'_>, text: &str) -> Option<Meant> {
         meant.fix = vec![Edit { at: around.at.end..value.end, text: String::new() }];
         return Some(meant.until(value.end));
     }
+    // `priority urgent`
+    if text == "priority"
+        && let Some((at, word)) = around.next_on_line().filter(|(_, word)| word.parse::<Priority>().is_ok())
+    {
+        let message = format!("there is no `is` before `{word}`");
+        let meant = Meant::write(at.start..at.start, "is ").saying(message);
+        let line = around.line_end(at.end);
+        return Some(meant.help(format!("write `priority is {word}`")).until(line)).map(|mut meant| {
+            meant.at = around.at.start..at.end;
+            meant
+        });
+    }
     phrase(around, around.at.end)
 }
 
 /// A condition that is missing where one is said in other words.
 pub(super) fn missing(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
+    if ["if", "unless"].contains(&text)
+        && let Some((at, word @ ("and" | "or"))) = around.next_on_line()
+    {
+        let message = format!("`{word}` is not needed behind `{text}`");
+        let line = around.line_end(at.end);
+        return Some(Meant::leave_out(around, at).named("bad-condition").saying(message).until(line));
+    }
     if ["and", "or"].contains(&text) && around.before().is_some_and(|(_, before)| before == text) {
         let message = format!("`{text}` stands twice");
         return Some(Meant::leave_out(around, around.at.clone()).saying(message));
@@ -116,6 +138,11 @@ pub(super) fn missing(around: &Around<'_>) -> Option<Meant> {
         }
         let name = name?.trim_start_matches("vars.");
         let whole = at.start..end;
+        if STATES.contains(&name) {
+            let message = format!("{} stands without brackets", quoted(name));
+            let until = if word == "{" { around.source.len() } else { around.line_end(end) };
+            return Some(Meant::write(whole, name).named("bad-condition").saying(message).until(until));
+        }
         let fits = name.starts_with(|c: char| c.is_ascii_lowercase());
         let message =
             format!("{} is not how a var is named in a condition", quoted(around.part(whole.clone())));
@@ -270,9 +297,36 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message = format!("{} is one word", quoted(around.part(whole.clone())));
         Some(Meant::write(whole, meant).saying(message))
     };
+    let line = around.line_end(around.at.end);
     match (text, next.as_ref().map_or("", |(_, word)| *word)) {
+        ("contact", "have" | "having" | "owns" | "with" | "got") => {
+            let (at, said) = next?;
+            let message = format!("{} is no word of conditions", quoted(said));
+            let meant = Meant::write(at, "has").named("bad-condition").saying(message);
+            Some(meant.help("write `contact has`").until(line))
+        }
+        ("no" | "nicht" | "kein" | "never", _) => {
+            let message = format!("{} is not a word of conditions", quoted(text));
+            Some(Meant::write(around.at.clone(), "not").named("bad-condition").saying(message))
+        }
+        ("over" | "out" | "beyond" | "exceeded" | "exceeds", _)
+            if let Some((quota, _)) = around
+                .word_from(around.at.end)
+                .into_iter()
+                .chain(around.word_from(around.at.end).and_then(|(of, _)| around.word_from(of.end)))
+                .find(|(_, word)| *word == "quota") =>
+        {
+            let whole = around.at.start..quota.start;
+            let said = around.part(whole.clone()).trim();
+            let message = format!("{} is not needed: `quota` alone says that it is used up", quoted(said));
+            Some(
+                Meant::leave_out(around, around.at.start..around.at.start + said.len())
+                    .named("bad-condition")
+                    .saying(message),
+            )
+        }
         ("vars" | "contact", name) if name.starts_with(|c: char| c.is_ascii_lowercase()) => {
-            both(&format!("{text}.{name}"))
+            both(&format!("{text}.{name}")).map(|meant| meant.until(line))
         }
         ("opted" | "opt", "out") => both("opted_out"),
         ("opted" | "opt", "in") => both("not opted_out"),
@@ -334,4 +388,37 @@ pub(super) fn typed(around: &Around<'_>, text: &str, finding: &Diagnostic) -> Op
     let money =
         text.split_whitespace().nth(1).is_some_and(|word| word.parse::<crate::model::Currency>().is_ok());
     if money { amount(around, text) } else { None }
+}
+
+/// `vars.amount is greater than 5`: the comparison begins at its `is`.
+pub(super) fn in_words(around: &Around<'_>) -> Option<Meant> {
+    let (is, _) = around.before().filter(|(_, word)| *word == "is")?;
+    phrase(around, is.start)
+}
+
+/// `vars.amount >> 5`.
+pub(super) fn twice(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let known = [(">>", ">"), ("<<", "<"), ("=>", ">="), ("=<", "<="), ("<>", "is not"), ("><", "is not")];
+    let (sign, meant) = known.into_iter().find(|(sign, _)| text.contains(sign))?;
+    let start = around.at.start + text.find(sign)?;
+    let message = format!("{} is no comparison", quoted(sign));
+    let until = around.at.end;
+    Some(Meant::write(start..start + sign.len(), meant).saying(message).until(until))
+}
+
+/// `time is after 18:00`: the clock is no fact of conditions.
+pub(super) fn clock(around: &Around<'_>) -> Option<Meant> {
+    let (name, word) = around.before()?;
+    let names = ["time", "hour", "now", "clock", "day", "date", "weekday", "today", "uhrzeit"];
+    if !names.contains(&word) {
+        return None;
+    }
+    let message = format!("{} is nothing that a condition knows", quoted(word));
+    let help = "write a window: `between 18:00 and 22:00 in contact.timezone`";
+    let after = around.next_on_line().filter(|(_, word)| ["after", "before", "between"].contains(word));
+    let time = after.and_then(|(at, _)| around.word_from(at.end));
+    let whole = name.start..time.map_or(around.at.end, |(at, _)| at.end);
+    let mut meant = Meant::write(whole, "").named("unknown-condition").saying(message).help(help);
+    meant.fix.clear();
+    Some(meant)
 }

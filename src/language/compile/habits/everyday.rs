@@ -1,19 +1,27 @@
 //! Everyday words behind a stage.
 
 use crate::language::words::{near, quoted};
-use crate::model::Span;
+use crate::model::{Channel, Span};
 
 use super::Meant;
 use super::text::Around;
 
 /// What everyday words behind a stage stand for, with the words that belong to them.
-const EVERYDAY: [(&str, &str); 42] = [
+const EVERYDAY: [(&str, &str); 50] = [
     ("in doubt", "on doubt"),
     ("if in doubt", "on doubt"),
     ("ondoubt", "on doubt"),
     ("on-doubt", "on doubt"),
     ("on_doubt", "on doubt"),
     ("followed by", "then"),
+    ("falling back to", "then"),
+    ("fall back to", "then"),
+    ("fallback to", "then"),
+    ("failover to", "then"),
+    ("fallback", "then"),
+    ("failover", "then"),
+    ("backup", "then"),
+    ("afterward", "then"),
     ("dann", "then"),
     ("danach", "then"),
     ("afterwards", "then"),
@@ -61,7 +69,7 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         return None;
     }
     if text.parse::<Span>().is_ok() {
-        if let Some((at, first)) = before.filter(|(_, word)| word.parse::<Span>().is_ok()) {
+        if let Some((at, first)) = before.clone().filter(|(_, word)| word.parse::<Span>().is_ok()) {
             let both = format!("{first}{text}");
             let whole = at.start..around.at.end;
             let message = format!("{} is one duration in two words", quoted(around.part(whole.clone())));
@@ -77,7 +85,7 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         );
     }
     // `via 70 twilio, 30 vonage`
-    if let Some((at, share)) = before.filter(|(_, word)| word.parse::<u8>().is_ok_and(|n| n <= 100)) {
+    if let Some((at, share)) = before.clone().filter(|(_, word)| word.parse::<u8>().is_ok_and(|n| n <= 100)) {
         let route = around.word_before(at.start).is_some_and(|(_, word)| ["via", ","].contains(&word));
         if route {
             let message = format!("the share {} is not written with `%`", quoted(share));
@@ -99,6 +107,18 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message = format!("{} is not needed: a stage starts as soon as it can", quoted(text));
         return Some(Meant::leave_out(around, around.at.clone()).saying(message));
     }
+    if before.as_ref().is_some_and(|(_, word)| word.parse::<Channel>().is_ok())
+        && ["notification", "notifications", "message", "messages", "call", "alert"].contains(&text)
+    {
+        let message = format!("{} is not needed: a channel alone sends", quoted(text));
+        return Some(Meant::leave_out(around, around.at.clone()).saying(message));
+    }
+    if ["later", "soon", "eventually", "später"].contains(&text) {
+        let message = format!("{} does not say after how long", quoted(text));
+        let mut meant = Meant::write(around.at.clone(), "").saying(message);
+        meant.fix.clear();
+        return Some(meant.help("write for example `after 10m`").until(line));
+    }
     for (words, meant) in EVERYDAY {
         let mut end = around.at.start;
         let fits = words.split(' ').all(|word| {
@@ -116,7 +136,7 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
             return Some(Meant::write(whole, meant).saying(message).until(line));
         }
     }
-    if super::values::is_day(text)
+    if super::windows::is_day(text)
         && let Some((zone, _)) = around.before()
         && let Some((joint, "in")) = around.word_before(zone.start)
     {
@@ -132,4 +152,42 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
     let meant = near(text, ["otherwise"])?;
     let message = format!("unknown word {}; did you mean `{meant}`?", quoted(text));
     Some(Meant::write(around.at.clone(), meant).saying(message).until(line))
+}
+
+/// `whats app`, `e mail`, `sms:twilio`.
+pub(super) fn in_two_words(around: &Around<'_>, text: &str) -> Option<Meant> {
+    if let Some((first, second)) = text.split_once([':', '/', '.', '='])
+        && first.parse::<Channel>().is_ok()
+        && second.parse::<Channel>().is_ok()
+    {
+        let sign = text.get(first.len()..text.len() - second.len())?;
+        let message = format!("stages are joined by `then`, not by `{sign}`");
+        let meant = format!("{first} then {second}");
+        return Some(Meant::write(around.at.clone(), &meant).named("wrong-joiner").saying(message));
+    }
+    if let Some((channel, provider)) = text.split_once([':', '/'])
+        && channel.parse::<Channel>().is_ok()
+        && provider.starts_with(|c: char| c.is_ascii_lowercase())
+    {
+        let message = "a provider stands behind `via`";
+        let meant = format!("{channel} via {provider}");
+        return Some(Meant::write(around.at.clone(), &meant).named("bad-route").saying(message));
+    }
+    let rest = around.part(around.at.start..around.line_end(around.at.end));
+    let mut end = around.at.end;
+    for word in ["what's app", "what’s app", "what's-app", "whats app", "whats-app", "e mail", "tele gram"]
+    {
+        let same = |part: &str| part.to_lowercase() == *word;
+        if rest.get(..word.len()).is_some_and(same) {
+            end = end.max(around.at.start + word.len());
+        }
+    }
+    if end == around.at.end {
+        return None;
+    }
+    let whole = around.at.start..end;
+    let letters: String = around.part(whole.clone()).chars().filter(|c| c.is_alphabetic()).collect();
+    let channel: Channel = letters.to_lowercase().parse().ok()?;
+    let message = format!("the channel {} is one word", quoted(around.part(whole.clone())));
+    Some(Meant::write(whole, channel.word()).saying(message).until(end))
 }

@@ -50,9 +50,11 @@ pub(super) fn missing_comma(around: &Around<'_>) -> Option<Meant> {
 /// A policy in parentheses.
 pub(super) fn parentheses(around: &Around<'_>) -> Option<Meant> {
     let (name, word) = around.next()?;
-    let (open, _) = around.word_from(name.end).filter(|(_, word)| *word == "(")?;
+    let (open, sign) = around.word_from(name.end).filter(|(_, word)| ["(", "["].contains(word))?;
     let close = around.closing(open.start)?;
-    let message = format!("the policy `{word}` stands between `{{` and `}}`, not between `(` and `)`");
+    let other = around.part(close.clone());
+    let message =
+        format!("the policy `{word}` stands between `{{` and `}}`, not between `{sign}` and `{other}`");
     let help = format!("write `policy {word} {{ … }}`");
     let end = close.end;
     Some(Meant::write(open, "{").saying(message).help(help).and(close, "}").until(end))
@@ -61,6 +63,18 @@ pub(super) fn parentheses(around: &Around<'_>) -> Option<Meant> {
 /// A policy that is not closed before the next one, or before the end.
 pub(super) fn close(around: &Around<'_>) -> Option<Meant> {
     let rest = around.source.get(around.at.end..)?;
+    // A policy that begins within it, indented as what stands in it.
+    let indented = |(at, _): &(usize, &str)| {
+        let line = rest.get(..*at).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
+        !line.is_empty() && line.trim().is_empty()
+    };
+    if let Some((at, _)) = rest.match_indices("policy ").find(indented) {
+        let word = around.at.end + at..around.at.end + at + "policy".len();
+        let mut meant = Meant::write(word, "").saying("a policy stands within another");
+        meant.fix.clear();
+        let help = "write it before or behind that one, and `use` it here";
+        return Some(meant.named("bad-policy").help(help).until(around.source.len()));
+    }
     let next = rest.find("\npolicy ").map_or(around.source.len(), |at| around.at.end + at);
     let end = around.source.get(..next)?.trim_end().len();
     let mut meant = Meant::write(end..end, "\n}").help("end the policy with `}`");
@@ -155,4 +169,20 @@ pub(super) fn numbered(around: &Around<'_>, text: &str, joins: bool) -> Option<M
     let end = whole.end;
     let meant = if joins { Meant::write(whole, "then") } else { Meant::leave_out(around, whole) };
     Some(meant.saying(message).until(end))
+}
+
+/// `- push`: stages as a list.
+pub(super) fn listed(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let before = around.source.get(..around.at.start)?;
+    let is_first = before.rsplit('\n').next()?.trim().is_empty();
+    let (stage, word) = around.next_on_line()?;
+    let begins = word.parse::<Channel>().is_ok() || ["wait", "use", "any", "all"].contains(&word);
+    if !is_first || !begins || !["-", "*", "•", "–"].contains(&text) {
+        return None;
+    }
+    let message = format!("stages have no marks such as {}; they are joined by `then`", quoted(text));
+    let joins = !before.trim_end().is_empty() && !before.trim_end().ends_with('{');
+    let at = around.at.clone();
+    let meant = if joins { Meant::write(at, "then") } else { Meant::leave_out(around, at) };
+    Some(meant.saying(message).until(stage.end))
 }

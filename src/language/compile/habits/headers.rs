@@ -1,7 +1,7 @@
 //! Headers as people write them.
 
 use crate::language::words::{near, quoted};
-use crate::model::{Channel, Money, Span};
+use crate::model::{Channel, Currency, Money, Span};
 
 use super::text::Around;
 use super::{Edit, Meant};
@@ -48,6 +48,26 @@ pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
             let meant = Meant::write(at, "{").named("bad-var").saying(message).help(help).and(close, "}");
             Some(meant)
         }
+        ("vars", _) if at.start >= around.line_end(around.at.end) => {
+            let mut meant = Meant::write(around.at.clone(), "").named("bad-var");
+            meant.fix.clear();
+            Some(
+                meant
+                    .saying("behind `vars` nothing is said")
+                    .help("write for example `vars { time: string }`"),
+            )
+        }
+        ("vars", name) if name.starts_with(|c: char| c.is_ascii_lowercase()) => {
+            let line = around.line_end(around.at.end);
+            let declared = around.part(at.start..line).split(['#', '}']).next()?.trim_end();
+            let message = "the vars stand between `{` and `}`";
+            let help = format!("write `vars {{ {declared} }}`");
+            let end = at.start + declared.len();
+            let mut meant =
+                Meant::write(at.start..at.start, "{ ").named("bad-var").saying(message).help(help);
+            meant.at = around.at.start..end;
+            Some(meant.and(end..end, " }").until(line))
+        }
         (_, "{") => Some(Meant::write(around.at.clone(), "vars").until(around.source.len()))
             .filter(|_| ["var", "variables", "variable", "params", "fields", "Vars", "VARS"].contains(&text)),
         _ => None,
@@ -59,8 +79,24 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
     let line = around.line_end(around.at.start);
     if text.starts_with("limit") {
         let (at, word) = around.word_from(around.at.start + "limit".len())?;
+        // `limit EUR 0.50`
+        if word.parse::<Currency>().is_ok()
+            && let Some((last, amount)) = around.word_from(at.end)
+            && Money::parse_amount(amount).is_ok()
+        {
+            let whole = at.start..last.end;
+            let message = format!("{} is not written as money is", quoted(around.part(whole.clone())));
+            let meant = Meant::write(whole, &format!("{amount} {word}")).named("bad-money").saying(message);
+            return Some(meant.until(line));
+        }
         if [":", "="].contains(&word) {
             return Some(without_sign(around, "limit", at, word));
+        }
+        if ["none", "no", "off", "unlimited", "never"].contains(&word) {
+            let message = "a policy without `limit` has none";
+            let whole = around.at.start..at.end;
+            let next = around.word_from(at.end).map_or(at.end, |(at, _)| at.end);
+            return Some(Meant::leave_out(around, whole).saying(message).until(next));
         }
         let few = ["max", "maximum", "of", "to", "at", "up"];
         if few.contains(&word) {
@@ -72,6 +108,15 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         return None;
     }
     let digits = text.split_whitespace().next()?;
+    // `1EUR`
+    let number = digits.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+    let (amount, currency) = digits.split_at_checked(number)?;
+    if currency.parse::<Currency>().is_ok() && Money::parse_amount(amount).is_ok() {
+        let at = around.at.start..around.at.start + digits.len();
+        let message = format!("{} is not written as money is", quoted(digits));
+        let meant = format!("{amount} {currency}");
+        return Some(Meant::write(at, &meant).named("bad-money").saying(message).until(line));
+    }
     let behind = around.word_from(around.at.start + digits.len());
     let cents = behind.clone().filter(|(_, word)| ["cent", "cents", "ct", "c"].contains(word));
     if let (Some((at, word)), Ok(number)) = (cents, digits.parse::<u32>()) {
@@ -121,6 +166,14 @@ pub(super) fn category(around: &Around<'_>, text: &str) -> Option<Meant> {
         return None;
     }
     let line = around.line_end(around.at.end);
+    if let Some(first) = text.strip_suffix(',')
+        && let Some((last, _)) = around.next_on_line()
+    {
+        let whole = around.at.start..last.end;
+        let message = format!("a policy has one category, not {}", quoted(around.part(whole.clone())));
+        let help = format!("write `category {first}`");
+        return Some(Meant::write(whole, first).saying(message).help(help).until(line));
+    }
     if let Some(sign) = ["=", ":"].into_iter().find(|sign| text.starts_with(*sign)) {
         let at = around.at.start..around.at.start + sign.len();
         return Some(without_sign(around, "category", at, sign).until(line));
@@ -195,4 +248,83 @@ pub(super) fn var(around: &Around<'_>, text: &str) -> Option<Meant> {
     };
     let message = format!("{} is not how a var is declared", quoted(text));
     Some(Meant::write(around.at.clone(), &meant).saying(message))
+}
+
+/// `after: 5m`, `on doubt = wait`: a sign behind any other word.
+pub(super) fn sign_behind(around: &Around<'_>) -> Option<Meant> {
+    let (at, sign) = around.next_on_line().filter(|(_, sign)| [":", "="].contains(sign))?;
+    Some(without_sign(around, around.text(), at, sign))
+}
+
+/// `limit 3 sends 0.50 EUR`.
+pub(super) fn second_limit(around: &Around<'_>) -> Option<Meant> {
+    let (before, _) = around.before().filter(|(_, word)| ["send", "sends"].contains(word))?;
+    let (currency, word) = around.next_on_line()?;
+    word.parse::<Currency>().ok().filter(|_| Money::parse_amount(around.text()).is_ok())?;
+    let whole = around.at.start..currency.end;
+    let message = format!("there is no `,` before {}", quoted(around.part(whole.clone())));
+    let mut meant = Meant::write(before.end..before.end, ",").named("bad-limit").saying(message);
+    meant.at = whole;
+    Some(meant.until(around.line_end(currency.end)))
+}
+
+/// `vars { a: string` without its brace, where that of the policy was taken for it.
+pub(super) fn unclosed_vars(around: &Around<'_>) -> Option<Meant> {
+    let rest = around.source.get(around.at.end..)?;
+    let vars = around.at.end + rest.find("vars {").or_else(|| rest.find("vars{"))?;
+    let open = vars + around.source.get(vars..)?.find('{')? + 1;
+    let line = around.line_end(open);
+    let written = around.part(open..line);
+    let declared = written.split('#').next().unwrap_or_default().trim_end();
+    if declared.trim().is_empty() || declared.contains('}') || declared.ends_with(',') {
+        return None;
+    }
+    let end = open + declared.len();
+    let mut meant = Meant::write(end..end, " }").saying("the `{` of `vars` is never closed");
+    meant.at = vars..vars + "vars".len();
+    meant.help = "end the vars with `}`".to_owned();
+    Some(meant.until(around.source.len()))
+}
+
+/// `limit 2 sends; 1 EUR`.
+pub(super) fn limits_joined(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (before, _) = around.before().filter(|(_, word)| ["send", "sends"].contains(word))?;
+    let (amount, number) = around.next_on_line()?;
+    Money::parse_amount(number).ok()?;
+    let message = format!("the parts of `limit` are joined by `,`, not by {}", quoted(text));
+    let mut meant = Meant::write(before.end..around.at.end, ",").named("bad-limit").saying(message);
+    meant.at = around.at.clone();
+    let next = around.word_from(around.line_end(amount.end)).map_or(amount.end, |(at, _)| at.end);
+    Some(meant.until(next))
+}
+
+/// A header with nothing behind it on its line: what stands on the next one was taken for it.
+pub(super) fn alone(around: &Around<'_>) -> Option<Meant> {
+    let mut start = around.at.start;
+    for line in around.source.get(start..)?.split_inclusive('\n') {
+        let written = line.split('#').next().unwrap_or_default();
+        let at = start + (written.len() - written.trim_start().len());
+        start += line.len();
+        let word = written.trim();
+        let (rule, help) = match word {
+            "category" => ("bad-category", "write for example `category otp`"),
+            "expires" => ("bad-expires", "write for example `expires after 2h`"),
+            "quiet" => ("missing-time", "write for example `quiet 21:00 to 08:00 in contact.timezone`"),
+            "limit" => ("bad-limit", "write for example `limit 3 sends`"),
+            "vars" => ("bad-var", "write for example `vars { time: string }`"),
+            _ => continue,
+        };
+        // The braces of vars may stand on lines of their own.
+        let next = around.word_from(at + word.len()).map_or("", |(_, next)| next);
+        if next == "{"
+            || !(next.parse::<Channel>().is_ok() || ["wait", "use", "any", "all", "}"].contains(&next))
+        {
+            continue;
+        }
+        let message = format!("behind `{word}` nothing is said");
+        let mut meant = Meant::write(at..at + word.len(), "").named(rule).saying(message).help(help);
+        meant.fix.clear();
+        return Some(meant.until(around.source.len()));
+    }
+    None
 }

@@ -4,14 +4,17 @@
 //! around it: a comma for a `then`, `10 minuts`, `9pm`, `send sms`. Where the habit is known, the finding
 //! says what to write instead, and what only follows from it is not told.
 
+mod brackets;
 mod conditions;
 mod everyday;
 mod groups;
 mod headers;
 mod routes;
+mod spans;
 mod stages;
 pub(super) mod text;
 mod values;
+mod windows;
 
 use super::{Diagnostic, Edit};
 use crate::language::policy::TextRange;
@@ -105,55 +108,87 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     let text = around.text();
     match finding.rule {
         "unknown-channel" => groups::numbered(around, text, false)
+            .or_else(|| headers::second_limit(around))
+            .or_else(|| everyday::in_two_words(around, text))
             .or_else(|| groups::not_used(around, text))
             .or_else(|| stages::channel(around, text, finding)),
         "unknown-word" => groups::fail(around, text)
             .or_else(|| groups::numbered(around, text, true))
             .or_else(|| routes::share_behind(around))
+            .or_else(|| windows::from_to(around, text))
             .or_else(|| everyday::word(around, text))
             .or_else(|| conditions::behind(around, text)),
-        "wrong-joiner" => groups::fail(around, text).or_else(|| stages::joiner(around, text)),
-        "stray-text" => headers::sign(around, text).or_else(|| stages::stray(around, text)),
-        "missing-stage" => stages::missing(around, text),
+        "wrong-joiner" => groups::fail(around, text)
+            .or_else(|| stages::two_goals(around))
+            .or_else(|| spans::two(around))
+            .or_else(|| stages::joiner(around, text)),
+        "stray-text" => headers::sign(around, text)
+            .or_else(|| brackets::stray(around, text))
+            .or_else(|| groups::listed(around, text))
+            .or_else(|| stages::stray(around, text)),
+        "missing-stage" => headers::limits_joined(around, text).or_else(|| stages::missing(around, text)),
         "missing-then" => conditions::has(around).or_else(|| groups::missing_comma(around)),
-        "no-stage" => groups::last_comma(around, text),
-        "unclosed-bracket" if text == "policy" => groups::close(around),
-        "unknown-goal" => stages::goal(around, text),
-        "bad-group" => stages::group(around).or_else(|| groups::members(around)),
+        "no-stage" => groups::last_comma(around, text).or_else(|| headers::alone(around)),
+        "unclosed-bracket" if text == "policy" => headers::alone(around)
+            .or_else(|| headers::unclosed_vars(around))
+            .or_else(|| groups::close(around)),
+        "unclosed-bracket" => brackets::unclosed(around, text),
+        "unknown-goal" => spans::doubled(around, text).or_else(|| stages::goal(around, text)),
+        "bad-group" => {
+            stages::group(around).or_else(|| brackets::unopened(around)).or_else(|| groups::members(around))
+        }
+        "bad-route" => spans::doubled(around, text).or_else(|| brackets::route(around)),
         "bad-otherwise" => stages::otherwise(around).or_else(|| groups::otherwise(around)),
         "bad-policy" => groups::parentheses(around).or_else(|| stages::policy(around)),
         "outside-policy" if text.trim() == "}" => Some(Meant::leave_out(around, around.at.clone())),
-        "unknown-policy" => stages::used(around).or_else(|| groups::used(around, text)),
+        "unknown-policy" => spans::doubled(around, text)
+            .or_else(|| stages::used(around))
+            .or_else(|| groups::used(around, text)),
         "bad-shares" => routes::comma(around),
-        "unknown-name" => conditions::one_of(around, text),
+        "unknown-name" => conditions::one_of(around, text)
+            .or_else(|| conditions::in_words(around))
+            .or_else(|| values::in_digits(around, text)),
         "unknown-priority" => conditions::priority_word(around, text),
         "unclosed-text" => Some(stages::close_text(around)),
         "bad-name" => conditions::has_in_one_word(around, text)
             .or_else(|| routes::slash(around, text))
             .or_else(|| stages::name(around, text)),
-        "bad-retry" | "bad-repeat" => values::again(around, text),
-        "bad-duration" => values::duration(around, text),
+        "bad-retry" | "bad-repeat" => spans::doubled(around, text).or_else(|| values::again(around, text)),
+        "bad-duration" => spans::doubled(around, text)
+            .or_else(|| values::duration(around, text))
+            .or_else(|| spans::more_or_less(around, text)),
         "bad-time" => values::time(around, text),
-        "missing-zone" | "missing-time" => headers::sign(around, text).or_else(|| values::window(around)),
-        "unknown-zone" => values::zone(around, text),
-        "unknown-day" => values::days_apart(around, text),
+        "missing-duration" => spans::doubled(around, text)
+            .or_else(|| spans::hidden(around))
+            .or_else(|| headers::sign_behind(around))
+            .or_else(|| spans::valid_until(around)),
+        "missing-zone" | "missing-time" => headers::sign(around, text)
+            .or_else(|| windows::no_time(around, text))
+            .or_else(|| windows::window(around)),
+        "unknown-zone" => windows::zone(around, text),
+        "unknown-day" => windows::days_apart(around, text),
         "bad-number" => values::count(around, text),
-        "bad-doubt" => values::doubt(around),
+        "bad-doubt" => headers::sign_behind(around).or_else(|| values::doubt(around)),
         "bad-wait" | "bad-valid" if text == "for" => Some(Meant::leave_out(around, around.at.clone())),
         "unknown-header" => headers::vars(around, text),
         "bad-limit" => headers::limit(around, text),
         "bad-category" => headers::category(around, text),
         "bad-expires" => headers::expires(around),
         "bad-var" => headers::var(around, text),
+        "missing-condition" if ["if", "unless"].contains(&text) => {
+            spans::doubled(around, text).or_else(|| conditions::missing(around))
+        }
         "missing-condition" => conditions::missing(around),
         "unknown-condition" => conditions::name(around, text).or_else(|| conditions::word(around, text)),
-        "bad-comparison" => conditions::alone(around, text).or_else(|| conditions::value(around, text)),
+        "bad-comparison" => conditions::twice(around, text)
+            .or_else(|| conditions::alone(around, text))
+            .or_else(|| conditions::value(around, text)),
         "bad-money" => conditions::amount(around, text),
         "types-differ" => {
             conditions::priority(around, text).or_else(|| conditions::typed(around, text, finding))
         }
         "bad-list" => conditions::list(around, text),
-        "missing-value" => conditions::parentheses(around),
+        "missing-value" => conditions::parentheses(around).or_else(|| conditions::clock(around)),
         _ => None,
     }
 }

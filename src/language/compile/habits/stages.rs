@@ -54,6 +54,18 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
         meant.fix.clear();
         return Some(meant);
     }
+    // `all off (sms, email)`
+    if let (true, Some((of, word))) = (["any", "all"].contains(&text), &next)
+        && ["off", "fo", "ov", "von", "f", "o"].contains(word)
+        && let Some((open, "(")) = around.word_from(of.end)
+    {
+        let message = format!("there is no `of` after `{text}`");
+        let end = around.closing(open.start).map_or(open.end, |close| close.end);
+        let whole = around.at.start..of.end;
+        return Some(
+            Meant::write(whole, &format!("{text} of")).named("bad-group").saying(message).until(end),
+        );
+    }
     let group = match lower.as_str() {
         "anyof" | "either" | "oneof" | "any-of" | "any_of" | "one" | "parallel" => Some("any of"),
         "both" | "allof" | "all-of" | "all_of" | "every" | "each" => Some("all of"),
@@ -160,11 +172,13 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
     if text == "and" {
         return Some(both(around, text));
     }
-    // `a; b`: the blank that is missing comes with the word.
-    let close = around.source.get(..around.at.start)?.ends_with(|c: char| !c.is_whitespace());
+    // `a; b`, `a->b`: the blanks that are missing come with the word.
+    let blank = |close: bool| if close { " " } else { "" };
+    let before = blank(around.source.get(..around.at.start)?.ends_with(|c: char| !c.is_whitespace()));
+    let behind = blank(around.source.get(around.at.end..)?.starts_with(|c: char| !c.is_whitespace()));
     let message = format!("stages are joined by `then`, not by {}", quoted(text));
     let word = text.chars().all(|c| !c.is_alphanumeric());
-    (close && word).then(|| Meant::write(around.at.clone(), " then").saying(message))
+    word.then(|| Meant::write(around.at.clone(), &format!("{before}then{behind}")).saying(message))
 }
 
 fn keep_a_blank(around: &Around<'_>, mut meant: Meant) -> Meant {
@@ -201,7 +215,7 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
             return Some(Meant::write(at, "#").saying(message).until(line));
         }
     }
-    if ["+", "&", "/"].contains(&text)
+    if ["+", "&", "/", "|", "||"].contains(&text)
         && let Some(meant) = super::routes::joint(around)
     {
         return Some(meant);
@@ -209,10 +223,53 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
     if ["+", "&"].contains(&text) {
         return Some(both(around, text));
     }
-    let start = around.source.get(..around.at.start)?.trim_end_matches([' ', '\t']).len();
+    let next = around.next().map(|(_, word)| word);
+    let before = around.source.get(..around.at.start)?;
+    let start = before.trim_end_matches([' ', '\t']).len();
+    if ["|", "||", "="].contains(&text) && next.is_some_and(|word| word.parse::<Channel>().is_ok()) {
+        let message = format!("stages are joined by `then`, not by {}", quoted(text));
+        let whole = start..around.blanks_from(around.at.end);
+        let mut meant = Meant::write(whole, " then ").named("wrong-joiner").saying(message);
+        meant.at = around.at.clone();
+        return Some(meant.until(around.line_end(around.at.end)));
+    }
+    // `"sms"`, `` `sms` ``
+    let inner = text.trim_matches(['"', '\'', '`', '’', '“', '”', '„']);
+    if inner != text && (inner.parse::<Channel>().is_ok() || ["then", "wait"].contains(&inner)) {
+        let message = format!("{} stands without quotes", quoted(inner));
+        return Some(Meant::write(around.at.clone(), inner).saying(message));
+    }
+    let pair = [("`", "`"), ("<", ">")].into_iter().find(|(open, _)| *open == text);
+    if let Some((_, close)) = pair
+        && let Some((word, name)) = around.word_from(around.at.end)
+        && let Some((last, _)) = around.word_from(word.end).filter(|(_, sign)| *sign == close)
+    {
+        let message = format!("{} stands without quotes and brackets", quoted(name));
+        let mut meant = Meant::leave_out(around, around.at.clone()).saying(message);
+        meant.fix = vec![Edit { at: around.at.start..last.end, text: name.to_owned() }];
+        meant.help = format!("write `{name}`");
+        return Some(meant.until(last.end));
+    }
+    // Two words stay two.
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let behind = around.source.get(around.at.end..)?;
+    let between = before.trim_end().ends_with(is_word) && behind.starts_with(is_word);
     let mut meant = Meant::leave_out(around, around.at.clone());
-    meant.fix = vec![Edit { at: start..around.at.end, text: String::new() }];
+    let text = if between { " " } else { "" };
+    meant.fix = vec![Edit { at: start..around.at.end, text: text.to_owned() }];
     Some(meant)
+}
+
+/// `until replied or read`.
+pub(super) fn two_goals(around: &Around<'_>) -> Option<Meant> {
+    let (first, one) = around.before()?;
+    let (last, other) = around.next()?;
+    around.word_before(first.start).filter(|(_, word)| *word == "until")?;
+    let lower = one.parse::<Confirmation>().ok()?.min(other.parse::<Confirmation>().ok()?);
+    let whole = first.start..last.end;
+    let message = format!("{} are two goals, and a stage has one", quoted(around.part(whole.clone())));
+    let help = format!("write `until {lower}`: who does more has done that too", lower = lower.word());
+    Some(Meant::write(whole, lower.word()).named("unknown-goal").saying(message).help(help))
 }
 
 /// A stage that is missing before or behind a word.
@@ -220,6 +277,17 @@ pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
     let before = around.before();
     if text == "or" && before.as_ref().is_some_and(|(_, word)| *word == "contact.timezone") {
         return Some(other_zone(around));
+    }
+    if text == "then"
+        && let Some((at, quote @ ("\"" | "'" | "`"))) = around.next_on_line()
+        && let Some((name_at, name)) = around.word_from(at.end)
+        && name.parse::<Channel>().is_ok()
+        && let Some((close, end)) = around.word_from(name_at.end)
+        && end == quote
+    {
+        let message = format!("{} stands without quotes", quoted(name));
+        let whole = at.start..close.end;
+        return Some(Meant::write(whole.clone(), name).named("stray-text").saying(message).until(whole.end));
     }
     if text == "then" {
         let start = around.source.get(..around.at.start)?.trim_end().len();
@@ -295,7 +363,10 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
         return Some(meant.help(format!("write `otherwise fail {}`", around.part(at.start..around.at.end))));
     }
     if word != "fail" {
-        return None;
+        let failing = ["fails", "failed", "failure", "failing", "error", "abort", "stop", "fehler"];
+        around.word_from(at.end).filter(|(_, quote)| *quote == "\"" && failing.contains(&word))?;
+        let message = format!("behind `otherwise` stands `fail`, not {}", quoted(word));
+        return Some(Meant::write(at.clone(), "fail").saying(message).until(around.line_end(at.end)));
     }
     let line = around.line_end(at.end);
     let rest = around.part(at.end..line);
@@ -320,11 +391,28 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
 pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
     let (name, word) = around.next()?;
     let rest = around.source.get(name.end..)?;
+    if [":", "="].contains(&word) && rest.contains('{') {
+        let message = format!("`policy` stands before its name without `{word}`");
+        let end = around.source.len();
+        let mut meant = Meant::leave_out(around, name.clone()).saying(message).until(end);
+        meant.fix = vec![Edit { at: around.at.end..around.blanks_from(name.end), text: " ".to_owned() }];
+        return Some(meant);
+    }
+    // A policy within another.
+    let is_inside = around.source.get(..around.at.start).is_some_and(|before| before.contains('{'));
+    if let (true, Some((open, "{"))) = (is_inside, around.word_from(name.end)) {
+        let end = around.closing(open.start).map_or(open.end, |close| close.end);
+        let message = format!("the policy `{word}` stands within another");
+        let help = format!("write it before or behind that one, and `use {word}` here");
+        let mut meant = Meant::write(around.at.start..end, "").saying(message).help(help);
+        meant.fix.clear();
+        return Some(meant.until(around.source.len()));
+    }
     if rest.contains('{') || word == "{" {
         return None;
     }
-    let colon = rest.trim_start().starts_with(':');
-    let open = if colon { name.end..name.end + rest.find(':')? + 1 } else { name.end..name.end };
+    let sign = rest.trim_start().starts_with([':', '=']);
+    let open = if sign { name.end..name.end + rest.find([':', '='])? + 1 } else { name.end..name.end };
     let last = around.source.trim_end().len();
     let message = format!("there is no `{{` behind `policy {word}`");
     let mut meant = Meant::write(open, " {").saying(message).help(format!("write `policy {word} {{ … }}`"));

@@ -105,7 +105,10 @@ impl<'s> Around<'s> {
             end = at.start;
             match word {
                 ")" => depth += 1,
-                "(" if depth == 0 => return self.word_before(end).is_some_and(|(_, word)| word == "of"),
+                "(" if depth == 0 => {
+                    let group = self.word_before(end);
+                    return group.is_some_and(|(_, word)| ["of", "any", "all", "both"].contains(&word));
+                }
                 "(" => depth -= 1,
                 "{" | "}" => return false,
                 _ => {}

@@ -1,7 +1,7 @@
-//! Durations, times, windows, zones and counts, as people write them.
+//! Durations, times and counts, as people write them.
 
 use crate::language::words::{near, quoted};
-use crate::model::{Days, Span, TimeOfDay, ZoneTable};
+use crate::model::{Span, TimeOfDay};
 
 use super::Meant;
 use super::text::Around;
@@ -51,7 +51,7 @@ pub(super) fn unit(word: &str) -> Option<&'static str> {
     exact.or_else(close).map(|(_, short)| *short)
 }
 
-fn number(word: &str) -> Option<&'static str> {
+pub(super) fn number(word: &str) -> Option<&'static str> {
     Some(match word.to_lowercase().as_str() {
         "a" | "an" | "one" | "ein" | "eine" | "einer" => "1",
         "two" | "zwei" => "2",
@@ -157,8 +157,15 @@ pub(super) fn duration(around: &Around<'_>, text: &str) -> Option<Meant> {
     Some(Meant::write(at, &meant).saying(message))
 }
 
+/// `> five`: a number in words.
+pub(super) fn in_digits(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let digits = number(text)?;
+    let message = format!("{} is not written in digits", quoted(text));
+    Some(Meant::write(around.at.clone(), digits).named("bad-number").saying(message))
+}
+
 /// The time of day that a text was meant to be.
-fn time_meant(text: &str) -> Option<TimeOfDay> {
+pub(super) fn time_meant(text: &str) -> Option<TimeOfDay> {
     let lower = text.to_lowercase();
     match lower.as_str() {
         "noon" | "midday" | "mittag" => return TimeOfDay::from_minutes(720),
@@ -188,12 +195,12 @@ fn time_meant(text: &str) -> Option<TimeOfDay> {
 }
 
 /// The word that joins two times, by the word before them.
-fn joint(around: &Around<'_>) -> &'static str {
+pub(super) fn joint(around: &Around<'_>) -> &'static str {
     let before = around.source.get(..around.at.end).unwrap_or_default();
     if before.rfind("between") > before.rfind("quiet") { "and" } else { "to" }
 }
 
-const DASHES: [&str; 3] = ["-", "–", "—"];
+pub(super) const DASHES: [&str; 3] = ["-", "–", "—"];
 
 /// A time of day that is none.
 pub(super) fn time(around: &Around<'_>, text: &str) -> Option<Meant> {
@@ -227,7 +234,7 @@ pub(super) fn time(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `9 o'clock`, `9 pm`.
-fn oclock(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn oclock(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (at, word) = around.next_on_line()?;
     let whole = around.at.start..at.end;
     let meant = match word.to_lowercase().as_str() {
@@ -241,126 +248,12 @@ fn oclock(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `tomorrow 09:00`: a day that no policy knows.
-fn day_before(around: &Around<'_>, at: std::ops::Range<usize>, text: &str) -> Option<Meant> {
+pub(super) fn day_before(around: &Around<'_>, at: std::ops::Range<usize>, text: &str) -> Option<Meant> {
     let days = ["tomorrow", "today", "next", "morgen", "heute"];
     let (time, _) = around.word_from(at.end).filter(|(_, next)| next.parse::<TimeOfDay>().is_ok())?;
     let line = around.line_end(time.end);
     let message = format!("{} is not needed: the next such time is meant", quoted(text));
     days.contains(&text).then(|| Meant::leave_out(around, at).named("bad-time").saying(message).until(line))
-}
-
-/// The single days from one to another, as they are written.
-fn days_between(from: &str, to: &str) -> Option<String> {
-    let place = |word: &str| {
-        let lower = word.to_lowercase();
-        Days::WORDS.iter().position(|day| lower.starts_with(day))
-    };
-    let (from, to) = (place(from)?, place(to)?);
-    match (from, to) {
-        (0, 4) => Some("weekdays".to_owned()),
-        (5, 6) => Some("weekends".to_owned()),
-        _ => (from < to).then(|| Days::WORDS.get(from..=to).map(|days| days.join(", "))).flatten(),
-    }
-}
-
-/// `week days`, `monday to friday`.
-pub(super) fn days_apart(around: &Around<'_>, text: &str) -> Option<Meant> {
-    let (at, next) = around.next_on_line()?;
-    let line = around.line_end(at.end);
-    let (whole, meant) = match (text, next) {
-        ("week", "days" | "day") => (around.at.start..at.end, "weekdays".to_owned()),
-        ("week", "ends" | "end") => (around.at.start..at.end, "weekends".to_owned()),
-        (_, "to" | "-" | "–" | "until" | "till" | "through" | "bis") => {
-            let (last, to) = around.word_from(at.end)?;
-            (around.at.start..last.end, days_between(text, to)?)
-        }
-        _ => return None,
-    };
-    let message = format!("{} is not how days are written", quoted(around.part(whole.clone())));
-    Some(Meant::write(whole, &meant).named("unknown-day").saying(message).until(line))
-}
-
-/// Whether a word is one for days.
-pub(super) fn is_day(word: &str) -> bool {
-    let lower = word.to_lowercase();
-    lower.starts_with("week") || Days::WORDS.iter().any(|day| lower.starts_with(day))
-}
-
-/// A window whose words go on in another way.
-pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
-    let line = around.line_end(around.at.end);
-    let (at, word) = around.next_on_line()?;
-    if let Some((last, text)) = around.word_before(around.at.end) {
-        let inside = Around { source: around.source, at: last.clone() };
-        let meant = day_before(around, last, text)
-            .or_else(|| is_day(text).then(|| days_apart(&inside, text)).flatten())
-            .or_else(|| oclock(&inside, text));
-        if meant.is_some() {
-            return meant;
-        }
-    }
-    // `21:00 to 08:00 Europe/Berlin`
-    if ZoneTable.get(word).is_some() && word.contains('/') || word == "contact.timezone" || word == "UTC" {
-        let message = format!("there is no `in` before {}", quoted(word));
-        let help = format!("write `in {word}`");
-        let mut meant =
-            Meant::write(at.start..at.start, "in ").named("missing-zone").saying(message).help(help);
-        meant.at = at;
-        return Some(meant.until(line));
-    }
-    if word == ","
-        && let Some((day, name)) = around.word_from(at.end).filter(|(_, name)| is_day(name))
-    {
-        let message = format!("days stand behind `on`, not behind `,`: `on {name}`");
-        let meant =
-            Meant::write(at.start..day.end, &format!(" on {name}")).named("unknown-day").saying(message);
-        return Some(meant.help(format!("write `on {name}`")).until(line));
-    }
-    if DASHES.contains(&word) || ["bis", "until", "through", "–"].contains(&word) {
-        let meant = joint(around);
-        let message = format!("the times are joined by `{meant}`, not by {}", quoted(word));
-        return Some(Meant::write(at, meant).named("bad-window").saying(message).until(line));
-    }
-    if ["at", "every", "only", "each", "am", "during"].contains(&word) {
-        let (_, day) = around.word_from(at.end).filter(|(_, day)| is_day(day))?;
-        let message = format!("days stand behind `on`, not behind {}", quoted(word));
-        return Some(
-            Meant::write(at, "on")
-                .named("unknown-day")
-                .saying(message)
-                .help(format!("write `on {day}`"))
-                .until(line),
-        );
-    }
-    if is_day(word) {
-        let message = format!("there is no `on` before {}", quoted(word));
-        let fix = format!("on {word}");
-        return Some(Meant::write(at, &fix).named("unknown-day").saying(message).until(line));
-    }
-    None
-}
-
-/// A zone in two words.
-pub(super) fn zone(around: &Around<'_>, text: &str) -> Option<Meant> {
-    let next = around.next_on_line();
-    let line = around.line_end(around.at.end);
-    let owners =
-        ["local", "their", "contact's", "customer's", "user's", "the", "person's", "recipient's", "ortszeit"];
-    if owners.contains(&text.to_lowercase().as_str()) {
-        let zone = next.filter(|(_, word)| ["time", "timezone", "zone", "clock"].contains(word));
-        let whole = around.at.start..zone.map_or(around.at.end, |(at, _)| at.end);
-        let message =
-            format!("unknown zone {}; did you mean `contact.timezone`?", quoted(around.part(whole.clone())));
-        return Some(Meant::write(whole, "contact.timezone").saying(message).until(line));
-    }
-    let (at, next) = next?;
-    let both = around.at.start..at.end;
-    let message = format!("unknown zone {}", quoted(around.part(both.clone())));
-    if text.eq_ignore_ascii_case("contact") && next.eq_ignore_ascii_case("timezone") {
-        return Some(Meant::write(both, "contact.timezone").saying(message).until(line));
-    }
-    let name = format!("{text}_{next}");
-    ZoneTable.get(&name).is_some().then(|| Meant::write(both, &name).saying(message))
 }
 
 /// A count such as `3x`.
@@ -417,6 +310,17 @@ pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
         return Some(Meant::write(count_at, &format!("{count} times")).until(around.at.end));
     }
     let (at, next) = around.next_on_line()?;
+    // `repeat until replied every 5m`: the pause stands apart from its word.
+    if text == word
+        && let Some(place) = around.part(at.start..line).find(" every ")
+        && let Some((pause, _)) = around.word_from(at.start + place + " every ".len())
+    {
+        let message = format!("`{word}` does not say how often");
+        let help = format!("write for example `{word} 2 times every 5m`, in one piece");
+        let mut meant = Meant::write(around.at.start..pause.end, "").saying(message).help(help).until(line);
+        meant.fix.clear();
+        return Some(meant);
+    }
     if DASHES.contains(&next) && text.contains("backoff") {
         let message = format!("the pauses of `backoff` are joined by `to`, not by {}", quoted(next));
         return Some(Meant::write(at, "to").saying(message).until(line));

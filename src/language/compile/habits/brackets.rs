@@ -1,0 +1,153 @@
+//! Parentheses where the language has none, and those that are not closed.
+
+use crate::language::words::{ENDS, quoted};
+use crate::model::Channel;
+
+use super::text::Around;
+use super::{Edit, Meant};
+
+/// A parenthesis that belongs to no group and no condition.
+pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
+    match text {
+        "(" | "[" => {}
+        "{" if around.source.contains("policy ") => return Some(block(around)),
+        _ => return None,
+    }
+    let close = around.closing(around.at.start);
+    let end = close.as_ref().map_or(around.at.end, |close| close.end);
+    let inner = around.part(around.at.end..close.as_ref().map_or(around.at.end, |close| close.start)).trim();
+    // `sms(twilio)`
+    let before = around.before().filter(|(at, _)| at.end == around.at.start);
+    if let Some((_, channel)) = before.filter(|(_, word)| word.parse::<Channel>().is_ok())
+        && !inner.is_empty()
+        && inner.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
+    {
+        let message = format!("a provider stands behind `via`, not in parentheses: `{channel} via {inner}`");
+        let help = format!("write `{channel} via {inner}`");
+        let whole = around.at.start..end;
+        return Some(
+            Meant::write(whole, &format!(" via {inner}")).named("bad-route").saying(message).help(help),
+        );
+    }
+    // `(sms, email)`: which of the two groups is meant, nobody knows.
+    if inner.contains(',') {
+        let message = "parentheses alone make no group: it begins with `any of` or `all of`";
+        let help = format!("write `any of ({inner})` where one of them is enough, or `all of ({inner})`");
+        let mut meant = Meant::leave_out(around, around.at.clone()).named("bad-group").saying(message);
+        meant.fix.clear();
+        return Some(meant.help(help).until(end));
+    }
+    // `sms then (email then voice)`
+    let message = "brackets stand around the members of a group and around conditions, and nowhere else";
+    Some(without(around, around.at.clone()).named("stray-text").saying(message))
+}
+
+/// Leaves out a parenthesis, and the one that closes it.
+fn without(around: &Around<'_>, open: std::ops::Range<usize>) -> Meant {
+    let (close, line) = (around.closing(open.start), around.line_end(open.end));
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let glued = around.source.get(..open.start).is_some_and(|before| before.ends_with(is_word))
+        && around.source.get(open.end..).is_some_and(|behind| behind.starts_with(is_word));
+    let mut meant = Meant::leave_out(around, open.clone());
+    if glued {
+        meant.fix = vec![Edit { at: open, text: " ".to_owned() }];
+    }
+    if let Some(close) = close {
+        let end = close.end;
+        meant.fix.push(Edit { at: close, text: String::new() });
+        meant = meant.help("leave them out").until(end);
+    }
+    meant.until(line)
+}
+
+/// `via (a or b)`, `via "a"`.
+pub(super) fn route(around: &Around<'_>) -> Option<Meant> {
+    let (at, word) = around.next_on_line().filter(|_| around.text() == "via")?;
+    let line = around.line_end(at.end);
+    match word {
+        "(" => {
+            let message = "the providers of `via` stand without parentheses";
+            Some(without(around, at).saying(message))
+        }
+        "\"" => {
+            let inner = around.part(at.end..line);
+            let name = inner.get(..inner.find('"')?)?;
+            let message = format!("the provider {} stands without quotes", quoted(name));
+            let whole = at.start..at.end + name.len() + 1;
+            let plain = !name.is_empty() && !name.contains(char::is_whitespace);
+            plain.then(|| Meant::write(whole, name).named("bad-name").saying(message).until(line))
+        }
+        _ => None,
+    }
+}
+
+/// `any of sms, email)`: the parenthesis that is not there, before the first member.
+pub(super) fn unopened(around: &Around<'_>) -> Option<Meant> {
+    let (of, _) = around.next().filter(|(_, word)| *word == "of")?;
+    let (first, word) = around.word_from(of.end)?;
+    word.parse::<Channel>().ok()?;
+    let rest = around.part(first.start..around.line_end(first.start));
+    let close = rest.find(')').filter(|at| !rest.get(..*at).is_some_and(|part| part.contains('(')))?;
+    let group = around.text();
+    let message = format!("there is no `(` behind `{group} of`");
+    let mut meant = Meant::write(first.start..first.start, "(").saying(message);
+    meant.help = format!("write `{group} of ({})`", rest.get(..close)?);
+    meant.at = around.at.clone();
+    Some(meant.until(first.start + close + 1))
+}
+
+/// The parenthesis of a condition, or of a group in which nothing is joined but members: where it is to be
+/// closed is sure then.
+pub(super) fn unclosed(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (from, is_condition) = match text {
+        "(" => (around.at.end, true),
+        "any" | "all" => {
+            let (of, _) = around.next().filter(|(_, word)| *word == "of")?;
+            (around.word_from(of.end).filter(|(_, word)| *word == "(")?.0.end, false)
+        }
+        _ => return None,
+    };
+    let line = around.line_end(from);
+    let mut end = from;
+    while let Some((at, word)) = around.word_from(end).filter(|(at, _)| at.start < line) {
+        let ends = ENDS.contains(&word) || ["on", "}", "#"].contains(&word);
+        match (is_condition, word) {
+            (_, "(" | ")") => return None,
+            (true, "\"") => {
+                let rest = around.part(at.end..line);
+                end = at.end + rest.find('"')? + 1;
+            }
+            (true, _) if ends || word == "," => break,
+            (false, "}" | "#") => break,
+            // A member may be a strategy of its own, which ends nobody knows where.
+            (false, _) if ends => return None,
+            _ => end = at.end,
+        }
+    }
+    if end == from {
+        return None;
+    }
+    // `(sms, email,`
+    let last = from + around.part(from..end).trim_end_matches([' ', '\t', ',']).len();
+    let mut meant =
+        Meant::write(last..end, ")").help(format!("end it with `)`: `{})`", around.part(from - 1..last)));
+    meant.at = around.at.clone();
+    meant.until = around.at.end;
+    Some(meant)
+}
+
+/// Braces within a policy, as programs have them.
+fn block(around: &Around<'_>) -> Meant {
+    // All of them up to the one that ends the policy.
+    let rest = around.source.get(around.at.start..).unwrap_or_default();
+    let rest = rest.find("\npolicy ").and_then(|next| rest.get(..next)).unwrap_or(rest);
+    let own = rest.trim_end().trim_end_matches('}').trim_end().len();
+    let end = around.closing(around.at.start).map_or(around.at.end, |close| close.end);
+    let last = around.part(around.at.start..around.at.start + own).rfind('}');
+    let end = last.map_or(end, |last| end.max(around.at.start + last + 1));
+    let message = "within a policy braces stand around its vars alone";
+    let help = "join stages by `then`, and write a condition behind its stage: `sms if vars.amount > 100`";
+    let mut meant = Meant::write(around.at.start..end, "").saying(message).help(help);
+    meant.fix.clear();
+    meant.until(around.source.len())
+}

@@ -1,0 +1,133 @@
+//! What stands before a duration and hides it, and words that stand twice.
+
+use crate::language::words::quoted;
+use crate::model::Span;
+
+use super::Meant;
+use super::text::Around;
+
+/// `after after 5m`: a word that the hand wrote twice.
+pub(super) fn doubled(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let word = text.split_whitespace().next()?;
+    let behind = around.word_from(around.at.start + word.len()).filter(|(_, next)| *next == word);
+    let before = around.before().filter(|(_, before)| *before == word);
+    let line = around.line_end(around.at.end);
+    let at = match (behind, before) {
+        (Some((at, _)), _) if at.start < line => at,
+        (_, Some(_)) => around.at.clone(),
+        _ => return None,
+    };
+    let message = format!("{} stands twice", quoted(word));
+    Some(Meant::leave_out(around, at).named("repeated-modifier").saying(message).until(line))
+}
+
+/// What a duration stands behind, where it was taken for missing: `after "5m"`, `after (5m)`, `after ~5m`.
+pub(super) fn hidden(around: &Around<'_>) -> Option<Meant> {
+    let (at, sign) = around.next_on_line()?;
+    let line = around.line_end(at.end);
+    let (span_at, span) = around.word_from(at.end).unwrap_or((at.end..at.end, ""));
+    let is_span = span.parse::<Span>().is_ok();
+    match sign {
+        "between" if is_span => Some(range(around, at.start)?.until(line)),
+        "\"" | "'" | "(" | "[" if is_span => {
+            let (close, closing) = around.word_from(span_at.end)?;
+            let fits = matches!((sign, closing), ("\"", "\"") | ("'", "'") | ("(", ")") | ("[", "]"));
+            let message = format!("the duration {} stands without quotes and brackets", quoted(span));
+            let whole = at.start..close.end;
+            fits.then(|| Meant::write(whole, span).named("bad-duration").saying(message).until(line))
+        }
+        "~" | ">" | "<" | "=" | "+" | "≈" | "≥" | "≤" if is_span => {
+            let message = format!("{} is not needed before a duration", quoted(sign));
+            let whole = at.start..span_at.end;
+            let mut meant = Meant::write(whole, span).named("bad-duration").saying(message);
+            meant.at = at;
+            Some(meant.until(line))
+        }
+        // `'5m'` is one word here.
+        _ => {
+            let span = sign.trim_matches(['\'', '’']);
+            let message = format!("the duration {} stands without quotes and brackets", quoted(span));
+            (span != sign && span.parse::<Span>().is_ok())
+                .then(|| Meant::write(at, span).named("bad-duration").saying(message).until(line))
+        }
+    }
+}
+
+/// `5m or 10m`, `between 5m and 10m`, from a byte on.
+fn range(around: &Around<'_>, from: usize) -> Option<Meant> {
+    let (mut start, mut word) = around.word_from(from)?;
+    if word == "between" {
+        (start, word) = around.word_from(start.end)?;
+    }
+    let (joint, joins) = around.word_from(start.end)?;
+    let (last, other) = around.word_from(joint.end)?;
+    let joined = ["or", "and", "to", "-", "–", "until"].contains(&joins);
+    let fits = joined && word.parse::<Span>().is_ok() && other.parse::<Span>().is_ok();
+    let whole = from..last.end;
+    let message = format!("{} are two durations, and one is needed", quoted(around.part(whole.clone())));
+    let help = format!("write `{word}` or `{other}`");
+    let mut meant = Meant::write(whole, "").named("bad-duration").saying(message).help(help);
+    meant.fix.clear();
+    fits.then_some(meant)
+}
+
+/// `5m or 10m`: the joint between two durations.
+pub(super) fn two(around: &Around<'_>) -> Option<Meant> {
+    let (first, _) = around.before()?;
+    range(around, first.start)
+}
+
+/// `5m-10m`, `at least 5m`, `five`: what is no duration.
+pub(super) fn more_or_less(around: &Around<'_>, text: &str) -> Option<Meant> {
+    if let Some((one, other)) = text.split_once(['-', '–'])
+        && one.parse::<Span>().is_ok()
+        && other.parse::<Span>().is_ok()
+    {
+        let message = format!("{} are two durations, and one is needed", quoted(text));
+        let mut meant = Meant::write(around.at.clone(), "").saying(message);
+        meant.fix.clear();
+        return Some(meant.help(format!("write `{one}` or `{other}`")));
+    }
+    const FILLING: [&str; 10] = [
+        "at least",
+        "at most",
+        "more than",
+        "less than",
+        "about",
+        "max",
+        "min",
+        "around",
+        "exactly",
+        "approx",
+    ];
+    for words in FILLING {
+        let mut end = around.at.start;
+        let fits = words.split(' ').all(|word| {
+            around.word_from(end).is_some_and(|(at, found)| {
+                end = at.end;
+                found == word
+            })
+        });
+        let (span_at, span) = around.word_from(end)?;
+        if fits && span.parse::<Span>().is_ok() {
+            let whole = around.at.start..end;
+            let message = format!("{} is not needed before a duration", quoted(words));
+            return Some(Meant::leave_out(around, whole).saying(message).until(span_at.end));
+        }
+    }
+    let digits = super::values::number(text)?;
+    let message = format!("{} is not a duration", quoted(text));
+    let mut meant = Meant::write(around.at.clone(), "").saying(message);
+    meant.fix.clear();
+    Some(meant.help(format!("say the unit: `{digits}s`, `{digits}m` or `{digits}h`")))
+}
+
+/// `valid until 10m`.
+pub(super) fn valid_until(around: &Around<'_>) -> Option<Meant> {
+    let (at, word) = around.next_on_line().filter(|_| around.text() == "valid")?;
+    let (span, _) = around.word_from(at.end).filter(|(_, span)| span.parse::<Span>().is_ok())?;
+    let message = format!("`valid` stands before its duration without {}", quoted(word));
+    let until = around.line_end(span.end);
+    let fits = ["until", "within", "till", "after", "in"].contains(&word);
+    fits.then(|| Meant::leave_out(around, at).named("bad-valid").saying(message).until(until))
+}

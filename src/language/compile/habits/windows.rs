@@ -1,0 +1,150 @@
+//! Windows, days and zones, as people write them.
+
+use crate::language::words::quoted;
+use crate::model::{Days, ZoneTable};
+
+use super::Meant;
+use super::text::Around;
+use super::values::{DASHES, day_before, joint, oclock, time_meant};
+
+/// `from 09:00 to 17:00`: a window in other words.
+pub(super) fn from_to(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let line = around.line_end(around.at.end);
+    let (first, from) = around.next_on_line().filter(|_| ["from", "von", "during"].contains(&text))?;
+    let (joint, word) = around.word_from(first.end).filter(|(at, _)| at.start < line)?;
+    let (_, to) = around.word_from(joint.end)?;
+    let joins = ["to", "and", "until", "till", "bis", "-", "–"].contains(&word);
+    let fits = time_meant(from).is_some() && time_meant(to).is_some() && joins;
+    let message = format!("unknown word {}; did you mean `between`?", quoted(text));
+    let help = format!("write `between {from} and {to}`");
+    let meant = Meant::write(around.at.clone(), "between").saying(message).help(help);
+    fits.then(|| meant.and(joint, "and").until(line))
+}
+
+/// `wait until tomorrow`: the zone is missing to no time at all.
+pub(super) fn no_time(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (at, word) = around.word_before(around.at.end).filter(|_| text.starts_with("until "))?;
+    if time_meant(word).is_some() || word.contains(':') {
+        return None;
+    }
+    let message = format!("{} is not a time of day", quoted(word));
+    let help = "write for example `wait until 09:00 in contact.timezone`";
+    let line = around.line_end(at.end);
+    let mut meant = Meant::write(at, "").named("bad-time").saying(message).help(help);
+    meant.fix.clear();
+    Some(meant.until(line))
+}
+
+/// The single days from one to another, as they are written.
+fn days_between(from: &str, to: &str) -> Option<String> {
+    let place = |word: &str| {
+        let lower = word.to_lowercase();
+        Days::WORDS.iter().position(|day| lower.starts_with(day))
+    };
+    let (from, to) = (place(from)?, place(to)?);
+    match (from, to) {
+        (0, 4) => Some("weekdays".to_owned()),
+        (5, 6) => Some("weekends".to_owned()),
+        _ => (from < to).then(|| Days::WORDS.get(from..=to).map(|days| days.join(", "))).flatten(),
+    }
+}
+
+/// `week days`, `monday to friday`.
+pub(super) fn days_apart(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (at, next) = around.next_on_line()?;
+    let line = around.line_end(at.end);
+    let (whole, meant) = match (text, next) {
+        ("week", "days" | "day") => (around.at.start..at.end, "weekdays".to_owned()),
+        ("week", "ends" | "end") => (around.at.start..at.end, "weekends".to_owned()),
+        (_, "to" | "-" | "–" | "until" | "till" | "through" | "bis") => {
+            let (last, to) = around.word_from(at.end)?;
+            (around.at.start..last.end, days_between(text, to)?)
+        }
+        _ => return None,
+    };
+    let message = format!("{} is not how days are written", quoted(around.part(whole.clone())));
+    Some(Meant::write(whole, &meant).named("unknown-day").saying(message).until(line))
+}
+
+/// Whether a word is one for days.
+pub(super) fn is_day(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    lower.starts_with("week") || Days::WORDS.iter().any(|day| lower.starts_with(day))
+}
+
+/// A window whose words go on in another way.
+pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.end);
+    let (at, word) = around.next_on_line()?;
+    if let Some((last, text)) = around.word_before(around.at.end) {
+        let inside = Around { source: around.source, at: last.clone() };
+        let meant = day_before(around, last, text)
+            .or_else(|| is_day(text).then(|| days_apart(&inside, text)).flatten())
+            .or_else(|| oclock(&inside, text));
+        if meant.is_some() {
+            return meant;
+        }
+    }
+    // `21:00 to 08:00 Europe/Berlin`
+    if ZoneTable.get(word).is_some() && word.contains('/') || word == "contact.timezone" || word == "UTC" {
+        let message = format!("there is no `in` before {}", quoted(word));
+        let help = format!("write `in {word}`");
+        let mut meant =
+            Meant::write(at.start..at.start, "in ").named("missing-zone").saying(message).help(help);
+        meant.at = at;
+        return Some(meant.until(line));
+    }
+    if word == ","
+        && let Some((day, name)) = around.word_from(at.end).filter(|(_, name)| is_day(name))
+    {
+        let message = format!("days stand behind `on`, not behind `,`: `on {name}`");
+        let meant =
+            Meant::write(at.start..day.end, &format!(" on {name}")).named("unknown-day").saying(message);
+        return Some(meant.help(format!("write `on {name}`")).until(line));
+    }
+    if DASHES.contains(&word) || ["bis", "until", "through", "–"].contains(&word) {
+        let meant = joint(around);
+        let message = format!("the times are joined by `{meant}`, not by {}", quoted(word));
+        return Some(Meant::write(at, meant).named("bad-window").saying(message).until(line));
+    }
+    if ["at", "every", "only", "each", "am", "during"].contains(&word) {
+        let (_, day) = around.word_from(at.end).filter(|(_, day)| is_day(day))?;
+        let message = format!("days stand behind `on`, not behind {}", quoted(word));
+        return Some(
+            Meant::write(at, "on")
+                .named("unknown-day")
+                .saying(message)
+                .help(format!("write `on {day}`"))
+                .until(line),
+        );
+    }
+    if is_day(word) {
+        let message = format!("there is no `on` before {}", quoted(word));
+        let fix = format!("on {word}");
+        return Some(Meant::write(at, &fix).named("unknown-day").saying(message).until(line));
+    }
+    None
+}
+
+/// A zone in two words.
+pub(super) fn zone(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let next = around.next_on_line();
+    let line = around.line_end(around.at.end);
+    let owners =
+        ["local", "their", "contact's", "customer's", "user's", "the", "person's", "recipient's", "ortszeit"];
+    if owners.contains(&text.to_lowercase().as_str()) {
+        let zone = next.filter(|(_, word)| ["time", "timezone", "zone", "clock"].contains(word));
+        let whole = around.at.start..zone.map_or(around.at.end, |(at, _)| at.end);
+        let message =
+            format!("unknown zone {}; did you mean `contact.timezone`?", quoted(around.part(whole.clone())));
+        return Some(Meant::write(whole, "contact.timezone").saying(message).until(line));
+    }
+    let (at, next) = next?;
+    let both = around.at.start..at.end;
+    let message = format!("unknown zone {}", quoted(around.part(both.clone())));
+    if text.eq_ignore_ascii_case("contact") && next.eq_ignore_ascii_case("timezone") {
+        return Some(Meant::write(both, "contact.timezone").saying(message).until(line));
+    }
+    let name = format!("{text}_{next}");
+    ZoneTable.get(&name).is_some().then(|| Meant::write(both, &name).saying(message))
+}
