@@ -10,8 +10,10 @@ use crate::store::{Position, StoreError};
 /// An attempt with its newest outcome, in the order of [`rows::attempt`].
 const ATTEMPT_COLUMNS: &str = "a.n, a.message, m.id, a.id, a.provider, a.channel, a.at, a.address, a.doc, \
      o.outcome, o.provider, o.provider_message_id, o.at, o.detail";
-const ATTEMPT_OF_MESSAGE: &str = "attempt a CROSS JOIN message m ON m.n = a.message";
-const NEWEST_OUTCOME: &str = "LEFT JOIN outcome o ON o.n = \
+pub(in crate::store) const ATTEMPT_OF_MESSAGE: &str = "attempt a CROSS JOIN message m ON m.n = a.message";
+/// Its message is named beside its position: a planner that does not look the position up would else read the
+/// outcomes of all messages.
+const NEWEST_OUTCOME: &str = "LEFT JOIN outcome o ON o.message = a.message AND o.n = \
      (SELECT max(n) FROM outcome WHERE message = a.message AND attempt = a.id)";
 
 impl dyn Source + '_ {
@@ -133,6 +135,7 @@ impl dyn Source + '_ {
     }
 }
 
-fn attempts_from(from: &str) -> String {
+/// Attempts with their newest outcomes.
+pub(in crate::store) fn attempts_from(from: &str) -> String {
     format!("SELECT {ATTEMPT_COLUMNS} FROM {from} {NEWEST_OUTCOME}")
 }

@@ -3,7 +3,7 @@
 //! A database is a [`Source`]. What differs between databases is said there; the questions
 //! themselves are methods of `dyn Source`.
 
-mod attempts;
+pub(in crate::store) mod attempts;
 pub(super) mod decode;
 mod gather;
 mod messages;

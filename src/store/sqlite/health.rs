@@ -25,7 +25,7 @@ const BOTH: &str = "FROM live l JOIN ended e ON e.n = l.n JOIN message m ON m.n 
 const NEITHER: &str = "FROM message m WHERE NOT EXISTS (SELECT 1 FROM live l WHERE l.n = m.n) \
      AND NOT EXISTS (SELECT 1 FROM ended e WHERE e.n = m.n)";
 const STUCK: &str = "FROM live l JOIN message m ON m.n = l.n WHERE l.due_at IS NULL AND NOT EXISTS \
-     (SELECT 1 FROM attempt a LEFT JOIN outcome o ON o.n = (SELECT max(n) FROM outcome x \
+     (SELECT 1 FROM attempt a LEFT JOIN outcome o ON o.message = a.message AND o.n = (SELECT max(n) FROM outcome x \
       WHERE x.message = a.message AND x.attempt = a.id) WHERE a.message = l.n AND (o.n IS NULL OR o.outcome = 0))";
 const UNFINISHED: &str = "FROM ended e JOIN message m ON m.n = e.n WHERE EXISTS (SELECT 1 FROM attempt a \
      WHERE a.message = e.n AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.message = a.message AND o.attempt = a.id))";

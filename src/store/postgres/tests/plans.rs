@@ -1,4 +1,5 @@
-//! How the one statement of a batch is planned: a plan is made once, often while the tables are empty.
+//! How the one statement of a batch is planned: a plan is made once, often while the tables are empty. And
+//! how the attempts of a message are found among many others.
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
@@ -8,6 +9,7 @@ use crate::store::postgres::connect::As;
 use crate::store::postgres::desk::PLANS;
 use crate::store::postgres::parts::PARTS;
 use crate::store::postgres::statement::Tables;
+use crate::store::read::attempts::{ATTEMPT_OF_MESSAGE, attempts_from};
 
 async fn plan(conn: &mut PgConnection, text: &str) -> String {
     // `$4::int8[]`: what each array is, behind scope, position and node.
@@ -49,4 +51,32 @@ async fn what_a_batch_changes_is_found_by_its_keys_whatever_the_tables_hold() {
         looked_at += 1;
     }
     assert_eq!(looked_at, 9, "parts that look for rows");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_attempts_of_a_message_are_read_without_those_of_others() {
+    let place = InDatabase::default();
+    open(place.options().await).await.unwrap().close().await.unwrap();
+    let mut conn = place.database().await.connect().await;
+    let rows = "INSERT INTO spine.outcome (scope, n, message, attempt, outcome, provider, at) \
+        SELECT 1, n, n, gen_random_uuid(), 0, 'gateway', 0 FROM generate_series(1, 20000) AS n; \
+        ANALYZE spine.outcome";
+    place.database().await.run(rows).await;
+    sqlx::raw_sql(AssertSqlSafe(As::Api(ScopeId(1)).begin())).execute(&mut conn).await.unwrap();
+    sqlx::raw_sql("SET LOCAL plan_cache_mode = force_generic_plan").execute(&mut conn).await.unwrap();
+    let of_one = format!("{} WHERE a.message = $1", attempts_from(ATTEMPT_OF_MESSAGE));
+    let to_one =
+        format!("{} WHERE a.address = $1 ORDER BY a.n DESC LIMIT 100", attempts_from(ATTEMPT_OF_MESSAGE));
+    for (text, key) in [(of_one, "int8"), (to_one, "uuid")] {
+        let text = text.replace("CROSS JOIN", "JOIN");
+        let sql = format!("PREPARE q ({key}) AS {text}");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await.unwrap();
+        let lines = sqlx::raw_sql("EXPLAIN EXECUTE q (NULL)").fetch_all(&mut conn).await.unwrap();
+        sqlx::raw_sql("DEALLOCATE q").execute(&mut conn).await.unwrap();
+        let plan: String = lines.iter().map(|line| line.get::<String, _>(0) + "\n").collect();
+        assert!(!plan.contains("Seq Scan on outcome"), "{text}\n{plan}");
+        let read = plan.split("on outcome o ").nth(1).expect("outcomes are read");
+        let by = read.lines().find(|line| line.contains("Index Cond")).expect("by an index");
+        assert!(by.contains("message = "), "{text}\n{plan}");
+    }
 }
