@@ -223,6 +223,9 @@ pub(super) fn list(around: &Around<'_>, text: &str) -> Option<Meant> {
     if before != "in" || text.starts_with('[') {
         return None;
     }
+    if text.starts_with('"') {
+        return texts(around);
+    }
     let value = |word: &str| {
         let number = word.parse::<f64>().is_ok();
         if number { word.to_owned() } else { format!("\"{}\"", word.trim_matches('"')) }
@@ -238,6 +241,31 @@ pub(super) fn list(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     let message = format!("{} is no list", quoted(around.part(around.at.start..end)));
     Some(Meant::write(around.at.start..end, &format!("[{}]", values.join(", "))).saying(message))
+}
+
+/// `in "AT", "DE"`, perhaps with the `]` that ends a list.
+fn texts(around: &Around<'_>) -> Option<Meant> {
+    let mut end = around.at.end;
+    while let Some((comma, ",")) = around.word_from(end)
+        && let Some((open, "\"")) = around.word_from(comma.end)
+        && let Some(length) = around.source.get(open.end..)?.find('"')
+    {
+        end = open.end + length + 1;
+    }
+    let whole = around.at.start..end;
+    let said = quoted(around.part(whole.clone()));
+    match around.word_from(end) {
+        Some((close, "]")) => {
+            let meant = Meant::write(whole.start..whole.start, "[").saying("there is no `[` behind `in`");
+            let mut meant = meant.help(format!("write `[{}]`", around.part(whole.clone())));
+            meant.at = whole.start..close.end;
+            Some(meant.until(close.end))
+        }
+        _ => {
+            let list = format!("[{}]", around.part(whole.clone()));
+            Some(Meant::write(whole, &list).saying(format!("{said} is no list")))
+        }
+    }
 }
 
 /// `in ("AT", "DE")`.
@@ -334,6 +362,12 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
             let message =
                 format!("{} is not needed: `quota` is that of the stage's own channel", quoted(text));
             Some(Meant::leave_out(around, around.at.clone()).saying(message))
+        }
+        (_, "priority") if text.parse::<Priority>().is_ok() => {
+            let (at, _) = next?;
+            let whole = around.at.start..at.end;
+            let message = format!("{} is not how a condition is written", quoted(around.part(whole.clone())));
+            Some(Meant::write(whole, &format!("priority is {text}")).saying(message).until(line))
         }
         _ if text.parse::<Priority>().is_ok() => {
             let message = format!("{} does not say what is {text}", quoted(text));

@@ -11,6 +11,7 @@ mod groups;
 mod headers;
 mod routes;
 mod spans;
+mod spelling;
 mod stages;
 pub(super) mod text;
 mod values;
@@ -110,12 +111,15 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
         "unknown-channel" => groups::numbered(around, text, false)
             .or_else(|| headers::second_limit(around))
             .or_else(|| everyday::in_two_words(around, text))
+            .or_else(|| spelling::grown_together(around, text))
             .or_else(|| groups::not_used(around, text))
             .or_else(|| stages::channel(around, text, finding)),
         "unknown-word" => groups::fail(around, text)
             .or_else(|| groups::numbered(around, text, true))
             .or_else(|| routes::share_behind(around))
             .or_else(|| windows::from_to(around, text))
+            .or_else(|| spelling::of_window(around, text))
+            .or_else(|| spelling::grown_together(around, text))
             .or_else(|| everyday::word(around, text))
             .or_else(|| conditions::behind(around, text)),
         "wrong-joiner" => groups::fail(around, text)
@@ -132,7 +136,9 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
         "unclosed-bracket" if text == "policy" => headers::alone(around)
             .or_else(|| headers::unclosed_vars(around))
             .or_else(|| groups::close(around)),
-        "unclosed-bracket" => brackets::unclosed(around, text),
+        "unclosed-bracket" => {
+            spelling::other_bracket(around, text).or_else(|| brackets::unclosed(around, text))
+        }
         "unknown-goal" => spans::doubled(around, text).or_else(|| stages::goal(around, text)),
         "bad-group" => {
             stages::group(around).or_else(|| brackets::unopened(around)).or_else(|| groups::members(around))
@@ -147,15 +153,19 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
         "bad-shares" => routes::comma(around),
         "unknown-name" => conditions::one_of(around, text)
             .or_else(|| conditions::in_words(around))
-            .or_else(|| values::in_digits(around, text)),
+            .or_else(|| values::in_digits(around, text))
+            .or_else(|| spelling::opening_quote(around, text)),
         "unknown-priority" => conditions::priority_word(around, text),
         "unclosed-text" => Some(stages::close_text(around)),
         "bad-name" => conditions::has_in_one_word(around, text)
             .or_else(|| routes::slash(around, text))
             .or_else(|| stages::name(around, text)),
-        "bad-retry" | "bad-repeat" => spans::doubled(around, text).or_else(|| values::again(around, text)),
+        "bad-retry" | "bad-repeat" => spans::doubled(around, text)
+            .or_else(|| values::again(around, text))
+            .or_else(|| spelling::again(around, text)),
         "bad-duration" => spans::doubled(around, text)
             .or_else(|| values::duration(around, text))
+            .or_else(|| spelling::wait(around, text))
             .or_else(|| spans::more_or_less(around, text)),
         "bad-time" => values::time(around, text),
         "missing-duration" => spans::doubled(around, text)

@@ -123,6 +123,14 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
         let meant = Meant::leave_out(around, around.at.clone()).named("stray-text");
         return Some(keep_a_blank(around, meant.saying(format!("{} does not belong here", quoted(text)))));
     }
+    if text == ","
+        && let Some((last, "or")) = next.clone()
+        && super::routes::is_in_route(around, around.at.start)
+    {
+        let message = "`,` is not needed before `or`";
+        let meant = Meant::leave_out(around, around.at.clone()).named("bad-route").saying(message);
+        return Some(keep_a_blank(around, meant.until(around.line_end(last.end))));
+    }
     let modifiers = ["after", "unless", "if", "until", "via", "retry", "repeat", "between", "valid"];
     if text == ","
         && let Some((_, word)) = next.as_ref().filter(|(_, word)| modifiers.contains(word))
@@ -364,7 +372,9 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
     }
     if word != "fail" {
         let failing = ["fails", "failed", "failure", "failing", "error", "abort", "stop", "fehler"];
-        around.word_from(at.end).filter(|(_, quote)| *quote == "\"" && failing.contains(&word))?;
+        around.word_from(at.end).filter(|(_, quote)| {
+            *quote == "\"" && (failing.contains(&word) || near(word, ["fail"]).is_some())
+        })?;
         let message = format!("behind `otherwise` stands `fail`, not {}", quoted(word));
         return Some(Meant::write(at.clone(), "fail").saying(message).until(around.line_end(at.end)));
     }

@@ -321,7 +321,8 @@ pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
         meant.fix.clear();
         return Some(meant);
     }
-    if DASHES.contains(&next) && text.contains("backoff") {
+    let joins = DASHES.contains(&next) || ["until", "till", "and", "up", ".."].contains(&next);
+    if joins && text.contains("backoff") {
         let message = format!("the pauses of `backoff` are joined by `to`, not by {}", quoted(next));
         return Some(Meant::write(at, "to").saying(message).until(line));
     }

@@ -85,6 +85,9 @@ pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
             return meant;
         }
     }
+    if let Some(meant) = super::spelling::window(around, joint(around)) {
+        return Some(meant);
+    }
     // `21:00 to 08:00 Europe/Berlin`
     if ZoneTable.get(word).is_some() && word.contains('/') || word == "contact.timezone" || word == "UTC" {
         let message = format!("there is no `in` before {}", quoted(word));

@@ -1,0 +1,132 @@
+//! Words that are nearly right within a part of several words, and words that grew together.
+
+use crate::language::words::{ENDS, near, quoted};
+use crate::model::{Channel, Confirmation, Span, TimeOfDay, ZoneTable};
+
+use super::text::{Around, Word};
+use super::{Edit, Meant};
+
+/// `smsafter`, `thensms`, `after2m`: two words without the blank between them.
+pub(super) fn grown_together(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let is_word = |part: &str| {
+        ENDS.contains(&part)
+            || ["on", "wait", "use", "every", "any", "all"].contains(&part)
+            || part.parse::<Channel>().is_ok()
+    };
+    let is_second = |part: &str| {
+        is_word(part)
+            || part.parse::<Span>().is_ok()
+            || part.parse::<Confirmation>().is_ok()
+            || part == "quota"
+    };
+    let split = (2..text.len())
+        .filter_map(|at| text.split_at_checked(at))
+        .find(|(first, second)| is_word(first) && is_second(second))?;
+    let (first, second) = split;
+    let message = format!("there is no blank between `{first}` and `{second}`");
+    let meant = format!("{first} {second}");
+    let line = around.line_end(around.at.end);
+    Some(Meant::write(around.at.clone(), &meant).saying(message).until(line))
+}
+
+/// `retry 2 tims evry 30s`: what is nearly a part of `retry` or `repeat`.
+pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (line, begin) = (around.line_end(around.at.start), text.split_whitespace().next()?);
+    let (count, number) = around.word_from(around.at.start + begin.len())?;
+    if !["retry", "repeat"].contains(&begin) || !number.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let meant = |(at, word): Word<'_>, meant: &str| {
+        let message = format!("unknown word {} in `{begin}`; did you mean `{meant}`?", quoted(word));
+        Some(Meant::write(at, meant).saying(message).until(line))
+    };
+    let (times_at, times) = around.word_from(count.end).filter(|(at, _)| at.start < line)?;
+    if times != "times" {
+        let follows = around.word_from(times_at.end).map_or("", |(_, next)| next);
+        let goes_on = near(follows, ["every", "backoff"]).is_some();
+        let is_near = near(times, ["times"]).is_some() || ["x", "×", "mal", "tries"].contains(&times);
+        return if is_near && goes_on { meant((times_at, times), "times") } else { None };
+    }
+    let (at, word) = around.word_from(times_at.end).filter(|(at, _)| at.start < line)?;
+    let (_, pause) = around.word_from(at.end)?;
+    if !pause.starts_with(|c: char| c.is_ascii_digit()) || ["every", "backoff"].contains(&word) {
+        return None;
+    }
+    match word {
+        "exponential" | "exponentially" | "backing" | "increasing" | "growing" => {
+            meant((at, word), "backoff")
+        }
+        _ => meant((at, word), near(word, ["every", "backoff"])?),
+    }
+}
+
+/// `22:00 ot 07:00`, `22:00 to 07:00 i UTC`: what is nearly a joint of a window.
+pub(super) fn window(around: &Around<'_>, joint: &'static str) -> Option<Meant> {
+    let (at, word) = around.next_on_line()?;
+    let line = around.line_end(at.end);
+    let (next_at, next) = around.word_from(at.end).filter(|(at, _)| at.start < line)?;
+    let is_zone = next == "contact.timezone" || ZoneTable.get(next).is_some();
+    let joints = ["to", "and", "in", "on"];
+    // What is behind it was read as something else.
+    let behind = around.word_from(line).map_or(next_at.end, |(at, _)| at.end);
+    if next.parse::<TimeOfDay>().is_ok() && !joints.contains(&word) && word.len() <= 4 {
+        let message = format!("the times are joined by `{joint}`, not by {}", quoted(word));
+        return Some(Meant::write(at, joint).named("bad-window").saying(message).until(behind));
+    }
+    if is_zone && ["i", "n", "ni", "im", "inn", "on", "at", "zone"].contains(&word) {
+        let message = format!("a zone stands behind `in`, not behind {}", quoted(word));
+        let help = format!("write `in {next}`");
+        let meant = Meant::write(at, "in").named("missing-zone").saying(message).help(help);
+        return Some(meant.until(behind));
+    }
+    None
+}
+
+/// `betwen 09:00 and 17:00`: what follows a misspelt word was not read as its own.
+pub(super) fn of_window(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let meant = near(text, ["between"]).filter(|_| text != "between")?;
+    let line = around.line_end(around.at.end);
+    around.next_on_line().filter(|(_, next)| next.starts_with(|c: char| c.is_ascii_digit()))?;
+    let message = format!("unknown word {}; did you mean `{meant}`?", quoted(text));
+    Some(Meant::write(around.at.clone(), meant).saying(message).until(line))
+}
+
+/// `wait unitl 08:00 in UTC`.
+pub(super) fn wait(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (_, before) = around.before()?;
+    let meant = near(text, ["until"]).filter(|_| before == "wait")?;
+    let message = format!("{} is not a duration; did you mean `{meant}`?", quoted(text));
+    Some(Meant::write(around.at.clone(), meant).saying(message).until(around.line_end(around.at.end)))
+}
+
+/// `is AT"`: a text that lacks its first quote.
+pub(super) fn opening_quote(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (quote, _) = around.next().filter(|(at, word)| *word == "\"" && at.start == around.at.end)?;
+    let message = format!("the text {} has no opening quote", quoted(text));
+    let at = around.at.clone();
+    let mut meant = Meant::write(at.start..at.start, "\"").named("bad-text").saying(message);
+    meant.help = format!("begin it with `\"`: `\"{text}\"`");
+    meant.at = at.start..quote.end;
+    Some(meant.until(around.line_end(quote.end)))
+}
+
+/// `any of (sms, email]`: a group that another bracket closes.
+pub(super) fn other_bracket(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (of, _) = around.next().filter(|(_, word)| ["any", "all"].contains(&text) && *word == "of")?;
+    let (open, _) = around.word_from(of.end).filter(|(_, word)| *word == "(")?;
+    let members = around.part(open.end..around.line_end(open.end));
+    let place = members.find([')', ']', '}'])?;
+    let at = open.end + place..open.end + place + 1;
+    let sign = around.part(at.clone());
+    // A brace at the end of the line may be that of the policy.
+    let is_last = around.part(at.end..around.line_end(at.end)).trim().is_empty();
+    let in_policy = around.source.get(..around.at.start)?.contains('{');
+    if sign == ")" || sign == "}" && (is_last || in_policy) {
+        return None;
+    }
+    let message = format!("the `(` of `{text} of` is closed by `{sign}`");
+    let until = at.end;
+    let mut meant = Meant::write(at, ")").saying(message);
+    meant.fix = vec![Edit { at: until - 1..until, text: ")".to_owned() }];
+    Some(meant.until(until))
+}
