@@ -147,7 +147,6 @@ fn block(around: &Around<'_>) -> Meant {
     let end = last.map_or(end, |last| end.max(around.at.start + last + 1));
     let message = "within a policy braces stand around its vars alone";
     let help = "join stages by `then`, and write a condition behind its stage: `sms if vars.amount > 100`";
-    let mut meant = Meant::write(around.at.start..end, "").saying(message).help(help);
-    meant.fix.clear();
+    let meant = Meant::told(around.at.start..end).saying(message).help(help);
     meant.until(around.source.len())
 }

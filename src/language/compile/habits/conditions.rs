@@ -452,7 +452,6 @@ pub(super) fn clock(around: &Around<'_>) -> Option<Meant> {
     let after = around.next_on_line().filter(|(_, word)| ["after", "before", "between"].contains(word));
     let time = after.and_then(|(at, _)| around.word_from(at.end));
     let whole = name.start..time.map_or(around.at.end, |(at, _)| at.end);
-    let mut meant = Meant::write(whole, "").named("unknown-condition").saying(message).help(help);
-    meant.fix.clear();
+    let meant = Meant::told(whole).named("unknown-condition").saying(message).help(help);
     Some(meant)
 }

@@ -115,8 +115,7 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     if ["later", "soon", "eventually", "später"].contains(&text) {
         let message = format!("{} does not say after how long", quoted(text));
-        let mut meant = Meant::write(around.at.clone(), "").saying(message);
-        meant.fix.clear();
+        let meant = Meant::told(around.at.clone()).saying(message);
         return Some(meant.help("write for example `after 10m`").until(line));
     }
     for (words, meant) in EVERYDAY {

@@ -70,8 +70,7 @@ pub(super) fn close(around: &Around<'_>) -> Option<Meant> {
     };
     if let Some((at, _)) = rest.match_indices("policy ").find(indented) {
         let word = around.at.end + at..around.at.end + at + "policy".len();
-        let mut meant = Meant::write(word, "").saying("a policy stands within another");
-        meant.fix.clear();
+        let meant = Meant::told(word).saying("a policy stands within another");
         let help = "write it before or behind that one, and `use` it here";
         return Some(meant.named("bad-policy").help(help).until(around.source.len()));
     }

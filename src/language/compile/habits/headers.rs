@@ -49,8 +49,7 @@ pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
             Some(meant)
         }
         ("vars", _) if at.start >= around.line_end(around.at.end) => {
-            let mut meant = Meant::write(around.at.clone(), "").named("bad-var");
-            meant.fix.clear();
+            let meant = Meant::told(around.at.clone()).named("bad-var");
             Some(
                 meant
                     .saying("behind `vars` nothing is said")
@@ -123,9 +122,7 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message = format!("`{number} {word}` is not written as money is");
         let help =
             format!("write an amount and its currency: `limit {}.{:02} EUR`", number / 100, number % 100);
-        let mut meant =
-            Meant::write(around.at.start..at.end, "").named("bad-money").saying(message).help(help);
-        meant.fix.clear();
+        let meant = Meant::told(around.at.start..at.end).named("bad-money").saying(message).help(help);
         return Some(meant.until(line));
     }
     let unit = behind.filter(|(at, word)| at.start < line && word.bytes().all(|b| b.is_ascii_alphabetic()));
@@ -134,8 +131,7 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         let whole = around.at.start..at.end;
         let message = format!("{} is no currency", quoted(word));
         let help = format!("a currency is written by its three letters: `limit {digits} EUR`");
-        let mut meant = Meant::write(whole, "").named("bad-money").saying(message).help(help);
-        meant.fix.clear();
+        let meant = Meant::told(whole).named("bad-money").saying(message).help(help);
         return Some(meant.until(line));
     }
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -199,8 +195,7 @@ pub(super) fn expires(around: &Around<'_>) -> Option<Meant> {
     }
     if let Some((time, text)) = around.word_from(at.end).filter(|(_, text)| text.contains(':')) {
         let message = format!("a message expires after a time, not {word} {}", quoted(text));
-        let mut meant = Meant::write(around.at.start..time.end, "").saying(message);
-        meant.fix.clear();
+        let meant = Meant::told(around.at.start..time.end).saying(message);
         return Some(meant.help("write for example `expires after 2h`").until(line));
     }
     let (_, span) =
@@ -322,8 +317,7 @@ pub(super) fn alone(around: &Around<'_>) -> Option<Meant> {
             continue;
         }
         let message = format!("behind `{word}` nothing is said");
-        let mut meant = Meant::write(at..at + word.len(), "").named(rule).saying(message).help(help);
-        meant.fix.clear();
+        let meant = Meant::told(at..at + word.len()).named(rule).saying(message).help(help);
         return Some(meant.until(around.source.len()));
     }
     None

@@ -44,6 +44,11 @@ impl Meant {
         Meant { rule: None, at, message: None, help, fix, until }
     }
 
+    /// Told without a change: what was meant is not known.
+    fn told(at: TextRange) -> Meant {
+        Meant { rule: None, until: at.end, at, message: None, help: String::new(), fix: Vec::new() }
+    }
+
     /// To be left out, with the blanks behind it.
     fn leave_out(around: &Around<'_>, at: TextRange) -> Meant {
         let blanks = around.blanks_from(at.end);

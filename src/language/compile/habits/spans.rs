@@ -66,8 +66,7 @@ fn range(around: &Around<'_>, from: usize) -> Option<Meant> {
     let whole = from..last.end;
     let message = format!("{} are two durations, and one is needed", quoted(around.part(whole.clone())));
     let help = format!("write `{word}` or `{other}`");
-    let mut meant = Meant::write(whole, "").named("bad-duration").saying(message).help(help);
-    meant.fix.clear();
+    let meant = Meant::told(whole).named("bad-duration").saying(message).help(help);
     fits.then_some(meant)
 }
 
@@ -84,8 +83,7 @@ pub(super) fn more_or_less(around: &Around<'_>, text: &str) -> Option<Meant> {
         && other.parse::<Span>().is_ok()
     {
         let message = format!("{} are two durations, and one is needed", quoted(text));
-        let mut meant = Meant::write(around.at.clone(), "").saying(message);
-        meant.fix.clear();
+        let meant = Meant::told(around.at.clone()).saying(message);
         return Some(meant.help(format!("write `{one}` or `{other}`")));
     }
     const FILLING: [&str; 10] = [
@@ -117,8 +115,7 @@ pub(super) fn more_or_less(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     let digits = super::values::number(text)?;
     let message = format!("{} is not a duration", quoted(text));
-    let mut meant = Meant::write(around.at.clone(), "").saying(message);
-    meant.fix.clear();
+    let meant = Meant::told(around.at.clone()).saying(message);
     Some(meant.help(format!("say the unit: `{digits}s`, `{digits}m` or `{digits}h`")))
 }
 

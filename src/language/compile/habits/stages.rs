@@ -50,8 +50,7 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
     {
         let message = format!("unknown word {} before `{word}`", quoted(text));
         let help = format!("leave it out; a provider stands behind its channel: `{word} via {lower}`");
-        let mut meant = Meant::write(around.at.clone(), "").saying(message).help(help);
-        meant.fix.clear();
+        let meant = Meant::told(around.at.clone()).saying(message).help(help);
         return Some(meant);
     }
     // `all off (sms, email)`
@@ -414,8 +413,7 @@ pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
         let end = around.closing(open.start).map_or(open.end, |close| close.end);
         let message = format!("the policy `{word}` stands within another");
         let help = format!("write it before or behind that one, and `use {word}` here");
-        let mut meant = Meant::write(around.at.start..end, "").saying(message).help(help);
-        meant.fix.clear();
+        let meant = Meant::told(around.at.start..end).saying(message).help(help);
         return Some(meant.until(around.source.len()));
     }
     if rest.contains('{') || word == "{" {

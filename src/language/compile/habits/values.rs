@@ -104,10 +104,9 @@ fn nearly(around: &Around<'_>, text: &str) -> Option<Meant> {
         && first.parse::<u8>().is_ok()
         && second.parse::<u8>().is_ok()
     {
-        let mut meant = Meant::write(around.at.clone(), "")
+        let meant = Meant::told(around.at.clone())
             .saying(format!("{} is a time of day, not a duration", quoted(text)))
             .help(format!("write `{first}h{second}m`, or `{first}m{second}s`"));
-        meant.fix.clear();
         return Some(meant);
     }
     let lower = text.trim_start_matches('-').to_lowercase();
@@ -317,8 +316,7 @@ pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
     {
         let message = format!("`{word}` does not say how often");
         let help = format!("write for example `{word} 2 times every 5m`, in one piece");
-        let mut meant = Meant::write(around.at.start..pause.end, "").saying(message).help(help).until(line);
-        meant.fix.clear();
+        let meant = Meant::told(around.at.start..pause.end).saying(message).help(help).until(line);
         return Some(meant);
     }
     let joins = DASHES.contains(&next) || ["until", "till", "and", "up", ".."].contains(&next);

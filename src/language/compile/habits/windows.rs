@@ -30,8 +30,7 @@ pub(super) fn no_time(around: &Around<'_>, text: &str) -> Option<Meant> {
     let message = format!("{} is not a time of day", quoted(word));
     let help = "write for example `wait until 09:00 in contact.timezone`";
     let line = around.line_end(at.end);
-    let mut meant = Meant::write(at, "").named("bad-time").saying(message).help(help);
-    meant.fix.clear();
+    let meant = Meant::told(at).named("bad-time").saying(message).help(help);
     Some(meant.until(line))
 }
 
