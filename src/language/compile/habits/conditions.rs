@@ -15,7 +15,8 @@ pub(super) fn is_name(word: &str) -> bool {
 }
 
 /// Words of conditions that are compared with nothing.
-const STATES: [&str; 7] = ["quota", "quiet", "opted_out", "tripped", "read", "replied", "delivered"];
+pub(super) const STATES: [&str; 7] =
+    ["quota", "quiet", "opted_out", "tripped", "read", "replied", "delivered"];
 
 /// Comparisons in words, longest first.
 const PHRASES: [(&str, &str); 26] = [
@@ -438,20 +439,4 @@ pub(super) fn twice(around: &Around<'_>, text: &str) -> Option<Meant> {
     let message = format!("{} is no comparison", quoted(sign));
     let until = around.at.end;
     Some(Meant::write(start..start + sign.len(), meant).saying(message).until(until))
-}
-
-/// `time is after 18:00`: the clock is no fact of conditions.
-pub(super) fn clock(around: &Around<'_>) -> Option<Meant> {
-    let (name, word) = around.before()?;
-    let names = ["time", "hour", "now", "clock", "day", "date", "weekday", "today", "uhrzeit"];
-    if !names.contains(&word) {
-        return None;
-    }
-    let message = format!("{} is nothing that a condition knows", quoted(word));
-    let help = "write a window: `between 18:00 and 22:00 in contact.timezone`";
-    let after = around.next_on_line().filter(|(_, word)| ["after", "before", "between"].contains(word));
-    let time = after.and_then(|(at, _)| around.word_from(at.end));
-    let whole = name.start..time.map_or(around.at.end, |(at, _)| at.end);
-    let meant = Meant::told(whole).named("unknown-condition").saying(message).help(help);
-    Some(meant)
 }

@@ -113,6 +113,25 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message = format!("{} is not needed: a channel alone sends", quoted(text));
         return Some(Meant::leave_out(around, around.at.clone()).saying(message));
     }
+    // `at 09:00 in UTC`
+    if text == "at"
+        && let Some((at, time)) = around.next_on_line().filter(|(_, word)| word.contains(':'))
+    {
+        let message = "a stage starts at a time of day behind a `wait until`";
+        let help = format!("write `wait until {time} in contact.timezone then` before the stage");
+        let zone = around.word_from(at.end).filter(|(_, word)| *word == "in");
+        let zone = zone.and_then(|(at, _)| around.word_from(at.end)).filter(|(at, _)| at.start < line);
+        let whole = around.at.start..zone.map_or(at.end, |(at, _)| at.end);
+        return Some(Meant::told(whole).saying(message).help(help).until(line));
+    }
+    // `with template otp`
+    let template = around.next_on_line().filter(|(_, word)| *word == "template" && text == "with");
+    if text == "template" || template.is_some() {
+        let message = "a template is named by who sends a message, not by the policy";
+        let last = template.map_or(around.at.end, |(at, _)| at.end);
+        let name = around.word_from(last).filter(|(at, _)| at.start < line).map_or(last, |(at, _)| at.end);
+        return Some(Meant::leave_out(around, around.at.start..name).saying(message).until(line));
+    }
     if ["later", "soon", "eventually", "später"].contains(&text) {
         let message = format!("{} does not say after how long", quoted(text));
         let meant = Meant::told(around.at.clone()).saying(message);

@@ -135,6 +135,15 @@ pub(super) fn fail(around: &Around<'_>, text: &str) -> Option<Meant> {
     Some(Meant::write(at, meant).named("bad-otherwise").saying(message).until(around.line_end(end)))
 }
 
+/// `then fail "why"`.
+pub(super) fn then_fail(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (then, _) = around.before().filter(|(_, word)| *word == "then" && text == "fail")?;
+    let (quote, _) = around.next().filter(|(_, word)| *word == "\"")?;
+    let message = "a policy fails behind `otherwise`, not behind `then`";
+    let meant = Meant::write(then, "otherwise").named("bad-otherwise").saying(message);
+    Some(meant.help("write `otherwise fail`").until(around.line_end(quote.end)))
+}
+
 /// `otherwise: fail "why"`, `otherwise voice`.
 pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
     let word = around.at.start..around.at.start + "otherwise".len();
@@ -146,6 +155,10 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
             meant.fix = vec![Edit { at, text: String::new() }];
             meant
         });
+    }
+    if next == "then" {
+        let message = "another stage stands behind `then` alone";
+        return Some(Meant::leave_out(around, word).saying(message).until(line));
     }
     next.parse::<Channel>().ok()?;
     let message =

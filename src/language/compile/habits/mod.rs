@@ -10,6 +10,7 @@ mod everyday;
 mod groups;
 mod headers;
 mod routes;
+mod sentences;
 mod spans;
 mod spelling;
 mod stages;
@@ -115,6 +116,7 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     match finding.rule {
         "unknown-channel" => groups::numbered(around, text, false)
             .or_else(|| headers::second_limit(around))
+            .or_else(|| groups::then_fail(around, text))
             .or_else(|| everyday::in_two_words(around, text))
             .or_else(|| spelling::grown_together(around, text))
             .or_else(|| groups::not_used(around, text))
@@ -129,10 +131,12 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| conditions::behind(around, text)),
         "wrong-joiner" => groups::fail(around, text)
             .or_else(|| stages::two_goals(around))
+            .or_else(|| sentences::joined(around, text))
             .or_else(|| spans::two(around))
             .or_else(|| stages::joiner(around, text)),
         "stray-text" => headers::sign(around, text)
             .or_else(|| brackets::stray(around, text))
+            .or_else(|| sentences::joined(around, text))
             .or_else(|| groups::listed(around, text))
             .or_else(|| stages::stray(around, text)),
         "missing-stage" => headers::limits_joined(around, text).or_else(|| stages::missing(around, text)),
@@ -194,7 +198,10 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             spans::doubled(around, text).or_else(|| conditions::missing(around))
         }
         "missing-condition" => conditions::missing(around),
-        "unknown-condition" => conditions::name(around, text).or_else(|| conditions::word(around, text)),
+        "unknown-condition" => sentences::opposite(around, text)
+            .or_else(|| conditions::name(around, text))
+            .or_else(|| conditions::word(around, text))
+            .or_else(|| sentences::sentence(around, text)),
         "bad-comparison" => conditions::twice(around, text)
             .or_else(|| conditions::alone(around, text))
             .or_else(|| conditions::value(around, text)),
@@ -203,7 +210,7 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             conditions::priority(around, text).or_else(|| conditions::typed(around, text, finding))
         }
         "bad-list" => conditions::list(around, text),
-        "missing-value" => conditions::parentheses(around).or_else(|| conditions::clock(around)),
+        "missing-value" => conditions::parentheses(around).or_else(|| sentences::clock(around)),
         _ => None,
     }
 }

@@ -115,7 +115,16 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message = format!("{} is not needed before `then`", quoted(text));
         let at = around.at.clone();
         let meant = Meant::leave_out(around, at).saying(message);
-        return Some(if text == "," { keep_a_blank(around, meant) } else { meant });
+        let is_sign = !text.starts_with(char::is_alphanumeric);
+        return Some(if is_sign { keep_a_blank(around, meant) } else { meant });
+    }
+    // `or else email`
+    if let ("or", Some((at, "else"))) = (text, next.clone())
+        && let Some((stage, _)) = around.word_from(at.end)
+    {
+        let whole = around.at.start..at.end;
+        let message = format!("stages are joined by `then`, not by {}", quoted(around.part(whole.clone())));
+        return Some(Meant::write(whole, "then").saying(message).until(stage.end));
     }
     // At the end, as in other languages.
     if [";", ","].contains(&text) && next.as_ref().is_none_or(|(_, word)| *word == "}") {
@@ -167,8 +176,9 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
         let (at, provider) = next?;
         if word == "via" || (word == "or" && provider.parse::<Channel>().is_err()) {
             let message = "the providers of `via` are joined by `or`, not by `,`";
+            let joint = if at.start == around.at.end { " or " } else { " or" };
             return Some(
-                Meant::write(around.at.clone(), " or").named("bad-route").saying(message).until(at.end),
+                Meant::write(around.at.clone(), joint).named("bad-route").saying(message).until(at.end),
             );
         }
         return None;
@@ -284,6 +294,17 @@ pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
     let before = around.before();
     if text == "or" && before.as_ref().is_some_and(|(_, word)| *word == "contact.timezone") {
         return Some(other_zone(around));
+    }
+    // `repeat sms 3 times every 5m`
+    if let Some((word @ ("retry" | "repeat"), channel)) = text.split_once(' ')
+        && channel.parse::<Channel>().is_ok()
+    {
+        let message = format!("`{word}` stands behind its channel");
+        let line = around.line_end(around.at.end);
+        let meant = Meant::write(around.at.clone(), &format!("{channel} {word}"));
+        return Some(
+            meant.named(if word == "retry" { "bad-retry" } else { "bad-repeat" }).saying(message).until(line),
+        );
     }
     if text == "then"
         && let Some((at, quote @ ("\"" | "'" | "`"))) = around.next_on_line()
