@@ -329,6 +329,11 @@ pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
     if ["after ", "if ", "unless ", "via ", "until "].iter().any(|word| text.starts_with(word))
         && channel.parse::<Channel>().is_ok()
     {
+        if let Some(first) = text.strip_prefix("after ").filter(|first| first.parse::<Channel>().is_ok()) {
+            let message = "`after` stands before a time; stages are joined by `then`";
+            let meant = Meant::write(around.at.clone(), &format!("{first} then")).saying(message);
+            return Some(meant.help(format!("write `{first} then {channel}`")).until(at.end));
+        }
         let whole = around.at.start..at.end;
         let message = format!("{} stands before its channel", quoted(text));
         return Some(Meant::write(whole, &format!("{channel} {text}")).saying(message));
