@@ -1,21 +1,6 @@
 //! Words for people: what was probably meant, and how the user's own text is quoted.
 
-/// The longest text that is quoted whole, in characters.
-const QUOTED_CHARS_MAX: usize = 40;
-
-/// The user's text in backticks, on one line, cut where it is long.
-pub(crate) fn quoted(text: &str) -> String {
-    let mut out = String::from("`");
-    let mut chars = text.trim().chars();
-    for c in chars.by_ref().take(QUOTED_CHARS_MAX) {
-        out.push(if c.is_control() || c == '`' { ' ' } else { c });
-    }
-    if chars.next().is_some() {
-        out.push('…');
-    }
-    out.push('`');
-    out
-}
+pub(crate) use crate::model::quoted;
 
 /// Words at which what stands before them in a policy is over: none is a name.
 pub(crate) const ENDS: [&str; 12] = [
@@ -107,11 +92,5 @@ mod tests {
         assert_eq!(listed(["a", "b", "c", "d", "e", "f"], "or"), "`a`, `b`, `c`, `d` or 2 others");
         assert_eq!(listed(["a"], "or"), "`a`");
         assert_eq!(listed([], "or"), "");
-    }
-
-    #[test]
-    fn a_quoted_text_stays_on_one_line_and_short() {
-        assert_eq!(quoted("a\nb"), "`a b`");
-        assert_eq!(quoted(&"x".repeat(100)).chars().count(), QUOTED_CHARS_MAX + 3);
     }
 }

@@ -22,7 +22,8 @@ pub trait IdKind: Send + Sync + 'static {
 /// What is wrong with a text that should be an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not the id of a {name}; it should look like `{prefix}01J…`, 26 characters after the prefix"
+    "{} is not the id of a {name}; it should look like `{prefix}01J…`, 26 characters after the prefix",
+    super::quoted(.text)
 )]
 pub struct IdError {
     text: String,

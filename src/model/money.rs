@@ -7,20 +7,22 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeStruct};
 
+use super::quoted;
+
 /// What is wrong with a text that should be money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Not three capital letters.
-    #[error("`{0}` is not a currency; write three capital letters, for example `EUR`")]
+    #[error("{} is not a currency; write three capital letters, for example `EUR`", quoted(.0))]
     Currency(String),
     /// Not a decimal number.
-    #[error("`{0}` is not an amount; write for example `0.25`")]
+    #[error("{} is not an amount; write for example `0.25`", quoted(.0))]
     Amount(String),
     /// More digits after the point than can be kept.
-    #[error("`{0}` has more than six digits after the point")]
+    #[error("{} has more than six digits after the point", quoted(.0))]
     Precision(String),
     /// Larger than can be kept.
-    #[error("`{0}` is too large an amount; at most 1000000000")]
+    #[error("{} is too large an amount; at most 1000000000", quoted(.0))]
     Large(String),
 }
 

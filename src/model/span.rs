@@ -7,14 +7,16 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::quoted;
+
 /// What is wrong with a text that should be a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpanError {
     /// No number with a unit.
-    #[error("`{0}` is not a duration; write for example `30s`, `5m`, `1h30m` or `2d`")]
+    #[error("{} is not a duration; write for example `30s`, `5m`, `1h30m` or `2d`", quoted(.0))]
     Shape(String),
     /// A unit that does not exist.
-    #[error("`{unit}` in `{text}` is not a unit of time; write `ms`, `s`, `m`, `h` or `d`")]
+    #[error("{} in {} is not a unit of time; write `ms`, `s`, `m`, `h` or `d`", quoted(.unit), quoted(.text))]
     Unit {
         /// The whole text.
         text: String,
@@ -22,10 +24,10 @@ pub enum SpanError {
         unit: String,
     },
     /// A unit that stands twice, or after a smaller one.
-    #[error("the units in `{0}` must go from large to small, each at most once, as in `1d2h30m`")]
+    #[error("the units in {} must go from large to small, each at most once, as in `1d2h30m`", quoted(.0))]
     Order(String),
     /// Longer than [`Span::MAX`].
-    #[error("`{0}` is too long; at most `3660d`")]
+    #[error("{} is too long; at most `3660d`", quoted(.0))]
     Long(String),
 }
 

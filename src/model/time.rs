@@ -85,7 +85,8 @@ const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 impl FromStr for Instant {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || format!("`{text}` is not a time; write for example `2026-01-05T12:00:00Z`");
+        let refuse =
+            || format!("{} is not a time; write for example `2026-01-05T12:00:00Z`", super::quoted(text));
         let time: jiff::Timestamp = text.parse().map_err(|_| refuse())?;
         let ms = time.as_millisecond();
         if ms < Self::RANGE_MS.0 || ms > Self::RANGE_MS.1 {
@@ -137,7 +138,8 @@ impl TimeOfDay {
 impl FromStr for TimeOfDay {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || format!("`{text}` is not a time of day; write for example `08:00` or `21:30`");
+        let refuse =
+            || format!("{} is not a time of day; write for example `08:00` or `21:30`", super::quoted(text));
         let (hours, minutes) = text.split_once(':').ok_or_else(refuse)?;
         let number = |s: &str, most: u16| {
             Some(s)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A word that is not in the list that it was looked up in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` is not one of {}", .known.join(", "))]
+#[error("{} is not one of {}", super::quoted(.word), .known.join(", "))]
 pub struct UnknownWord {
     /// What was given.
     pub word: String,
