@@ -291,7 +291,7 @@ impl GivenFacts {
 fn channel_of(word: &str, before: &str) -> Result<Channel, Wrong> {
     word.parse().map_err(|_| {
         let meant = super::words::synonym(word).or_else(|| near(word, Channel::WORDS.iter().copied()));
-        let did_you_mean = meant.map(|m| format!("; did you mean `{m}`?")).unwrap_or_default();
+        let did_you_mean = meant.map(|m| format!("; did you mean {}?", quoted(m))).unwrap_or_default();
         let message = format!("unknown channel {}{did_you_mean}", quoted(word));
         let help = "write a channel, such as `sms`, `email` or `push`".to_owned();
         Wrong::Name(message, help, meant.map(|m| format!("{before}.{m}")))
@@ -326,7 +326,7 @@ fn unknown(name: &str) -> Wrong {
     let meant = near(first, ["vars", "contact", "priority", "category", "quota", "breaker", "opted_out"])
         .map(|m| if rest.is_empty() { m.to_owned() } else { format!("{m}.{rest}") })
         .filter(|m| m != name);
-    let did_you_mean = meant.as_ref().map(|m| format!("; did you mean `{m}`?")).unwrap_or_default();
+    let did_you_mean = meant.as_ref().map(|m| format!("; did you mean {}?", quoted(m))).unwrap_or_default();
     Wrong::Name(format!("unknown fact {}{did_you_mean}", quoted(name)), FORMS.to_owned(), meant)
 }
 

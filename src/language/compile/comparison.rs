@@ -177,7 +177,8 @@ impl<'s> Walk<'_, 's> {
             let message = format!("unknown name {}; did you mean `{meant}`?", quoted(word));
             self.faults.tell_replace("unknown-condition", at.clone(), message, meant);
         } else if self.vars.as_ref().is_some_and(|v| v.contains_key(word)) {
-            let message = format!("unknown name {}; did you mean `vars.{word}`?", quoted(word));
+            let meant = quoted(&format!("vars.{word}"));
+            let message = format!("unknown name {}; did you mean {meant}?", quoted(word));
             self.faults.tell_replace("unknown-condition", at.clone(), message, &format!("vars.{word}"));
         } else {
             self.lone_word(at, word, about);

@@ -322,7 +322,7 @@ fn unescaped(text: &str) -> String {
 
 /// `; did you mean …?`, or nothing.
 pub(super) fn did_you_mean(word: Option<&str>) -> String {
-    word.map(|w| format!("; did you mean `{w}`?")).unwrap_or_default()
+    word.map(|w| format!("; did you mean {}?", quoted(w))).unwrap_or_default()
 }
 
 pub(super) fn replace(at: TextRange, text: &str) -> Vec<Edit> {

@@ -56,7 +56,7 @@ fn a_node_that_was_paused_for_too_long_writes_nothing_and_ends() {
     let first = live.call();
     live.cluster.pause(0);
     live.cluster.later(14);
-    accepted(live.call(), "g1");
+    accepted(live.call_within(20), "g1");
     live.until_status(1, &id, "sent");
     let before = live.message(1, &id);
     // It hears the answer to its own call, and what it makes of it is refused.
@@ -110,7 +110,7 @@ fn a_node_that_comes_back_under_its_old_name_is_another_node() {
     live.cluster.later(2);
     assert!(live.gateway.waiting().is_none(), "it has nothing in hand of what is not its own");
     live.cluster.later(12);
-    let call = live.call();
+    let call = live.call_within(20);
     assert_eq!(attempt_of(&call), first);
     accepted(call, "g1");
     live.until_status(again, &id, "sent");
@@ -126,7 +126,7 @@ fn several_nodes_adopt_at_once_and_nothing_is_lost_or_called_twice() {
     live.cluster.later(14);
     let mut again = Vec::new();
     for n in 0..ids.len() {
-        let call = live.call();
+        let call = live.call_within(20);
         again.push(attempt_of(&call));
         accepted(call, &format!("g{n}"));
     }
