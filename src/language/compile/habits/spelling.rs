@@ -3,8 +3,8 @@
 use crate::language::words::{ENDS, near, quoted};
 use crate::model::{Channel, Confirmation, Span, TimeOfDay, ZoneTable};
 
+use super::Meant;
 use super::text::{Around, Word};
-use super::{Edit, Meant};
 
 /// `smsafter`, `thensms`, `after2m`: two words without the blank between them.
 pub(super) fn grown_together(around: &Around<'_>, text: &str) -> Option<Meant> {
@@ -125,8 +125,5 @@ pub(super) fn other_bracket(around: &Around<'_>, text: &str) -> Option<Meant> {
         return None;
     }
     let message = format!("the `(` of `{text} of` is closed by `{sign}`");
-    let until = at.end;
-    let mut meant = Meant::write(at, ")").saying(message);
-    meant.fix = vec![Edit { at: until - 1..until, text: ")".to_owned() }];
-    Some(meant.until(until))
+    Some(Meant::write(at, ")").saying(message))
 }
