@@ -22,7 +22,7 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
         && !inner.is_empty()
         && inner.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
     {
-        let message = format!("a provider stands behind `via`, not in parentheses: `{channel} via {inner}`");
+        let message = "a provider stands behind `via`, not in parentheses";
         let help = format!("write `{channel} via {inner}`");
         let whole = around.at.start..end;
         return Some(

@@ -23,7 +23,7 @@ pub(super) fn grown_together(around: &Around<'_>, text: &str) -> Option<Meant> {
         .filter_map(|at| text.split_at_checked(at))
         .find(|(first, second)| is_word(first) && is_second(second))?;
     let (first, second) = split;
-    let message = format!("there is no blank between `{first}` and `{second}`");
+    let message = format!("there is no blank between `{first}` and {}", quoted(second));
     let meant = format!("{first} {second}");
     let line = around.line_end(around.at.end);
     Some(Meant::write(around.at.clone(), &meant).saying(message).until(line))

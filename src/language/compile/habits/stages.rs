@@ -437,7 +437,7 @@ pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
     let is_inside = around.source.get(..around.at.start).is_some_and(|before| before.contains('{'));
     if let (true, Some((open, "{"))) = (is_inside, around.word_from(name.end)) {
         let end = around.closing(open.start).map_or(open.end, |close| close.end);
-        let message = format!("the policy `{word}` stands within another");
+        let message = format!("the policy {} stands within another", quoted(word));
         let help = format!("write it before or behind that one, and `use {word}` here");
         let meant = Meant::told(around.at.start..end).saying(message).help(help);
         return Some(meant.until(around.source.len()));
