@@ -33,8 +33,7 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
     if inner.contains(',') {
         let message = "parentheses alone make no group: it begins with `any of` or `all of`";
         let help = format!("write `any of ({inner})` where one of them is enough, or `all of ({inner})`");
-        let mut meant = Meant::leave_out(around, around.at.clone()).named("bad-group").saying(message);
-        meant.fix.clear();
+        let meant = Meant::told(around.at.clone()).named("bad-group").saying(message);
         return Some(meant.help(help).until(end));
     }
     // `sms then (email then voice)`

@@ -19,8 +19,7 @@ pub(super) fn clock(around: &Around<'_>) -> Option<Meant> {
     let after = around.next_on_line().filter(|(_, word)| ["after", "before", "between"].contains(word));
     let time = after.and_then(|(at, _)| around.word_from(at.end));
     let whole = name.start..time.map_or(around.at.end, |(at, _)| at.end);
-    let meant = Meant::told(whole).named("unknown-condition").saying(message).help(help);
-    Some(meant)
+    Some(Meant::told(whole).named("unknown-condition").saying(message).help(help))
 }
 
 /// `delivered, read`, `delivered & read`: words of a condition, joined as other things are.

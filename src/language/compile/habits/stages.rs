@@ -211,9 +211,7 @@ fn both(around: &Around<'_>, text: &str) -> Meant {
     let help = format!(
         "write `{first} then {second}` for one after the other, `all of ({first}, {second})` for both at once"
     );
-    let mut meant = Meant::write(around.at.clone(), "then").named("wrong-joiner").saying(message).help(help);
-    meant.fix.clear();
-    meant
+    Meant::told(around.at.clone()).named("wrong-joiner").saying(message).help(help)
 }
 
 fn other_zone(around: &Around<'_>) -> Meant {
