@@ -3,8 +3,8 @@
 use crate::language::words::{ENDS, quoted};
 use crate::model::Channel;
 
+use super::Meant;
 use super::text::Around;
-use super::{Edit, Meant};
 
 /// A parenthesis that belongs to no group and no condition.
 pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
@@ -26,7 +26,7 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
         let help = format!("write `{channel} via {inner}`");
         let whole = around.at.start..end;
         return Some(
-            Meant::write(whole, &format!(" via {inner}")).named("bad-route").saying(message).help(help),
+            Meant::write(whole, &format!("via {inner}")).named("bad-route").saying(message).help(help),
         );
     }
     // `(sms, email)`: which of the two groups is meant, nobody knows.
@@ -44,19 +44,11 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
 /// Leaves out a parenthesis, and the one that closes it.
 fn without(around: &Around<'_>, open: std::ops::Range<usize>) -> Meant {
     let (close, line) = (around.closing(open.start), around.line_end(open.end));
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let glued = around.source.get(..open.start).is_some_and(|before| before.ends_with(is_word))
-        && around.source.get(open.end..).is_some_and(|behind| behind.starts_with(is_word));
-    let mut meant = Meant::leave_out(around, open.clone());
-    if glued {
-        meant.fix = vec![Edit { at: open, text: " ".to_owned() }];
+    let meant = Meant::leave_out(around, open);
+    match close {
+        Some(close) => meant.help("leave them out").and(close, "").until(line),
+        None => meant.until(line),
     }
-    if let Some(close) = close {
-        let end = close.end;
-        meant.fix.push(Edit { at: close, text: String::new() });
-        meant = meant.help("leave them out").until(end);
-    }
-    meant.until(line)
 }
 
 /// `via (a or b)`, `via "a"`.
@@ -89,9 +81,10 @@ pub(super) fn unopened(around: &Around<'_>) -> Option<Meant> {
     let close = rest.find(')').filter(|at| !rest.get(..*at).is_some_and(|part| part.contains('(')))?;
     let group = around.text();
     let message = format!("there is no `(` behind `{group} of`");
-    let mut meant = Meant::write(first.start..first.start, "(").saying(message);
-    meant.help = format!("write `{group} of ({})`", rest.get(..close)?);
-    meant.at = around.at.clone();
+    let meant = Meant::write(first.start..first.start, "(")
+        .saying(message)
+        .help(format!("write `{group} of ({})`", rest.get(..close)?))
+        .about(around.at.clone());
     Some(meant.until(first.start + close + 1))
 }
 
@@ -128,11 +121,8 @@ pub(super) fn unclosed(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     // `(sms, email,`
     let last = from + around.part(from..end).trim_end_matches([' ', '\t', ',']).len();
-    let mut meant =
-        Meant::write(last..end, ")").help(format!("end it with `)`: `{})`", around.part(from - 1..last)));
-    meant.at = around.at.clone();
-    meant.until = around.at.end;
-    Some(meant)
+    let help = format!("end it with `)`: `{})`", around.part(from - 1..last));
+    Some(Meant::told(around.at.clone()).changing(last..end, ")").help(help))
 }
 
 /// Braces within a policy, as programs have them.

@@ -4,8 +4,8 @@ use crate::language::diagnostic::Diagnostic;
 use crate::language::words::quoted;
 use crate::model::{Channel, Priority};
 
+use super::Meant;
 use super::text::Around;
-use super::{Edit, Meant};
 
 /// Whether a word is a name in a condition.
 pub(super) fn is_name(word: &str) -> bool {
@@ -52,16 +52,7 @@ fn phrase(around: &Around<'_>, from: usize) -> Option<Meant> {
     for (words, sign) in
         PHRASES.into_iter().chain([("isn't", "is not"), ("isn’t", "is not"), ("not", "is not")])
     {
-        let (mut end, mut start) = (from, None);
-        let fits = words.split(' ').all(|word| {
-            around.word_from(end).is_some_and(|(at, found)| {
-                start.get_or_insert(at.start);
-                end = at.end;
-                found.eq_ignore_ascii_case(word)
-            })
-        });
-        if fits {
-            let at = start.unwrap_or(from)..end;
+        if let Some(at) = around.words_from(from, words) {
             let message = format!("{} is no comparison", quoted(around.part(at.clone())));
             let line = around.line_end(at.end);
             return Some(Meant::write(at, sign).named("bad-comparison").saying(message).until(line));
@@ -76,8 +67,10 @@ pub(super) fn behind(around: &Around<'_>, text: &str) -> Option<Meant> {
     let used = ["exceeded", "used", "full", "reached", "exhausted", "empty", "gone"];
     if word == "quota" && used.contains(&text) {
         let message = "`quota` alone says that it is used up";
-        let mut meant = Meant::leave_out(around, around.at.clone()).named("bad-condition").saying(message);
-        meant.fix = vec![Edit { at: before.end..around.at.end, text: String::new() }];
+        let meant = Meant::leave_out(around, around.at.clone())
+            .named("bad-condition")
+            .saying(message)
+            .changing(before.end..around.at.end, "");
         return Some(meant);
     }
     is_name(word).then(|| phrase(around, around.at.start)).flatten()
@@ -93,8 +86,10 @@ pub(super) fn alone(around: &Around<'_>, text: &str) -> Option<Meant> {
             return None;
         }
         let message = format!("`{text}` is compared with nothing, it stands alone");
-        let mut meant = Meant::write(around.at.clone(), text).saying(message).help(format!("write `{text}`"));
-        meant.fix = vec![Edit { at: around.at.end..value.end, text: String::new() }];
+        let meant = Meant::write(around.at.clone(), text)
+            .saying(message)
+            .help(format!("write `{text}`"))
+            .changing(around.at.end..value.end, "");
         return Some(meant.until(value.end));
     }
     // `priority urgent`
@@ -104,10 +99,9 @@ pub(super) fn alone(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message = format!("there is no `is` before `{word}`");
         let meant = Meant::write(at.start..at.start, "is ").saying(message);
         let line = around.line_end(at.end);
-        return Some(meant.help(format!("write `priority is {word}`")).until(line)).map(|mut meant| {
-            meant.at = around.at.start..at.end;
-            meant
-        });
+        return Some(
+            meant.help(format!("write `priority is {word}`")).about(around.at.start..at.end).until(line),
+        );
     }
     phrase(around, around.at.end)
 }
@@ -258,8 +252,8 @@ fn texts(around: &Around<'_>) -> Option<Meant> {
     match around.word_from(end) {
         Some((close, "]")) => {
             let meant = Meant::write(whole.start..whole.start, "[").saying("there is no `[` behind `in`");
-            let mut meant = meant.help(format!("write `[{}]`", around.part(whole.clone())));
-            meant.at = whole.start..close.end;
+            let meant =
+                meant.help(format!("write `[{}]`", around.part(whole.clone()))).about(whole.start..close.end);
             Some(meant.until(close.end))
         }
         _ => {

@@ -138,17 +138,9 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         return Some(meant.help("write for example `after 10m`").until(line));
     }
     for (words, meant) in EVERYDAY {
-        let mut end = around.at.start;
-        let fits = words.split(' ').all(|word| {
-            around.word_from(end).is_some_and(|(at, found)| {
-                end = at.end;
-                found.eq_ignore_ascii_case(word)
-            })
-        });
-        let next = around.word_from(end).map_or("", |(_, word)| word);
-        let timed = meant != "after" || next.starts_with(|c: char| c.is_ascii_digit());
-        if fits && timed {
-            let whole = around.at.start..end;
+        let Some(whole) = around.words_from(around.at.start, words) else { continue };
+        let next = around.word_from(whole.end).map_or("", |(_, word)| word);
+        if meant != "after" || next.starts_with(|c: char| c.is_ascii_digit()) {
             let message =
                 format!("unknown word {}; did you mean `{meant}`?", quoted(around.part(whole.clone())));
             return Some(Meant::write(whole, meant).saying(message).until(line));
@@ -159,10 +151,10 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         && let Some((joint, "in")) = around.word_before(zone.start)
     {
         let message = format!("the days {} stand before the zone", quoted(text));
-        let mut meant = Meant::write(joint.start..joint.start, &format!("on {text} "))
+        let meant = Meant::write(joint.start..joint.start, &format!("on {text} "))
             .named("unknown-day")
-            .saying(message);
-        meant.at = around.at.clone();
+            .saying(message)
+            .about(around.at.clone());
         return Some(
             meant.help(format!("write `on {text}` before `in`")).and(zone.end..around.at.end, "").until(line),
         );

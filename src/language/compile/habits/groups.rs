@@ -3,8 +3,8 @@
 use crate::language::words::quoted;
 use crate::model::Channel;
 
+use super::Meant;
 use super::text::Around;
-use super::{Edit, Meant};
 
 /// `any of sms, email`.
 pub(super) fn members(around: &Around<'_>) -> Option<Meant> {
@@ -23,9 +23,10 @@ pub(super) fn members(around: &Around<'_>) -> Option<Meant> {
     }
     let words = around.part(first.start..end).replace(" and ", ", ").replace(" or ", ", ");
     let message = format!("the members of `{} of` stand between `(` and `)`", around.text());
-    let mut meant = Meant::write(first.start..end, &format!("({words})")).saying(message);
-    meant.help = format!("write `{} of ({words})`", around.text());
-    meant.at = around.at.clone();
+    let meant = Meant::write(first.start..end, &format!("({words})"))
+        .saying(message)
+        .help(format!("write `{} of ({words})`", around.text()))
+        .about(around.at.clone());
     Some(meant.until(end))
 }
 
@@ -42,8 +43,7 @@ pub(super) fn last_comma(around: &Around<'_>, text: &str) -> Option<Meant> {
 pub(super) fn missing_comma(around: &Around<'_>) -> Option<Meant> {
     let (before, _) = around.before().filter(|_| around.in_group())?;
     let message = format!("there is no `,` before {}", quoted(around.text()));
-    let mut meant = Meant::write(before.end..before.end, ",").saying(message);
-    meant.at = around.at.clone();
+    let meant = Meant::write(before.end..before.end, ",").saying(message).about(around.at.clone());
     Some(meant.help("write `,` between the members of a group, or `then` for one after the other"))
 }
 
@@ -76,10 +76,8 @@ pub(super) fn close(around: &Around<'_>) -> Option<Meant> {
     }
     let next = rest.find("\npolicy ").map_or(around.source.len(), |at| around.at.end + at);
     let end = around.source.get(..next)?.trim_end().len();
-    let mut meant = Meant::write(end..end, "\n}").help("end the policy with `}`");
-    meant.at = around.at.clone();
-    meant.until = around.at.end;
-    Some(meant)
+    let meant = Meant::told(around.at.clone()).changing(end..end, "\n}");
+    Some(meant.help("end the policy with `}`"))
 }
 
 /// `use policy b`.
@@ -151,10 +149,7 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
     let (at, next) = around.word_from(word.end)?;
     if next == ":" {
         let message = "`otherwise` stands without `:`";
-        return Some(Meant::leave_out(around, at.clone()).saying(message).until(line)).map(|mut meant| {
-            meant.fix = vec![Edit { at, text: String::new() }];
-            meant
-        });
+        return Some(Meant::leave_out(around, at).saying(message).until(line));
     }
     if next == "then" {
         let message = "another stage stands behind `then` alone";

@@ -3,8 +3,8 @@
 use crate::language::words::{near, quoted};
 use crate::model::{Channel, Currency, Money, Span};
 
+use super::Meant;
 use super::text::Around;
-use super::{Edit, Meant};
 
 const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
 const TYPES: [&str; 6] = ["string", "number", "boolean", "duration", "time", "list"];
@@ -25,11 +25,7 @@ pub(super) fn sign(around: &Around<'_>, text: &str) -> Option<Meant> {
 fn without_sign(around: &Around<'_>, header: &str, at: std::ops::Range<usize>, sign: &str) -> Meant {
     let line = around.line_end(at.end);
     let message = format!("`{header}` stands without `{sign}`");
-    let end = around.blanks_from(at.end);
-    let start = around.source.get(..at.start).unwrap_or_default().trim_end().len();
-    let mut meant = Meant::leave_out(around, at).saying(message).named("stray-text").until(line);
-    meant.fix = vec![Edit { at: start..end, text: " ".to_owned() }];
-    meant
+    Meant::leave_out(around, at).saying(message).named("stray-text").until(line)
 }
 
 /// A header of vars with another word, sign or bracket.
@@ -62,9 +58,11 @@ pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
             let message = "the vars stand between `{` and `}`";
             let help = format!("write `vars {{ {declared} }}`");
             let end = at.start + declared.len();
-            let mut meant =
-                Meant::write(at.start..at.start, "{ ").named("bad-var").saying(message).help(help);
-            meant.at = around.at.start..end;
+            let meant = Meant::write(at.start..at.start, "{ ")
+                .named("bad-var")
+                .saying(message)
+                .help(help)
+                .about(around.at.start..end);
             Some(meant.and(end..end, " }").until(line))
         }
         (_, "{") => Some(Meant::write(around.at.clone(), "vars").until(around.source.len()))
@@ -186,8 +184,8 @@ pub(super) fn expires(around: &Around<'_>) -> Option<Meant> {
     let (at, word) = around.word_from(around.at.start + "expires".len())?;
     if word.parse::<Span>().is_ok() {
         let message = "there is no `after` behind `expires`";
-        let mut meant = Meant::write(at.clone(), &format!("after {word}")).saying(message);
-        meant.at = around.at.clone();
+        let meant =
+            Meant::write(at.clone(), &format!("after {word}")).saying(message).about(around.at.clone());
         return Some(meant.help(format!("write `expires after {word}`")).until(line));
     }
     if [":", "="].contains(&word) {
@@ -208,8 +206,9 @@ pub(super) fn expires(around: &Around<'_>) -> Option<Meant> {
 pub(super) fn var(around: &Around<'_>, text: &str) -> Option<Meant> {
     if text == ";" {
         let start = around.source.get(..around.at.start)?.trim_end().len();
-        let mut meant = Meant::write(around.at.clone(), ",").saying("the vars are joined by `,`, not by `;`");
-        meant.fix = vec![Edit { at: start..around.at.end, text: ",".to_owned() }];
+        let meant = Meant::write(around.at.clone(), ",")
+            .saying("the vars are joined by `,`, not by `;`")
+            .changing(start..around.at.end, ",");
         return Some(meant);
     }
     let words: Vec<&str> = text.split([' ', '\t', ':']).filter(|word| !word.is_empty()).collect();
@@ -251,18 +250,6 @@ pub(super) fn sign_behind(around: &Around<'_>) -> Option<Meant> {
     Some(without_sign(around, around.text(), at, sign))
 }
 
-/// `limit 3 sends 0.50 EUR`.
-pub(super) fn second_limit(around: &Around<'_>) -> Option<Meant> {
-    let (before, _) = around.before().filter(|(_, word)| ["send", "sends"].contains(word))?;
-    let (currency, word) = around.next_on_line()?;
-    word.parse::<Currency>().ok().filter(|_| Money::parse_amount(around.text()).is_ok())?;
-    let whole = around.at.start..currency.end;
-    let message = format!("there is no `,` before {}", quoted(around.part(whole.clone())));
-    let mut meant = Meant::write(before.end..before.end, ",").named("bad-limit").saying(message);
-    meant.at = whole;
-    Some(meant.until(around.line_end(currency.end)))
-}
-
 /// `vars { a: string` without its brace, where that of the policy was taken for it.
 pub(super) fn unclosed_vars(around: &Around<'_>) -> Option<Meant> {
     let rest = around.source.get(around.at.end..)?;
@@ -275,22 +262,31 @@ pub(super) fn unclosed_vars(around: &Around<'_>) -> Option<Meant> {
         return None;
     }
     let end = open + declared.len();
-    let mut meant = Meant::write(end..end, " }").saying("the `{` of `vars` is never closed");
-    meant.at = vars..vars + "vars".len();
-    meant.help = "end the vars with `}`".to_owned();
+    let meant = Meant::write(end..end, " }")
+        .saying("the `{` of `vars` is never closed")
+        .about(vars..vars + "vars".len())
+        .help("end the vars with `}`".to_owned());
     Some(meant.until(around.source.len()))
 }
 
-/// `limit 2 sends; 1 EUR`.
-pub(super) fn limits_joined(around: &Around<'_>, text: &str) -> Option<Meant> {
+/// `limit 2 sends; 1 EUR`, `limit 3 sends 0.50 EUR`: its parts with another sign between them, or with none.
+pub(super) fn limit_parts(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (before, _) = around.before().filter(|(_, word)| ["send", "sends"].contains(word))?;
-    let (amount, number) = around.next_on_line()?;
-    Money::parse_amount(number).ok()?;
-    let message = format!("the parts of `limit` are joined by `,`, not by {}", quoted(text));
-    let mut meant = Meant::write(before.end..around.at.end, ",").named("bad-limit").saying(message);
-    meant.at = around.at.clone();
-    let next = around.word_from(around.line_end(amount.end)).map_or(amount.end, |(at, _)| at.end);
-    Some(meant.until(next))
+    let (next, word) = around.next_on_line()?;
+    let is_amount = |text: &str| Money::parse_amount(text).is_ok();
+    let (joint, whole, message) = if is_amount(text) && word.parse::<Currency>().is_ok() {
+        let whole = around.at.start..next.end;
+        let message = format!("there is no `,` before {}", quoted(around.part(whole.clone())));
+        (before.end..before.end, whole, message)
+    } else if is_amount(word) {
+        let message = format!("the parts of `limit` are joined by `,`, not by {}", quoted(text));
+        (before.end..around.at.end, around.at.clone(), message)
+    } else {
+        return None;
+    };
+    // The currency was taken for a stage, so what begins the next line follows from it too.
+    let until = around.word_from(around.line_end(next.end)).map_or(next.end, |(at, _)| at.end);
+    Some(Meant::write(joint, ",").about(whole).named("bad-limit").saying(message).until(until))
 }
 
 /// A header with nothing behind it on its line: what stands on the next one was taken for it.

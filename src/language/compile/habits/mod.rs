@@ -50,11 +50,12 @@ impl Meant {
         Meant { rule: None, until: at.end, at, message: None, help: String::new(), fix: Vec::new() }
     }
 
-    /// To be left out, with the blanks behind it.
+    /// To be left out, with the blanks behind it; at the end of a line with those before it.
     fn leave_out(around: &Around<'_>, at: TextRange) -> Meant {
-        let blanks = around.blanks_from(at.end);
-        let fix = vec![Edit { at: at.start..blanks, text: String::new() }];
-        Meant { rule: None, until: at.end, at, message: None, help: "leave it out".to_owned(), fix }
+        let end = around.blanks_from(at.end);
+        let is_last = end == around.line_end(end);
+        let start = if is_last { around.blanks_before(at.start) } else { at.start };
+        Meant::told(at).changing(start..end, "").help("leave it out")
     }
 
     fn saying(mut self, message: impl Into<String>) -> Meant {
@@ -69,6 +70,18 @@ impl Meant {
 
     fn named(mut self, rule: &'static str) -> Meant {
         self.rule = Some(rule);
+        self
+    }
+
+    /// Told of another place than is changed.
+    fn about(mut self, at: TextRange) -> Meant {
+        self.at = at;
+        self
+    }
+
+    /// By this change, and by no other.
+    fn changing(mut self, at: TextRange, text: &str) -> Meant {
+        self.fix = vec![Edit { at, text: text.to_owned() }];
         self
     }
 
@@ -104,7 +117,7 @@ pub(super) fn understood(source: &str, findings: Vec<Diagnostic>) -> Vec<Diagnos
             at: meant.at,
             message: meant.message.unwrap_or(finding.message),
             help: Some(meant.help),
-            fix: meant.fix,
+            fix: meant.fix.into_iter().map(|edit| around.kept_apart(edit)).collect(),
             ..finding
         });
     }
@@ -115,7 +128,7 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     let text = around.text();
     match finding.rule {
         "unknown-channel" => groups::numbered(around, text, false)
-            .or_else(|| headers::second_limit(around))
+            .or_else(|| headers::limit_parts(around, text))
             .or_else(|| groups::then_fail(around, text))
             .or_else(|| everyday::in_two_words(around, text))
             .or_else(|| spelling::grown_together(around, text))
@@ -139,7 +152,7 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| sentences::joined(around, text))
             .or_else(|| groups::listed(around, text))
             .or_else(|| stages::stray(around, text)),
-        "missing-stage" => headers::limits_joined(around, text).or_else(|| stages::missing(around, text)),
+        "missing-stage" => headers::limit_parts(around, text).or_else(|| stages::missing(around, text)),
         "missing-then" => conditions::has(around).or_else(|| groups::missing_comma(around)),
         "no-stage" => groups::last_comma(around, text).or_else(|| headers::alone(around)),
         "unclosed-bracket" if text == "policy" => headers::alone(around)

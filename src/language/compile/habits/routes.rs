@@ -65,7 +65,6 @@ pub(super) fn comma(around: &Around<'_>) -> Option<Meant> {
     let (_, word) = around.next_on_line().filter(|(_, word)| share(word).is_some())?;
     let message = format!("there is no `,` before {}", quoted(word));
     let end = around.at.end;
-    let mut meant = Meant::write(end..end, ",").named("bad-route").saying(message);
-    meant.at = around.at.clone();
+    let meant = Meant::write(end..end, ",").named("bad-route").saying(message).about(around.at.clone());
     Some(meant.until(around.line_end(end)))
 }

@@ -33,11 +33,8 @@ pub(super) fn joined(around: &Around<'_>, text: &str) -> Option<Meant> {
     };
     let message = format!("conditions are joined by `or` and `and`, not by {}", quoted(text));
     let help = format!("write `{before} {meant} {behind}`");
-    let blank = |is: bool| if is { " " } else { "" };
-    let first = blank(around.source.get(..around.at.start)?.ends_with(|c: char| !c.is_whitespace()));
-    let last = blank(next.start == around.at.end);
     let fits = STATES.contains(&before) && STATES.contains(&behind);
-    let meant = Meant::write(around.at.clone(), &format!("{first}{meant}{last}"));
+    let meant = Meant::write(around.at.clone(), meant);
     fits.then(|| meant.named("bad-condition").saying(message).help(help).until(next.end))
 }
 

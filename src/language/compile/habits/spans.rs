@@ -39,8 +39,7 @@ pub(super) fn hidden(around: &Around<'_>) -> Option<Meant> {
         "~" | ">" | "<" | "=" | "+" | "≈" | "≥" | "≤" if is_span => {
             let message = format!("{} is not needed before a duration", quoted(sign));
             let whole = at.start..span_at.end;
-            let mut meant = Meant::write(whole, span).named("bad-duration").saying(message);
-            meant.at = at;
+            let meant = Meant::write(whole, span).named("bad-duration").saying(message).about(at);
             Some(meant.until(line))
         }
         // `'5m'` is one word here.
@@ -99,16 +98,9 @@ pub(super) fn more_or_less(around: &Around<'_>, text: &str) -> Option<Meant> {
         "approx",
     ];
     for words in FILLING {
-        let mut end = around.at.start;
-        let fits = words.split(' ').all(|word| {
-            around.word_from(end).is_some_and(|(at, found)| {
-                end = at.end;
-                found == word
-            })
-        });
-        let (span_at, span) = around.word_from(end)?;
-        if fits && span.parse::<Span>().is_ok() {
-            let whole = around.at.start..end;
+        let Some(whole) = around.words_from(around.at.start, words) else { continue };
+        let (span_at, span) = around.word_from(whole.end)?;
+        if span.parse::<Span>().is_ok() {
             let message = format!("{} is not needed before a duration", quoted(words));
             return Some(Meant::leave_out(around, whole).saying(message).until(span_at.end));
         }

@@ -104,9 +104,11 @@ pub(super) fn opening_quote(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (quote, _) = around.next().filter(|(at, word)| *word == "\"" && at.start == around.at.end)?;
     let message = format!("the text {} has no opening quote", quoted(text));
     let at = around.at.clone();
-    let mut meant = Meant::write(at.start..at.start, "\"").named("bad-text").saying(message);
-    meant.help = format!("begin it with `\"`: `\"{text}\"`");
-    meant.at = at.start..quote.end;
+    let meant = Meant::write(at.start..at.start, "\"")
+        .named("bad-text")
+        .saying(message)
+        .help(format!("begin it with `\"`: `\"{text}\"`"))
+        .about(at.start..quote.end);
     Some(meant.until(around.line_end(quote.end)))
 }
 

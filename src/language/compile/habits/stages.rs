@@ -4,8 +4,8 @@ use crate::language::diagnostic::Diagnostic;
 use crate::language::words::{near, quoted};
 use crate::model::{Channel, Confirmation};
 
+use super::Meant;
 use super::text::Around;
-use super::{Edit, Meant};
 
 /// Words that people put before a channel.
 const SENDING: [&str; 9] = ["send", "sends", "sende", "schicke", "call", "text", "message", "notify", "try"];
@@ -30,8 +30,10 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
         let whole = around.at.start..day.end;
         let said = quoted(around.part(whole.clone()));
         let message = format!("a limit is that of one message, so {said} says nothing");
-        let mut meant = Meant::leave_out(around, whole.clone()).named("bad-limit").saying(message);
-        meant.fix = vec![Edit { at: before.end..whole.end, text: String::new() }];
+        let meant = Meant::leave_out(around, whole.clone())
+            .named("bad-limit")
+            .saying(message)
+            .changing(before.end..whole.end, "");
         return Some(meant);
     }
     // `category spring sale`
@@ -113,10 +115,7 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
     let next = around.next();
     if next.as_ref().is_some_and(|(_, word)| *word == "then") && text != "then" {
         let message = format!("{} is not needed before `then`", quoted(text));
-        let at = around.at.clone();
-        let meant = Meant::leave_out(around, at).saying(message);
-        let is_sign = !text.starts_with(char::is_alphanumeric);
-        return Some(if is_sign { keep_a_blank(around, meant) } else { meant });
+        return Some(Meant::leave_out(around, around.at.clone()).saying(message));
     }
     // `or else email`
     if let ("or", Some((at, "else"))) = (text, next.clone())
@@ -129,7 +128,7 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
     // At the end, as in other languages.
     if [";", ","].contains(&text) && next.as_ref().is_none_or(|(_, word)| *word == "}") {
         let meant = Meant::leave_out(around, around.at.clone()).named("stray-text");
-        return Some(keep_a_blank(around, meant.saying(format!("{} does not belong here", quoted(text)))));
+        return Some(meant.saying(format!("{} does not belong here", quoted(text))));
     }
     if text == ","
         && let Some((last, "or")) = next.clone()
@@ -137,14 +136,14 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
     {
         let message = "`,` is not needed before `or`";
         let meant = Meant::leave_out(around, around.at.clone()).named("bad-route").saying(message);
-        return Some(keep_a_blank(around, meant.until(around.line_end(last.end))));
+        return Some(meant.until(around.line_end(last.end)));
     }
     let modifiers = ["after", "unless", "if", "until", "via", "retry", "repeat", "between", "valid"];
     if text == ","
         && let Some((_, word)) = next.as_ref().filter(|(_, word)| modifiers.contains(word))
     {
         let message = format!("`,` is not needed before `{word}`");
-        return Some(keep_a_blank(around, Meant::leave_out(around, around.at.clone()).saying(message)));
+        return Some(Meant::leave_out(around, around.at.clone()).saying(message));
     }
     if text == ","
         && let (Some((first, before)), Some((last, behind))) = (around.before(), next.as_ref())
@@ -166,8 +165,7 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
     if around.in_group() && ["and", "or", "&&", "||", ";"].contains(&text) {
         let message = format!("the members of a group are joined by `,`, not by {}", quoted(text));
         let start = around.before().map_or(around.at.start, |(at, _)| at.end);
-        let mut meant = Meant::write(around.at.clone(), ",").saying(message);
-        meant.fix = vec![Edit { at: start..around.at.end, text: ",".to_owned() }];
+        let meant = Meant::write(around.at.clone(), ",").saying(message).changing(start..around.at.end, ",");
         return Some(meant);
     }
     if text == "," {
@@ -176,9 +174,8 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
         let (at, provider) = next?;
         if word == "via" || (word == "or" && provider.parse::<Channel>().is_err()) {
             let message = "the providers of `via` are joined by `or`, not by `,`";
-            let joint = if at.start == around.at.end { " or " } else { " or" };
             return Some(
-                Meant::write(around.at.clone(), joint).named("bad-route").saying(message).until(at.end),
+                Meant::write(around.at.clone(), "or").named("bad-route").saying(message).until(at.end),
             );
         }
         return None;
@@ -189,18 +186,9 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
     if text == "and" {
         return Some(both(around, text));
     }
-    // `a; b`, `a->b`: the blanks that are missing come with the word.
-    let blank = |close: bool| if close { " " } else { "" };
-    let before = blank(around.source.get(..around.at.start)?.ends_with(|c: char| !c.is_whitespace()));
-    let behind = blank(around.source.get(around.at.end..)?.starts_with(|c: char| !c.is_whitespace()));
     let message = format!("stages are joined by `then`, not by {}", quoted(text));
     let word = text.chars().all(|c| !c.is_alphanumeric());
-    word.then(|| Meant::write(around.at.clone(), &format!("{before}then{behind}")).saying(message))
-}
-
-fn keep_a_blank(around: &Around<'_>, mut meant: Meant) -> Meant {
-    meant.fix = vec![Edit { at: around.at.clone(), text: String::new() }];
-    meant
+    word.then(|| Meant::write(around.at.clone(), "then").saying(message))
 }
 
 /// `a and b`, `a + b`: two readings, so the clearer one is asked for.
@@ -239,13 +227,9 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
         return Some(both(around, text));
     }
     let next = around.next().map(|(_, word)| word);
-    let before = around.source.get(..around.at.start)?;
-    let start = before.trim_end_matches([' ', '\t']).len();
     if ["|", "||", "="].contains(&text) && next.is_some_and(|word| word.parse::<Channel>().is_ok()) {
         let message = format!("stages are joined by `then`, not by {}", quoted(text));
-        let whole = start..around.blanks_from(around.at.end);
-        let mut meant = Meant::write(whole, " then ").named("wrong-joiner").saying(message);
-        meant.at = around.at.clone();
+        let meant = Meant::write(around.at.clone(), "then").named("wrong-joiner").saying(message);
         return Some(meant.until(around.line_end(around.at.end)));
     }
     // `"sms"`, `` `sms` ``
@@ -260,19 +244,13 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
         && let Some((last, _)) = around.word_from(word.end).filter(|(_, sign)| *sign == close)
     {
         let message = format!("{} stands without quotes and brackets", quoted(name));
-        let mut meant = Meant::leave_out(around, around.at.clone()).saying(message);
-        meant.fix = vec![Edit { at: around.at.start..last.end, text: name.to_owned() }];
-        meant.help = format!("write `{name}`");
+        let meant = Meant::leave_out(around, around.at.clone())
+            .saying(message)
+            .changing(around.at.start..last.end, name)
+            .help(format!("write `{name}`"));
         return Some(meant.until(last.end));
     }
-    // Two words stay two.
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let behind = around.source.get(around.at.end..)?;
-    let between = before.trim_end().ends_with(is_word) && behind.starts_with(is_word);
-    let mut meant = Meant::leave_out(around, around.at.clone());
-    let text = if between { " " } else { "" };
-    meant.fix = vec![Edit { at: start..around.at.end, text: text.to_owned() }];
-    Some(meant)
+    Some(Meant::leave_out(around, around.at.clone()))
 }
 
 /// `until replied or read`.
@@ -317,9 +295,8 @@ pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     if text == "then" {
         let start = around.source.get(..around.at.start)?.trim_end().len();
-        let mut meant = Meant::leave_out(around, around.at.clone());
         let end = if start == 0 { around.blanks_from(around.at.end) } else { around.at.end };
-        meant.fix = vec![Edit { at: start..end, text: String::new() }];
+        let meant = Meant::told(around.at.clone()).changing(start..end, "");
         return Some(meant.help("write a stage there, or leave the word out"));
     }
     // `after 30s sms`
@@ -389,8 +366,9 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
     let (at, word) = around.word_from(start)?;
     if word == "\"" {
         let message = "there is no `fail` behind `otherwise`";
-        let mut meant = Meant::write(around.at.clone(), "otherwise fail").saying(message);
-        meant.fix = vec![Edit { at: start..at.start, text: " fail ".to_owned() }];
+        let meant = Meant::write(around.at.clone(), "otherwise fail")
+            .saying(message)
+            .changing(start..at.start, " fail ");
         return Some(meant.help(format!("write `otherwise fail {}`", around.part(at.start..around.at.end))));
     }
     if word != "fail" {
@@ -427,8 +405,10 @@ pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
     if [":", "="].contains(&word) && rest.contains('{') {
         let message = format!("`policy` stands before its name without `{word}`");
         let end = around.source.len();
-        let mut meant = Meant::leave_out(around, name.clone()).saying(message).until(end);
-        meant.fix = vec![Edit { at: around.at.end..around.blanks_from(name.end), text: " ".to_owned() }];
+        let meant = Meant::leave_out(around, name.clone())
+            .saying(message)
+            .until(end)
+            .changing(around.at.end..around.blanks_from(name.end), " ");
         return Some(meant);
     }
     // A policy within another.
@@ -447,8 +427,10 @@ pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
     let open = if sign { name.end..name.end + rest.find([':', '='])? + 1 } else { name.end..name.end };
     let last = around.source.trim_end().len();
     let message = format!("there is no `{{` behind `policy {word}`");
-    let mut meant = Meant::write(open, " {").saying(message).help(format!("write `policy {word} {{ … }}`"));
-    meant.at = around.at.start..name.end;
+    let meant = Meant::write(open, " {")
+        .saying(message)
+        .help(format!("write `policy {word} {{ … }}`"))
+        .about(around.at.start..name.end);
     Some(meant.and(last..last, "\n}").until(around.source.len()))
 }
 
@@ -472,8 +454,8 @@ pub(super) fn close_text(around: &Around<'_>) -> Meant {
     let end = around.at.end;
     let text = around.text().trim_end().trim_end_matches('}').trim_end();
     let last = around.at.start + text.len();
-    let mut meant = Meant::write(around.at.clone(), "\"").help("end it with `\"`").until(end);
-    meant.fix = vec![Edit { at: last..last, text: "\"".to_owned() }];
+    let meant =
+        Meant::write(around.at.clone(), "\"").help("end it with `\"`").until(end).changing(last..last, "\"");
     meant
 }
 

@@ -1,5 +1,6 @@
 //! The words around a finding.
 
+use super::Edit;
 use crate::language::policy::TextRange;
 
 /// A place in a source.
@@ -27,6 +28,11 @@ impl<'s> Around<'s> {
         from + rest.len() - rest.trim_start_matches([' ', '\t']).len()
     }
 
+    /// Before the blanks that stand before a byte.
+    pub(in super::super) fn blanks_before(&self, end: usize) -> usize {
+        self.source.get(..end).unwrap_or_default().trim_end_matches([' ', '\t']).len()
+    }
+
     /// The end of the line of a byte.
     pub(in super::super) fn line_end(&self, from: usize) -> usize {
         let rest = self.source.get(from..).unwrap_or_default();
@@ -48,6 +54,36 @@ impl<'s> Around<'s> {
         let word = rest.get(..length)?.trim_end_matches(['.', ':']);
         let word = if word.is_empty() { rest.get(..length)? } else { word };
         Some((start..start + word.len(), word))
+    }
+
+    /// Where some words, parted by blanks in `words`, stand from a byte on, in capital letters or not.
+    pub(in super::super) fn words_from(&self, from: usize, words: &str) -> Option<TextRange> {
+        let mut whole: Option<TextRange> = None;
+        for word in words.split(' ') {
+            let (at, found) = self.word_from(whole.as_ref().map_or(from, |whole| whole.end))?;
+            if !found.eq_ignore_ascii_case(word) {
+                return None;
+            }
+            whole = Some(whole.map_or(at.start, |whole| whole.start)..at.end);
+        }
+        whole
+    }
+
+    /// The change with the blanks that it needs: what a sign kept apart stays apart without it.
+    pub(in super::super) fn kept_apart(&self, mut edit: Edit) -> Edit {
+        let is_letter = |c: char| c.is_alphanumeric() || c == '_';
+        let ends = |text: &str| text.ends_with(|c| is_letter(c) || matches!(c, '"' | ')' | ']' | '}'));
+        let begins = |text: &str| text.starts_with(|c| is_letter(c) || matches!(c, '"' | '(' | '[' | '{'));
+        let was = self.part(edit.at.clone());
+        let before = ends(self.part(0..edit.at.start)) && was.starts_with(|c| !is_letter(c));
+        let behind = begins(self.part(edit.at.end..self.source.len())) && was.ends_with(|c| !is_letter(c));
+        if before && (edit.text.starts_with(is_letter) || edit.text.is_empty() && behind) {
+            edit.text.insert(0, ' ');
+        }
+        if behind && edit.text.ends_with(is_letter) {
+            edit.text.push(' ');
+        }
+        edit
     }
 
     /// The word behind the finding.

@@ -91,9 +91,11 @@ pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
     if ZoneTable.get(word).is_some() && word.contains('/') || word == "contact.timezone" || word == "UTC" {
         let message = format!("there is no `in` before {}", quoted(word));
         let help = format!("write `in {word}`");
-        let mut meant =
-            Meant::write(at.start..at.start, "in ").named("missing-zone").saying(message).help(help);
-        meant.at = at;
+        let meant = Meant::write(at.start..at.start, "in ")
+            .named("missing-zone")
+            .saying(message)
+            .help(help)
+            .about(at);
         return Some(meant.until(line));
     }
     if word == ","
