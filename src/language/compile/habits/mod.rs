@@ -9,6 +9,7 @@ mod conditions;
 mod everyday;
 mod groups;
 mod headers;
+mod programs;
 mod routes;
 mod sentences;
 mod spans;
@@ -127,7 +128,9 @@ pub(super) fn understood(source: &str, findings: Vec<Diagnostic>) -> Vec<Diagnos
 fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     let text = around.text();
     match finding.rule {
-        "unknown-channel" => groups::numbered(around, text, false)
+        "unknown-channel" => programs::in_order(around, text)
+            .or_else(|| programs::time_first(around, text))
+            .or_else(|| groups::numbered(around, text, false))
             .or_else(|| headers::limit_parts(around, text))
             .or_else(|| groups::then_fail(around, text))
             .or_else(|| everyday::in_two_words(around, text))
@@ -147,12 +150,15 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| sentences::joined(around, text))
             .or_else(|| spans::two(around))
             .or_else(|| stages::joiner(around, text)),
-        "stray-text" => headers::sign(around, text)
+        "stray-text" => programs::in_order(around, text)
+            .or_else(|| headers::sign(around, text))
             .or_else(|| brackets::stray(around, text))
             .or_else(|| sentences::joined(around, text))
             .or_else(|| groups::listed(around, text))
             .or_else(|| stages::stray(around, text)),
-        "missing-stage" => headers::limit_parts(around, text).or_else(|| stages::missing(around, text)),
+        "missing-stage" => programs::block(around, text)
+            .or_else(|| headers::limit_parts(around, text))
+            .or_else(|| stages::missing(around, text)),
         "missing-then" => conditions::has(around).or_else(|| groups::missing_comma(around)),
         "no-stage" => groups::last_comma(around, text).or_else(|| headers::alone(around)),
         "unclosed-bracket" if text == "policy" => headers::alone(around)

@@ -135,7 +135,7 @@ pub(super) fn duration(around: &Around<'_>, text: &str) -> Option<Meant> {
     let half = first.eq_ignore_ascii_case("half") || first.eq_ignore_ascii_case("halbe");
     let (mut count, mut end) = (if digits { Some(first) } else { number(first) }, around.at.end);
     let mut name = words.next();
-    while name.is_none_or(|name| ["a", "an", "of"].contains(&name)) {
+    while name.is_none_or(|name| ["a", "an", "of", ",", "-", "/"].contains(&name)) {
         let (at, word) =
             around.word_from(end).filter(|(at, _)| at.start < around.line_end(around.at.start))?;
         (name, end) = (Some(word), at.end);

@@ -1,0 +1,136 @@
+//! Stages as programs and data have them: calls, lists of settings, blocks.
+
+use crate::language::words::quoted;
+use crate::model::{Channel, Span};
+
+use super::Meant;
+use super::text::Around;
+
+/// Under which stages stand in a list.
+const LISTS: [&str; 11] = [
+    "stages",
+    "steps",
+    "sequence",
+    "order",
+    "flow",
+    "chain",
+    "strategy",
+    "fallbacks",
+    "escalation",
+    "cascade",
+    "pipeline",
+];
+
+/// What a call is named that sends.
+const CALLS: [&str; 8] = ["send", "notify", "deliver", "dispatch", "push_to", "stage", "step", "try"];
+
+/// Words between stages, and signs around them, that say nothing but one after the other.
+const ORDER: [&str; 19] =
+    ["then", ",", ";", ".", ":", "=", "(", ")", "[", "]", "{", "}", "\"", "'", "-", ">", "=>", "•", "*"];
+
+/// `sms.then(email)`, `send(sms); send(email)`, `steps: [sms, email]`, `{ "stages": ["sms", "email"] }`:
+/// channels in order and nothing else, whatever stands around them.
+pub(super) fn in_order(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let first = around.word_before(around.at.start).filter(|(_, word)| {
+        // `sms().then(email)` is told of from the first sign on.
+        text.starts_with('(') && word.parse::<Channel>().is_ok()
+    });
+    let start = first.map_or(around.at.start, |(at, _)| at.start);
+    begins(around, text).then_some(())?;
+    let stop = end_of_policy(around, start);
+    let mut channels: Vec<&str> = Vec::new();
+    let mut end = start;
+    for (at, word) in parts(around, start, stop) {
+        let is_known = ORDER.contains(&word) || LISTS.contains(&word) || CALLS.contains(&word);
+        if word.parse::<Channel>().is_ok() {
+            channels.push(word);
+        } else if !is_known {
+            return None;
+        }
+        end = at.end;
+    }
+    let meant = channels.join(" then ");
+    let whole = start..end;
+    let message = "stages are written in words, one behind the other, not as in a program";
+    (channels.len() > 1).then(|| {
+        Meant::told(whole.start..around.line_end(whole.start).min(whole.end))
+            .named("stray-text")
+            .changing(whole, &meant)
+            .saying(message)
+            .help(format!("write `{meant}`"))
+            .until(stop)
+    })
+}
+
+/// Whether a finding looks like the beginning of a program.
+fn begins(around: &Around<'_>, text: &str) -> bool {
+    let next = around.next().map_or("", |(_, word)| word);
+    let chained = text.split_once('.').is_some_and(|(channel, call)| {
+        channel.parse::<Channel>().is_ok() && (call == "then" || CALLS.contains(&call))
+    });
+    chained
+        || text.starts_with("()")
+        || text.starts_with('{')
+        || text.starts_with('[')
+        || CALLS.contains(&text) && next == "("
+        || LISTS.contains(&text.trim_end_matches(':'))
+            && (text.ends_with(':') || [":", "=", "-", "["].contains(&next))
+}
+
+/// The brace that ends the policy in which a byte stands, or the end of the text.
+fn end_of_policy(around: &Around<'_>, start: usize) -> usize {
+    let open = around.part(0..start).rfind("policy ").and_then(|policy| {
+        let brace = around.part(policy..start).find('{')?;
+        around.closing(policy + brace)
+    });
+    open.map_or(around.source.len(), |close| close.start)
+}
+
+/// Words and signs, also where a dot joins two words.
+fn parts<'s>(around: &Around<'s>, from: usize, stop: usize) -> Vec<super::text::Word<'s>> {
+    let mut parts = Vec::new();
+    let mut from = from;
+    while let Some((at, word)) = around.word_from(from).filter(|(at, _)| at.end <= stop) {
+        from = at.end;
+        let mut start = at.start;
+        for part in word.split(['.', ':', '\'']).filter(|part| !part.is_empty()) {
+            let begin = start + around.part(start..at.end).find(part).unwrap_or(0);
+            start = begin + part.len();
+            parts.push((begin..start, part));
+        }
+        if word.trim_matches(['.', ':', '\'']).is_empty() {
+            parts.push((at, word));
+        }
+    }
+    parts
+}
+
+/// `if (vars.amount > 100) { sms } else { email }`.
+pub(super) fn block(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let word = text.split_whitespace().next().filter(|word| ["if", "unless", "when"].contains(word))?;
+    let line = around.part(around.at.start..around.line_end(around.at.start));
+    let condition = line.strip_prefix(word)?.split('{').next().filter(|_| line.contains('{'))?;
+    let condition = condition.trim().trim_start_matches('(').trim_end_matches(')').trim();
+    let word = if word == "when" { "if" } else { word };
+    let message = "a condition stands behind its stage, and no braces stand around stages";
+    let help =
+        format!("write for example `sms {word} {condition}`, and the stages that follow behind `then`");
+    let meant = Meant::told(around.at.clone()).named("bad-condition").saying(message).help(help);
+    Some(meant.until(around.source.len()))
+}
+
+/// `10m after sms email`.
+pub(super) fn time_first(around: &Around<'_>, text: &str) -> Option<Meant> {
+    text.parse::<Span>().ok()?;
+    let (after, _) = around.next_on_line().filter(|(_, word)| ["after", "later", "nach"].contains(word))?;
+    let (first, one) = around.word_from(after.end).filter(|(_, word)| word.parse::<Channel>().is_ok())?;
+    let (last, other) = around.word_from(first.end).map(|(at, word)| match word {
+        "then" | "," => around.word_from(at.end),
+        _ => Some((at, word)),
+    })??;
+    other.parse::<Channel>().ok()?;
+    let meant = format!("{one} then {other} after {text}");
+    let message =
+        format!("{} does not say what is sent first", quoted(around.part(around.at.start..last.end)));
+    Some(Meant::write(around.at.start..last.end, &meant).named("unknown-word").saying(message))
+}
