@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqlSafeStr as _};
 
-use found::{Installation, make_role, quoted, refused, taken};
+use found::{Installation, grant as grant_to, make_role, quoted, refused, taken};
 
 use super::connect::Connector;
 use super::error::told;
@@ -28,6 +28,18 @@ const INSTALL_TRIES: u32 = 5;
 
 /// The roles: who owns the schema, who writes, who reads for requests.
 pub(super) const ROLES: [&str; 3] = ["spine_owner", "spine_engine", "spine_api"];
+
+/// Those of them as which a server works.
+const SERVING: [&str; 2] = ["spine_engine", "spine_api"];
+
+/// What a login role is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginFor {
+    /// It serves, and makes and renews the schema: it may become each of the program's roles.
+    Everything,
+    /// It serves a schema that another role keeps up to date: it may not become the schema's owner.
+    Serving,
+}
 
 /// The tables of the schema.
 pub(super) const TABLES: [&str; 38] = [
@@ -121,8 +133,11 @@ pub(super) async fn prepare(connector: &Connector) -> Result<(), StoreError> {
         let found = Installation::looked(&mut conn, connector.known).await?;
         found.check_session()?;
         found.check_schema()?;
-        if found.lacks_no_role() && found.is_newest() {
+        if found.is_ready() {
             break;
+        }
+        if tries > INSTALL_TRIES {
+            found.check_inherited()?;
         }
         match install(&mut conn, connector.known).await {
             Ok(()) => {}
@@ -142,8 +157,9 @@ pub(super) async fn require(connector: &Connector) -> Result<(), StoreError> {
     let mut conn = connector.connect().await?;
     let found = Installation::looked(&mut conn, connector.known).await?;
     found.check_session()?;
+    found.check_inherited()?;
     found.check_schema()?;
-    if !found.lacks_no_role() || found.taken.len() < READS_FROM {
+    if !found.may_serve() || found.taken.len() < READS_FROM {
         return Err(refused("there is no schema yet; run `spine migrate`, or start the server once"));
     }
     verify(&mut conn, found.taken.len()).await?;
@@ -162,6 +178,9 @@ async fn install(conn: &mut PgConnection, known: &'static [Step]) -> Result<(), 
     let missing = found.missing()?;
     if !missing.is_empty() {
         run(&mut tx, missing).await?;
+    }
+    if found.is_newest() {
+        return tx.commit().await.map_err(|error| told(&error));
     }
     run(&mut tx, "SET LOCAL ROLE spine_owner;SET LOCAL search_path=spine,pg_temp".into()).await?;
     match migrator(known).run_direct(None, &mut *tx, false).await {
@@ -227,7 +246,16 @@ async fn verified(conn: &mut PgConnection, taken: usize) -> Result<(), StoreErro
            (SELECT string_agg(r.rolname || ' on ' || c.relname, ', ') FROM pg_class c, pg_roles r \
               WHERE c.relnamespace = n.oid AND c.relname IN ('journal', 'audit', 'registry_audit') \
               AND r.rolname IN ('spine_engine', 'spine_api') \
-              AND has_table_privilege(r.oid, c.oid, 'UPDATE, DELETE, TRUNCATE')) \
+              AND has_table_privilege(r.oid, c.oid, 'UPDATE, DELETE, TRUNCATE')), \
+           (SELECT string_agg(p.policyname || ' on ' || p.tablename, ', ') FROM pg_policies p \
+              WHERE p.schemaname = n.nspname AND p.permissive = 'PERMISSIVE' \
+              AND p.roles && ARRAY['spine_engine', 'spine_api', 'public', current_user]::name[] \
+              AND p.tablename NOT IN ('migration', 'node', 'registry_state') \
+              AND (p.qual NOT LIKE '%current_setting(''spine.%' OR p.with_check NOT LIKE '%current_setting(''spine.%')), \
+           (SELECT string_agg(a.t, ', ') FROM unnest(ARRAY['journal', 'audit', 'registry_audit']) AS a (t) \
+              WHERE (SELECT coalesce(bit_or(g.tgtype), 0) & 56 FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid \
+                       WHERE c.relnamespace = n.oid AND c.relname = a.t AND g.tgenabled IN ('O', 'A') \
+                       AND g.tgtype & 2 = 2) <> 56) \
          FROM pg_namespace n WHERE n.nspname = 'spine'";
     let row = sqlx::query(sql)
         .persistent(false)
@@ -244,6 +272,10 @@ async fn verified(conn: &mut PgConnection, taken: usize) -> Result<(), StoreErro
         "row-level security has no effect on a role of the program; ALTER ROLE … NOSUPERUSER NOBYPASSRLS. \
          Roles: ",
         "the audit could be changed; as spine_owner: REVOKE UPDATE, DELETE, TRUNCATE ON … FROM …. Rights: ",
+        "a policy shows rows of every tenant to a role of the program; as spine_owner: DROP POLICY … ON …. \
+         Policies: ",
+        "the triggers that keep the audit whole are gone or switched off; as spine_owner: ALTER TABLE … ENABLE \
+         TRIGGER ALL, or restore the database from a backup. Tables: ",
     ];
     let all: Vec<String> = faults
         .iter()
@@ -281,14 +313,29 @@ pub async fn migrate(url: &str) -> Result<(), StoreError> {
     prepare(&Connector::of(url, false)?).await
 }
 
-/// What an administrator runs for a login role that may not make roles and schemas itself.
+/// What an administrator runs for a login role that may not make roles and schemas itself. The statements are
+/// for each version of PostgreSQL.
 #[must_use]
-pub fn grant_sql(login: &str) -> String {
+pub fn grant_sql(login: &str, login_for: LoginFor) -> String {
     let mut sql = "-- Run by an administrator, connected to the database of spine.\n".to_owned();
     for role in ROLES {
         sql.push_str(&make_role(role));
     }
-    sql.push_str(&format!("GRANT {} TO {};\n", ROLES.join(", "), quoted(login)));
+    let roles = match login_for {
+        LoginFor::Everything => &ROLES[..],
+        LoginFor::Serving => &SERVING[..],
+    };
+    if login_for == LoginFor::Serving {
+        sql.push_str(&format!("REVOKE spine_owner FROM {};\n", quoted(login)));
+    }
+    let (says, no_inherit) = (grant_to(roles, login, true), grant_to(roles, login, false));
+    sql.push_str(&format!(
+        "-- It has nothing of these roles before a transaction says that it works as one of them.\n\
+         DO $grant$ BEGIN\n\
+         IF current_setting('server_version_num')::int >= {VERSION_GRANTS_SAY} THEN\n\
+         EXECUTE $say${}$say$;\nELSE\n{no_inherit}END IF;\nEND $grant$;\n",
+        says.trim_end_matches([';', '\n'])
+    ));
     sql.push_str("CREATE SCHEMA IF NOT EXISTS spine AUTHORIZATION spine_owner;\n");
     sql
 }
@@ -297,9 +344,9 @@ pub fn grant_sql(login: &str) -> String {
 ///
 /// # Errors
 /// Where the administrator may not, or there is no such login role.
-pub async fn grant(admin_url: &str, login: &str) -> Result<(), StoreError> {
+pub async fn grant(admin_url: &str, login: &str, login_for: LoginFor) -> Result<(), StoreError> {
     let mut conn = Connector::of(admin_url, false)?.connect().await?;
-    let sql = grant_sql(login);
+    let sql = grant_sql(login, login_for);
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut conn).await.map_err(|error| told(&error))?;
     let _ = conn.close().await;
     Ok(())

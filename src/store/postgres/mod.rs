@@ -39,5 +39,5 @@ mod verdict;
 mod writer;
 
 pub use beside::{Beside, open_beside};
-pub use install::{grant, grant_sql, migrate, plan};
+pub use install::{LoginFor, grant, grant_sql, migrate, plan};
 pub use store::{Options, PostgresStore, open, open_registry};

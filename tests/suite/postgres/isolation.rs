@@ -262,6 +262,37 @@ async fn no_row_of_another_scope_is_read_written_or_told_of() {
 }
 
 #[tokio::test]
+async fn the_login_role_has_nothing_before_it_says_as_whom_it_works() {
+    let (database, tables) = filled().await;
+    for table in &tables {
+        let name = format!("spine.{}", table.name);
+        for bound in [Bound::To(OWN_TEXT), Bound::ToNothing] {
+            for sql in [
+                format!("SELECT count(*)::text FROM {name}"),
+                table.row(OTHER, 900_003),
+                format!("UPDATE {name} SET {key} = {key}", key = table.columns[0].0),
+                format!("DELETE FROM {name}"),
+                format!("COPY {name} TO STDOUT"),
+                format!("ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY"),
+                format!("ALTER TABLE {name} DISABLE TRIGGER ALL"),
+            ] {
+                let gave = tried(&database, "none", bound, &sql).await;
+                assert!(gave.as_ref().is_err_and(|words| words.starts_with("42501")), "{sql}: {gave:?}");
+            }
+        }
+    }
+    for sql in [
+        "SELECT last_value::text FROM spine.position",
+        "SELECT nextval('spine.position')::text",
+        "SELECT spine.orphaned()::text",
+        "SELECT spine.newest_events('{1}', '{0}')::text",
+    ] {
+        let gave = tried(&database, "none", Bound::To(OWN_TEXT), sql).await;
+        assert!(gave.as_ref().is_err_and(|words| words.starts_with("42501")), "{sql}: {gave:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_audit_is_only_added_to_by_whoever() {
     let (database, _) = filled().await;
     for table in ["journal", "audit", "registry_audit"] {

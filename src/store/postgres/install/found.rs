@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-use super::{ROLES, Step, VERSION_GRANTS_SAY, VERSION_MIN, migrator};
+use super::{ROLES, SERVING, Step, VERSION_GRANTS_SAY, VERSION_MIN, migrator};
 use crate::store::StoreError;
 use crate::store::postgres::error::told;
 
@@ -23,6 +23,8 @@ pub(super) struct Installation {
     pub(super) owns: Option<String>,
     pub(super) roles: Vec<String>,
     pub(super) member_of: Vec<String>,
+    /// The program's roles whose rights this one has without saying so.
+    pub(super) inherited: Vec<String>,
     pub(super) schema_owner: Option<String>,
     /// Names of what lies in the schema.
     pub(super) objects: Vec<String>,
@@ -82,6 +84,8 @@ impl Installation {
                (SELECT string_agg(o.rolname, ',') FROM pg_roles o WHERE o.rolname = ANY($1)), \
                (SELECT string_agg(o.rolname, ',') FROM pg_roles o WHERE o.rolname = ANY($1) \
                   AND pg_has_role(r.oid, o.oid, 'MEMBER')), \
+               (SELECT string_agg(o.rolname, ',') FROM pg_roles o WHERE o.rolname = ANY($1) \
+                  AND pg_has_role(r.oid, o.oid, 'USAGE')), \
                pg_get_userbyid(n.nspowner)::text, \
                (SELECT string_agg(c.relname, ',' ORDER BY c.relname) FROM pg_class c \
                   WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')) \
@@ -105,12 +109,13 @@ impl Installation {
             owns: row.get(9),
             roles: listed(row.get(10)),
             member_of: listed(row.get(11)),
-            schema_owner: row.get(12),
-            objects: listed(row.get(13)),
+            inherited: listed(row.get(12)),
+            schema_owner: row.get(13),
+            objects: listed(row.get(14)),
             taken: Vec::new(),
             known,
         };
-        if found.has("migration") && found.lacks_no_role() {
+        if found.has("migration") && found.may_serve() {
             found.taken = taken(conn).await?;
         }
         Ok(found)
@@ -120,9 +125,14 @@ impl Installation {
         self.objects.iter().any(|name| name == object)
     }
 
-    /// Whether all roles are there, and this one may work as each.
-    pub(super) fn lacks_no_role(&self) -> bool {
-        ROLES.iter().all(|role| self.member_of.iter().any(|name| name == role))
+    /// Whether the roles that serve are there, and this one may work as each.
+    pub(super) fn may_serve(&self) -> bool {
+        SERVING.iter().all(|role| self.member_of.iter().any(|name| name == role))
+    }
+
+    /// Whether nothing is left to make.
+    pub(super) fn is_ready(&self) -> bool {
+        self.may_serve() && self.inherited.is_empty() && self.is_newest()
     }
 
     /// Whether it has every step that this program knows; a newer program may have taken more.
@@ -171,6 +181,24 @@ impl Installation {
         Ok(())
     }
 
+    /// Refuses a session that has the rights of the program's roles outside the transactions that say as
+    /// which of them they work: as the schema's owner it would see rows of every scope.
+    pub(super) fn check_inherited(&self) -> Result<(), StoreError> {
+        if self.inherited.is_empty() {
+            return Ok(());
+        }
+        let (role, of) = (&self.role, self.inherited.join(", "));
+        let instead = if self.version >= VERSION_GRANTS_SAY {
+            format!("GRANT {of} TO {} WITH INHERIT FALSE, SET TRUE;", quoted(role))
+        } else {
+            format!("ALTER ROLE {} NOINHERIT;", quoted(role))
+        };
+        Err(refused(format!(
+            "the role `{role}` has the rights of {of} without asking for them, so row-level security would not \
+             keep tenants apart; let who granted them run:\n  {instead}"
+        )))
+    }
+
     /// Refuses a schema that this program did not make, or not to its end, or not yet.
     pub(super) fn check_schema(&self) -> Result<(), StoreError> {
         if self.objects.is_empty() {
@@ -186,7 +214,7 @@ impl Installation {
         if !self.has("migration") {
             return Err(foreign("it has tables and no book of migrations"));
         }
-        if !self.lacks_no_role() {
+        if !self.may_serve() {
             return Ok(());
         }
         let newest = self.known.len() as i64;
@@ -231,6 +259,17 @@ impl Installation {
         ))
     }
 
+    /// A role that may not bring the schema up to date.
+    fn only_serves(&self) -> StoreError {
+        refused(format!(
+            "the schema has {} of {} steps, and the role `{}` only serves; run `spine migrate` with the URL of \
+             the role that migrates",
+            self.taken.len(),
+            self.known.len(),
+            self.role
+        ))
+    }
+
     /// The statements that make what is missing of roles and schema.
     pub(super) fn missing(&self) -> Result<String, StoreError> {
         let mut sql = String::new();
@@ -242,14 +281,22 @@ impl Installation {
         for role in missing {
             sql.push_str(&make_role(role));
         }
-        let strangers: Vec<&str> =
-            ROLES.into_iter().filter(|role| !self.member_of.iter().any(|name| name == role)).collect();
-        if !strangers.is_empty() {
+        let wanted = |role: &&str| {
+            let of = |names: &[String]| names.iter().any(|name| name == role);
+            // Who only serves needs no part in the owner of a schema that is up to date.
+            of(&self.inherited) || !of(&self.member_of) && (SERVING.contains(role) || !self.is_newest())
+        };
+        let wanted: Vec<&str> = ROLES.into_iter().filter(wanted).collect();
+        if !wanted.is_empty() {
             if !self.may_make_roles {
-                return Err(self.may_not(&format!("work as {}", strangers.join(", "))));
+                self.check_inherited()?;
+                return Err(if self.may_serve() {
+                    self.only_serves()
+                } else {
+                    self.may_not(&format!("work as {}", wanted.join(", ")))
+                });
             }
-            let how = if self.version >= VERSION_GRANTS_SAY { " WITH INHERIT FALSE, SET TRUE" } else { "" };
-            sql.push_str(&format!("GRANT {} TO {}{how};\n", strangers.join(", "), quoted(&self.role)));
+            sql.push_str(&grant(&wanted, &self.role, self.version >= VERSION_GRANTS_SAY));
         }
         match &self.schema_owner {
             None if !self.may_make_schemas => return Err(self.may_not("make a schema")),
@@ -272,6 +319,17 @@ pub(super) fn make_role(role: &str) -> String {
         "DO $do$ BEGIN CREATE ROLE {role} NOLOGIN; \
          EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $do$;\n"
     )
+}
+
+/// The statements by which a login role may become some of the program's roles, and has nothing of theirs before
+/// it does.
+pub(super) fn grant(roles: &[&str], login: &str, grants_say: bool) -> String {
+    let (roles, login) = (roles.join(", "), quoted(login));
+    if grants_say {
+        format!("GRANT {roles} TO {login} WITH INHERIT FALSE, SET TRUE;\n")
+    } else {
+        format!("ALTER ROLE {login} NOINHERIT;\nGRANT {roles} TO {login};\n")
+    }
 }
 
 pub(super) async fn taken(conn: &mut PgConnection) -> Result<Vec<Taken>, StoreError> {

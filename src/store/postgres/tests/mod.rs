@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cluster::{Database, cluster};
+use sqlx::{Connection as _, PgConnection};
 use tokio::sync::OnceCell;
 
 use super::{Options, open};

@@ -1,7 +1,7 @@
 //! What is not served on: each says what is wrong and what to do.
 
 use super::*;
-use crate::store::postgres::{grant_sql, open_beside, plan};
+use crate::store::postgres::{LoginFor, grant_sql, migrate, open_beside, plan};
 
 /// A database as a first start leaves it.
 async fn made() -> InDatabase {
@@ -38,6 +38,13 @@ async fn a_schema_that_is_not_right_is_refused_and_left_alone() {
             "GRANT DELETE ON spine.journal TO spine_engine",
             &["audit could be changed", "spine_engine on journal"],
         ),
+        (
+            "CREATE POLICY all_of_them ON spine.message TO spine_api USING (true)",
+            &["every tenant", "all_of_them on message"],
+        ),
+        ("ALTER POLICY bound ON spine.event WITH CHECK (true)", &["every tenant", "bound on event"]),
+        ("ALTER TABLE spine.audit DISABLE TRIGGER ALL", &["triggers", "switched off", "audit"]),
+        ("DROP TRIGGER journal_only_pruned ON spine.journal", &["triggers", "gone", "journal"]),
     ];
     for (sql, said) in cases {
         let place = made().await;
@@ -131,13 +138,91 @@ async fn an_administrator_may_make_everything_instead() {
     };
     assert!(told.contains("spine database grant --print") && told.contains(&role), "{told}");
     assert!(plan(&options.url).await.unwrap().iter().all(|step| !step.applied));
-    database.run(&grant_sql(&role)).await;
+    database.run(&grant_sql(&role, LoginFor::Everything)).await;
     let store = open(options.clone()).await.unwrap();
     store.registry().make_tenant(crate::store::conformance::tenant(1)).await.unwrap();
     store.close().await.unwrap();
     assert!(plan(&options.url).await.unwrap().iter().all(|step| step.applied));
     open_beside(options).await.unwrap();
     database.run(&format!("REVOKE spine_owner, spine_engine, spine_api FROM {role}; DROP ROLE {role}")).await;
+}
+
+/// What a login role sees of the tables before it says as which role it works.
+async fn seen_at_once(database: &Database, role: &str) -> Result<i64, String> {
+    let mut conn = PgConnection::connect(&database.url_as(role)).await.unwrap();
+    let count = sqlx::query("SELECT count(*) FROM spine.scope").fetch_one(&mut conn).await;
+    count.map(|row| sqlx::Row::get(&row, 0)).map_err(|error| error.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_has_the_owners_rights_at_once_is_mended_or_refused() {
+    let place = made().await;
+    let database = place.database().await;
+    for (number, may_mend) in [false, true].into_iter().enumerate() {
+        let role = format!("heir_{}_{number}", database.name);
+        let makes_roles = if may_mend { "CREATEROLE" } else { "NOCREATEROLE" };
+        database
+            .run(&format!(
+                "CREATE ROLE {role} LOGIN {makes_roles} INHERIT PASSWORD 'of-the-tests'; \
+                 GRANT spine_owner, spine_engine, spine_api TO {role}"
+            ))
+            .await;
+        assert!(seen_at_once(database, &role).await.is_ok(), "the role inherits nothing");
+        let options = Options { url: database.url_as(&role), ..place.options().await };
+        let told = open_beside(options.clone()).await.err().unwrap().to_string();
+        let words = ["has the rights of", "spine_owner", "INHERIT"];
+        assert!(words.iter().all(|word| told.contains(word)), "{told}");
+        // From version 16 on only who granted can take it back.
+        let is_old = sqlx::query("SELECT current_setting('server_version_num')::int < 160000");
+        let is_old: bool = sqlx::Row::get(&is_old.fetch_one(&mut database.admin().await).await.unwrap(), 0);
+        match open(options).await {
+            Ok(store) => {
+                assert!(may_mend && is_old);
+                store.close().await.unwrap();
+                let told = seen_at_once(database, &role).await.unwrap_err();
+                assert!(told.contains("permission denied"), "{told}");
+            }
+            Err(error) => {
+                assert!(!(may_mend && is_old));
+                assert!(error.to_string().contains("INHERIT"), "{error}");
+            }
+        }
+        database
+            .run(&format!("REVOKE spine_owner, spine_engine, spine_api FROM {role}; DROP ROLE {role}"))
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_only_serves_never_becomes_the_owner() {
+    let place = InDatabase::default();
+    let database = place.database().await;
+    let [serves, migrates] = ["serves", "migrates"].map(|what| format!("{what}_{}", database.name));
+    for (role, login_for) in [(&serves, LoginFor::Serving), (&migrates, LoginFor::Everything)] {
+        database.run(&format!("CREATE ROLE {role} LOGIN PASSWORD 'of-the-tests'")).await;
+        // Run again, it is the same.
+        for _ in 0..2 {
+            database.run(&grant_sql(role, login_for)).await;
+        }
+    }
+    let options = Options { url: database.url_as(&serves), ..place.options().await };
+    let told = open(options.clone()).await.err().unwrap().to_string();
+    assert!(told.contains("only serves") && told.contains("spine migrate"), "{told}");
+    migrate(&database.url_as(&migrates)).await.unwrap();
+    let store = open(options.clone()).await.unwrap();
+    store.registry().make_tenant(crate::store::conformance::tenant(1)).await.unwrap();
+    store.close().await.unwrap();
+    open_beside(options).await.unwrap();
+    let mut conn = PgConnection::connect(&database.url_as(&serves)).await.unwrap();
+    let told = sqlx::query("SET ROLE spine_owner").execute(&mut conn).await.unwrap_err().to_string();
+    assert!(told.contains("permission denied"), "{told}");
+    conn.close().await.unwrap();
+    for role in [&serves, &migrates] {
+        assert!(seen_at_once(database, role).await.is_err(), "{role}");
+        database
+            .run(&format!("REVOKE spine_owner, spine_engine, spine_api FROM {role}; DROP ROLE {role}"))
+            .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
