@@ -174,6 +174,9 @@ pub(super) struct StageRun {
     /// Whether quiet hours hold it, once decided.
     #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
     pub(super) heeds_quiet: Option<bool>,
+    /// Its `if` held, and its `unless` skipped it.
+    #[serde(rename = "u", default, skip_serializing_if = "is_default")]
+    pub(super) by_unless: bool,
     /// What a channel stage has sent.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub(super) sending: Option<Box<Sending>>,

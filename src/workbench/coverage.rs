@@ -227,10 +227,10 @@ impl Told<'_> {
                 Some((from, to, way)) => self.edge(from, to, way),
                 None => (whole(), "a way is never taken".to_owned()),
             },
-            Part::Guard(id, goes) => {
-                let place = self.places.get(usize::from(id.0));
-                let at = place.and_then(|place| place.guard.clone()).unwrap_or_else(|| self.place(id));
-                let text = place.map(|place| place.guard_text.clone()).unwrap_or_default();
+            Part::Guard(id, word, goes) => {
+                let guard = self.places.get(usize::from(id.0)).and_then(|place| place.guard(word));
+                let at = guard.map_or_else(|| self.place(id), |guard| guard.at.clone());
+                let text = guard.map(|guard| guard.text.clone()).unwrap_or_default();
                 let what = if goes { "never lets" } else { "never skips" };
                 let end = if goes { " start" } else { "" };
                 (at, format!("`{text}` {what} {}{end}", name(id)))
@@ -283,9 +283,9 @@ impl Told<'_> {
                 Some(Node::Unreached) => "the person is not reached".to_owned(),
                 Some(Node::Start) | None => "it begins".to_owned(),
             },
-            Part::Guard(id, goes) => {
-                let text = self.places.get(usize::from(id.0)).map(|place| place.guard_text.clone());
-                let text = text.unwrap_or_default();
+            Part::Guard(id, word, goes) => {
+                let guard = self.places.get(usize::from(id.0)).and_then(|place| place.guard(word));
+                let text = guard.map(|guard| guard.text.clone()).unwrap_or_default();
                 format!("{} is {}: {text}", name(id), if goes { "tried" } else { "skipped" })
             }
             Part::Quiet(holds) => {
@@ -331,7 +331,7 @@ impl Told<'_> {
                 })
                 .collect()
             }
-            Part::Guard(id, _) => vec![id],
+            Part::Guard(id, ..) => vec![id],
             Part::Quiet(_) => Vec::new(),
         };
         ids.iter().any(|id| never_begun.contains(id))

@@ -1,11 +1,15 @@
-//! The instants of acceptance that can make a difference: on each side of each edge of a window, for
-//! each time after acceptance at which something can start.
+//! The instants of acceptance that can make a difference: on each side of each edge of a window and of each
+//! time that is waited for, as much earlier as something starts, and as a guard or a sentence asks for the age of
+//! the message; in the ordinary week, in one after each change of the clocks, and around the change itself.
+//!
+//! Instants from which every clock shows the same for as long as something can start are one.
 
 use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
 use crate::language::policy::Wait;
+use crate::machine::bounds::bounds;
 use crate::machine::catalog::Catalog;
 use crate::machine::plan::{Kind, Machine};
 use crate::model::{Days, Instant, Span, TimeOfDay, Zone, ZoneTable};
@@ -14,11 +18,18 @@ use super::space::windows;
 use super::witness::Witness;
 
 /// The most instants.
-const INSTANTS_MAX: usize = 96;
+const INSTANTS_MAX: usize = 512;
 /// The most times after acceptance that are looked at.
-const OFFSETS_MAX: usize = 8;
+const OFFSETS_MAX: usize = 16;
+/// How many of a stage's retries and repetitions are looked at.
+const AGAIN_MAX: u32 = 3;
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
+const WEEK_MS: i64 = 7 * DAY_MS;
+/// In so long the clocks of every zone have changed as often as they do.
+const YEAR_MS: i64 = 366 * DAY_MS;
+/// Where nothing bounds for how long a message is on its way.
+const LIFE_MS: i64 = 40 * DAY_MS;
 
 /// The spans that stand in a machine: `after`, `wait`, pauses, repetitions, the expiry.
 pub(super) fn clocks(machine: &Machine) -> Vec<Span> {
@@ -39,74 +50,198 @@ pub(super) fn clocks(machine: &Machine) -> Vec<Span> {
     spans.into_iter().collect()
 }
 
-/// When stages can start by their `after`s and waits alone, counted from acceptance.
-fn offsets(machine: &Machine) -> Vec<i64> {
-    let mut offsets = BTreeSet::from([0_i64]);
+/// When stages can start by their `after`s and waits alone, and be tried again, counted from acceptance; and
+/// whether these are all.
+fn offsets(machine: &Machine) -> (Vec<i64>, bool) {
+    let mut starts = BTreeSet::from([0_i64]);
+    let mut again = BTreeSet::new();
     for id in machine.ids() {
         let stage = machine.stage(id);
+        if let Kind::Channel(channel) = &stage.kind {
+            let mut paused = 0_i64;
+            for n in 1..=channel.retry.times.min(AGAIN_MAX) {
+                paused = paused.saturating_add(channel.retry.pause(n).ms());
+                again.insert(paused);
+            }
+            let every =
+                channel.repeat.map(|repeat| (repeat.every.ms(), i64::from(repeat.times.min(AGAIN_MAX))));
+            again.extend(
+                every
+                    .into_iter()
+                    .flat_map(|(every, times)| (1..=times).map(move |n| every.saturating_mul(n))),
+            );
+        }
         let own = match &stage.kind {
             Kind::Wait(Wait::For(span)) => Some(*span),
             _ => stage.after,
         };
         let Some(own) = own else { continue };
-        let later: Vec<i64> = offsets.iter().map(|offset| offset.saturating_add(own.ms())).collect();
-        offsets.extend(later);
+        let later: Vec<i64> = starts.iter().map(|start| start.saturating_add(own.ms())).collect();
+        starts.extend(later);
     }
-    offsets.into_iter().take(OFFSETS_MAX).collect()
+    let tried_again: Vec<i64> = starts
+        .iter()
+        .flat_map(|start| again.iter().map(move |paused| start.saturating_add(*paused)))
+        .collect();
+    starts.extend(tried_again);
+    let whole = starts.len() <= OFFSETS_MAX;
+    (starts.into_iter().take(OFFSETS_MAX).collect(), whole)
 }
 
-/// The instants, the ordinary one first, and whether they are all that can make a difference.
-pub(super) fn of(machine: &Machine, catalog: &Catalog, zones: &[Zone]) -> (Vec<Instant>, bool) {
-    let ordinary = Witness::ORDINARY_AT;
-    if zones.is_empty() {
-        return (vec![ordinary], true);
-    }
-    let mut edges: BTreeSet<i64> = BTreeSet::new();
+/// A clock that a machine reads, with the times of day at which it makes a difference.
+struct Reading {
+    times: Vec<TimeOfDay>,
+    days: Days,
+    clock: TimeZone,
+    /// A time that is waited for, so that a moment later it was missed.
+    is_wait: bool,
+}
+
+fn readings(machine: &Machine, catalog: &Catalog, abroad: Option<&str>) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    let mut read = |times: Vec<TimeOfDay>, days: Days, zone: &Zone, is_wait: bool| {
+        let own = std::iter::once(clock(zone, catalog));
+        let other = matches!(zone, Zone::Contact { .. }).then_some(abroad).flatten();
+        let other = other.and_then(|zone| ZoneTable.get(zone));
+        for clock in own.chain(other) {
+            readings.push(Reading { times: times.clone(), days, clock, is_wait });
+        }
+    };
     for (_, window) in windows(machine) {
-        let clock = clock(&window.zone, catalog);
-        // What holds every day holds on the first day as on any other.
-        edges_of(&[window.from, window.to], window.days, &clock, &mut edges);
+        read(vec![window.from, window.to], window.days, &window.zone, false);
     }
     for id in machine.ids() {
         if let Kind::Wait(Wait::Until { time, days, zone }) = &machine.stage(id).kind {
-            edges_of(&[*time], *days, &clock(zone, catalog), &mut edges);
+            read(vec![*time], *days, zone, true);
         }
     }
-    let offsets = offsets(machine);
+    readings
+}
+
+/// The instants, the ordinary one first, and whether they are all that can make a difference. `ages` are those
+/// that something asks for, `abroad` is a zone in which a contact may be.
+pub(super) fn of(
+    machine: &Machine,
+    catalog: &Catalog,
+    abroad: Option<&str>,
+    ages: &BTreeSet<Span>,
+) -> (Vec<Instant>, bool) {
+    let ordinary = Witness::ORDINARY_AT;
+    let readings = readings(machine, catalog, abroad);
+    if readings.is_empty() {
+        return (vec![ordinary], true);
+    }
+    let mut clocks: Vec<TimeZone> = readings.iter().map(|reading| reading.clock.clone()).collect();
+    clocks.dedup();
+    let edges = edges(&readings, &clocks);
+    let (offsets, mut whole) = offsets(machine);
+    let mut ages = ages.clone();
+    ages.extend(machine.headers().expires);
+    let aside = aside(&ages);
+    let life = bounds(machine, catalog).duration_max_ms.unwrap_or(LIFE_MS);
+    let mut seen = BTreeSet::from([outlook(ordinary, &clocks, life)]);
     let mut instants = vec![ordinary];
-    let mut whole = true;
+    let mut take = |at: i64| {
+        // Never before the ordinary week: a week later is the same.
+        let weeks = if at < ordinary.ms() { (ordinary.ms() - at) / WEEK_MS + 1 } else { 0 };
+        let at = Instant::from_ms(at + WEEK_MS * weeks);
+        if seen.contains(&outlook(at, &clocks, life)) {
+            return;
+        }
+        whole &= instants.len() < INSTANTS_MAX;
+        if instants.len() < INSTANTS_MAX {
+            seen.insert(outlook(at, &clocks, life));
+            instants.push(at);
+        }
+    };
     // First what is accepted at the edges themselves.
     for offset in offsets {
-        for edge in &edges {
-            for at in [edge - offset, edge - offset - MINUTE_MS] {
-                // Never before the ordinary week: a week later is the same.
-                let week = 7 * DAY_MS;
-                let at = if at < ordinary.ms() { at + week * ((ordinary.ms() - at) / week + 1) } else { at };
-                let at = Instant::from_ms(at);
-                if instants.contains(&at) {
-                    continue;
-                }
-                whole &= instants.len() < INSTANTS_MAX;
-                if instants.len() < INSTANTS_MAX {
-                    instants.push(at);
-                }
+        for (edge, is_wait) in &edges {
+            take(edge - offset);
+            take(edge - offset - MINUTE_MS);
+            if *is_wait {
+                take(edge - offset + 1);
             }
+        }
+    }
+    for age in ages {
+        for (edge, _) in &edges {
+            [-aside, 0, aside].into_iter().for_each(|aside| take(edge - age.ms() + aside));
         }
     }
     (instants, whole)
 }
 
+/// How far beside an age is near enough: between it and the next one.
+fn aside(ages: &BTreeSet<Span>) -> i64 {
+    let mut before = 0;
+    let mut aside = MINUTE_MS;
+    for age in ages.iter().map(|age| age.ms()).filter(|age| *age > 0) {
+        aside = aside.min((age - before) / 2);
+        before = age;
+    }
+    aside.max(1)
+}
+
+/// What the clocks show from an instant on, for so long: the time of the week, and how far off their next change is
+/// and what it comes to.
+fn outlook(at: Instant, clocks: &[TimeZone], life: i64) -> Vec<(i64, Option<(i64, i64)>)> {
+    let show = |clock: &TimeZone| {
+        let shift = |at: i64| shift_ms(clock, at);
+        let own = shift(at.ms());
+        let next = changes(clock, at.ms(), life).next().map(|change| (change - at.ms(), shift(change) - own));
+        ((at.ms() + own).rem_euclid(WEEK_MS), next)
+    };
+    clocks.iter().map(show).collect()
+}
+
+/// By how much a clock is ahead of UTC.
+fn shift_ms(clock: &TimeZone, at: i64) -> i64 {
+    jiff::Timestamp::from_millisecond(at).map_or(0, |at| i64::from(clock.to_offset(at).seconds()) * 1_000)
+}
+
+/// When a clock is changed within so long behind an instant.
+fn changes(clock: &TimeZone, from: i64, within: i64) -> impl Iterator<Item = i64> {
+    let start = jiff::Timestamp::from_millisecond(from).unwrap_or_default();
+    let until = from.saturating_add(within);
+    let all = clock.following(start).map(|change| change.timestamp().as_millisecond());
+    all.take_while(move |change| *change <= until)
+        .filter(|change| shift_ms(clock, *change) != shift_ms(clock, *change - 1))
+}
+
+/// The instants at which a clock shows a time that makes a difference, and whether it is waited for.
+fn edges(readings: &[Reading], clocks: &[TimeZone]) -> BTreeSet<(i64, bool)> {
+    let ordinary = Witness::ORDINARY_AT;
+    let changes: BTreeSet<i64> =
+        clocks.iter().flat_map(|clock| changes(clock, ordinary.ms(), YEAR_MS)).collect();
+    let mut edges = BTreeSet::new();
+    for Reading { times, days, clock, is_wait } in readings {
+        let mut found = BTreeSet::new();
+        // What holds every day holds on the first day as on any other.
+        edges_of(times, *days, clock, ordinary, &mut found);
+        for change in &changes {
+            // The next week as the ordinary one is, from its Monday at noon on.
+            let weeks = (change - ordinary.ms()) / WEEK_MS + 1;
+            edges_of(times, *days, clock, ordinary.plus(Span::from_ms(weeks * WEEK_MS)), &mut found);
+            for before in [3 * DAY_MS / 2, DAY_MS / 2, 0] {
+                edges_of(times, Days::ALL, clock, Instant::from_ms(change - before), &mut found);
+            }
+        }
+        edges.extend(found.into_iter().map(|edge| (edge, *is_wait)));
+    }
+    edges
+}
+
 /// The next instants at which the clock shows one of `times`: on the first day where every day is
-/// alike, where the weekend is another on the days around it, else in the whole week.
-fn edges_of(times: &[TimeOfDay], days: Days, clock: &TimeZone, out: &mut BTreeSet<i64>) {
-    // Counted from a Monday at noon.
+/// alike, where the weekend is another on the days around it, else in the whole week; from a Monday at noon on.
+fn edges_of(times: &[TimeOfDay], days: Days, clock: &TimeZone, monday: Instant, out: &mut BTreeSet<i64>) {
     let ahead: &[i64] = match days {
         Days::ALL => &[0],
         Days::WEEKDAYS | Days::WEEKENDS => &[0, 4, 5, 6],
         _ => &[0, 1, 2, 3, 4, 5, 6],
     };
     for day in ahead {
-        let from = Witness::ORDINARY_AT.plus(Span::from_ms(day * DAY_MS));
+        let from = monday.plus(Span::from_ms(day * DAY_MS));
         for time in times {
             out.extend(time.next(from, Days::ALL, clock).map(Instant::ms));
         }

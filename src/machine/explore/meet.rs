@@ -37,22 +37,26 @@ pub struct Met {
     pub max: i64,
     /// The most that was come to.
     pub most: i64,
-    /// Whether that is the bound.
+    /// Whether that is the bound, or for a time the instant before it, as where a time of day that is waited for
+    /// was missed by that much.
     pub met: bool,
     /// A shortest script to it, with its facts.
     #[serde(skip)]
     pub witness: Option<Witness>,
 }
 
+/// The least by which two instants differ, in milliseconds.
+const INSTANT_MS: i64 = 1;
+
 impl Met {
     fn of(max: i64) -> Met {
         Met { max, most: 0, met: max <= 0, witness: None }
     }
 
-    fn take(&mut self, came_to: i64, seen: &Seen<'_>) {
+    fn take(&mut self, came_to: i64, near: i64, seen: &Seen<'_>) {
         if came_to > self.most && !self.met {
             self.most = came_to;
-            self.met = came_to >= self.max;
+            self.met = came_to + near >= self.max;
             self.witness = Some(seen.witness());
         }
     }
@@ -81,14 +85,14 @@ impl Visitor for MetBounds {
         if matches!(seen.what, What::Answered { outcome: Outcome::RateLimited, .. }) {
             return Go::Leave;
         }
-        self.sends.take(i64::from(seen.instance.sends()), seen);
+        self.sends.take(i64::from(seen.instance.sends()), 0, seen);
         if let Some(cost) = &mut self.cost_micros {
-            cost.take(seen.instance.cost_micros(), seen);
+            cost.take(seen.instance.cost_micros(), 0, seen);
         }
         if let Some(duration) = &mut self.duration_ms
             && seen.transitions.iter().any(|transition| transition.event == Was::Called)
         {
-            duration.take(seen.after.ms(), seen);
+            duration.take(seen.after.ms(), INSTANT_MS, seen);
         }
         if self.all_met() { Go::Stop } else { Go::On(0) }
     }

@@ -24,7 +24,7 @@ mod witness;
 pub use endings::{Ending, Endings, all_endings};
 pub use key::compared_age;
 pub use meet::{Met, MetBounds, meet_bounds};
-pub use parts::{Part, Parts};
+pub use parts::{GuardWord, Part, Parts};
 pub use space::{Choice, FactName, FactSpace, Question};
 pub use walk::{Care, Go, STATES_MAX, Seen, Visitor, Walk, Walked};
 pub use witness::Witness;

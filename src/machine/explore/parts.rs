@@ -16,10 +16,19 @@ pub enum Part {
     State(usize),
     /// An edge of the graph, by its index.
     Edge(usize),
-    /// What a stage's guard decided: to go on, or to skip the stage.
-    Guard(StageId, bool),
+    /// What one of a stage's guards decided: to go on, or to skip the stage.
+    Guard(StageId, GuardWord, bool),
     /// Whether quiet hours hold a stage, as their `unless` decided.
     Quiet(bool),
+}
+
+/// Which guard of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GuardWord {
+    /// `if`.
+    If,
+    /// `unless`, which is asked where the `if` holds.
+    Unless,
 }
 
 /// The parts of a machine, and what a step came by.
@@ -44,8 +53,9 @@ impl<'a> Parts<'a> {
         all.extend(graph.edge_indices().map(|edge| Part::Edge(edge.index())));
         for id in machine.ids() {
             let stage = machine.stage(id);
-            if stage.only_if.is_some() || stage.unless.is_some() {
-                all.extend([Part::Guard(id, true), Part::Guard(id, false)]);
+            let guards = [(GuardWord::If, &stage.only_if), (GuardWord::Unless, &stage.unless)];
+            for (word, _) in guards.into_iter().filter(|(_, guard)| guard.is_some()) {
+                all.extend([Part::Guard(id, word, true), Part::Guard(id, word, false)]);
             }
         }
         if machine.quiet_unless.is_some() {
@@ -237,7 +247,13 @@ impl Passed<'_> {
         if by_guard || !held(is) || !held(was) {
             let dropped_before = !self.turn_came(self.before, id) && is.phase == Phase::Idle;
             if !dropped_before {
-                out.insert(Part::Guard(id, !by_guard));
+                if stage.only_if.is_some() {
+                    out.insert(Part::Guard(id, GuardWord::If, !by_guard || is.by_unless));
+                }
+                // Not asked where the `if` does not hold.
+                if stage.unless.is_some() && (!by_guard || is.by_unless || stage.only_if.is_none()) {
+                    out.insert(Part::Guard(id, GuardWord::Unless, !by_guard));
+                }
             }
         }
     }

@@ -13,11 +13,14 @@ use crate::machine::simulate::DEFAULT_CATEGORY;
 use crate::model::{Channel, ContactField, Instant, Priority, Span, Window, Zone};
 
 use super::instants;
+use super::key::compared_age;
 use super::values::Pool;
 use super::witness::Witness;
 
 /// Zones that stand for all others, far enough from each other that windows come apart.
 const ZONES: [&str; 2] = ["Asia/Tokyo", "America/Los_Angeles"];
+/// A zone whose clock is changed, for a contact's where nothing else tells it from others.
+const ABROAD: &str = "Europe/Paris";
 /// Numbers that a name is given where it is compared with `sends`.
 const SENDS_MAX: u32 = 12;
 
@@ -100,8 +103,7 @@ impl FactSpace {
         let zones = zones_of(machine);
         let asks_zone = zones.iter().any(|zone| matches!(zone, Zone::Contact { .. }));
         let timezone = Operand::Contact(ContactField::Timezone);
-        // On one clock alone another zone is the same as another instant.
-        if asks_zone && zones.len() > 1 && !names.contains(&timezone) {
+        if asks_zone && !names.contains(&timezone) {
             names.push(timezone.clone());
         }
         let pools: Vec<Pool> = names.iter().map(|name| pool(name, &comparisons)).collect();
@@ -117,6 +119,11 @@ impl FactSpace {
                 }
             }
             space.add_running(machine, catalog, name, &about, &mut own);
+            // On one clock alone another zone is the same as another instant, but for the changes of the clock.
+            if *name == timezone && asks_zone && zones.len() == 1 {
+                own.extend([Value::String(ABROAD.to_owned())]);
+                own.is_loose = true;
+            }
             if *name == timezone && asks_zone && zones.len() > 1 {
                 own.extend(ZONES.iter().map(|zone| Value::String((*zone).to_owned())));
                 own.is_loose = true;
@@ -125,7 +132,9 @@ impl FactSpace {
             space.add_name(machine, name, &about, own);
         }
         space.add_channels(machine, catalog);
-        let (instants, whole) = instants::of(machine, catalog, &zones);
+        let ages = comparisons.iter().filter_map(|comparison| compared_age(comparison)).collect();
+        let abroad = (asks_zone && zones.len() == 1).then_some(ABROAD);
+        let (instants, whole) = instants::of(machine, catalog, abroad, &ages);
         space.instants = instants;
         if !whole {
             space.gap("only some instants of acceptance were looked at");

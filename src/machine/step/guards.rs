@@ -12,8 +12,15 @@ use super::{Note, Run};
 /// What a stage's guard says.
 pub(super) enum Verdict {
     NoGuard,
-    Go { detail: String },
-    Skip { reason: Reason, detail: String },
+    Go {
+        detail: String,
+    },
+    /// `by_unless` where an `if` held beside it.
+    Skip {
+        reason: Reason,
+        detail: String,
+        by_unless: bool,
+    },
 }
 
 /// What a stage's windows say.
@@ -36,7 +43,8 @@ impl Run<'_> {
                 self.holds(&guard.tree, Some(id), missing) == wanted
             })
         };
-        let go = passes(&stage.only_if, true, &mut missing) && passes(&stage.unless, false, &mut missing);
+        let holds = passes(&stage.only_if, true, &mut missing);
+        let go = holds && passes(&stage.unless, false, &mut missing);
         let texts = [("if", &stage.only_if), ("unless", &stage.unless)];
         let texts = texts.iter().filter_map(|(word, guard)| Some(format!("{word} {}", guard.as_ref()?.text)));
         let mut detail = texts.collect::<Vec<_>>().join(" ");
@@ -50,7 +58,7 @@ impl Run<'_> {
             (None, Some(unless)) => unless.reason(),
             _ => Reason::Skipped,
         };
-        Verdict::Skip { reason, detail }
+        Verdict::Skip { reason, detail, by_unless: holds && stage.only_if.is_some() }
     }
 
     /// Whether a condition holds; the comparisons without a value are put into `missing`.

@@ -175,11 +175,12 @@ impl Run<'_> {
                 self.record(id, Was::GuardPassed, Note { detail: Some(detail), ..Note::default() });
                 false
             }
-            Verdict::Skip { reason, detail } => {
+            Verdict::Skip { reason, detail, by_unless } => {
                 let note = Note { reason: Some(reason), detail: Some(detail), ..Note::default() };
                 self.change(id, Was::Skipped, note, |run| {
                     run.phase = Phase::Over;
                     run.reason = Some(reason);
+                    run.by_unless = by_unless;
                 });
                 true
             }

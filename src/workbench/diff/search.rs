@@ -22,8 +22,8 @@ use super::level::Level;
 
 /// Receipts of one attempt that are tried after each other.
 const RECEIPTS_MAX: usize = 2;
-/// Answers to one key that are written out.
-const STEPS_MAX: usize = 6;
+/// Answers to one key that are written out, at least and at most.
+const STEPS: (usize, usize) = (6, 16);
 
 /// Choices of facts under which scripts are tried that lie further than the search comes.
 const FAR_FACTS_MAX: usize = 30;
@@ -61,8 +61,8 @@ pub(super) struct Searched {
 /// What was not tried, however many runs there were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Cut {
-    /// Other answers than the last one after so many.
-    pub(super) answers: bool,
+    /// Other answers than the last one after so many; 0 where none were left out.
+    pub(super) answers: usize,
     /// Further confirmations after so many.
     pub(super) receipts: bool,
 }
@@ -70,10 +70,12 @@ pub(super) struct Cut {
 impl Cut {
     /// In sentences.
     pub(super) fn told(self) -> impl Iterator<Item = String> {
-        let answers =
-            format!("from attempt {STEPS_MAX} with a provider on, only one answer for all of them was tried");
+        let answers = format!(
+            "from attempt {} with a provider on, only one answer for all of them was tried",
+            self.answers
+        );
         let receipts = format!("no more than {RECEIPTS_MAX} confirmations of one attempt were tried");
-        [self.answers.then_some(answers), self.receipts.then_some(receipts)].into_iter().flatten()
+        [(self.answers > 0).then_some(answers), self.receipts.then_some(receipts)].into_iter().flatten()
     }
 }
 
@@ -85,6 +87,8 @@ struct Cares {
     /// Confirmations that a goal or a guard asks about; `delivered` always.
     levels: BTreeSet<Confirmation>,
     answers: Vec<Answer>,
+    /// How many answers to one key are written out: all to the retries of a stage, and one more.
+    steps_max: usize,
     /// What a key can confirm in each policy that knows it.
     confirms: BTreeMap<String, BTreeSet<Confirmation>>,
 }
@@ -280,10 +284,10 @@ impl Scenarios<'_> {
         }
         for (key, asked) in asked {
             let steps = draft.keys.get(key).map_or(0, Vec::len);
-            if asked > steps && steps >= STEPS_MAX {
-                cut.answers = true;
+            if asked > steps && steps >= self.cares.steps_max {
+                cut.answers = self.cares.steps_max;
             }
-            if asked <= steps || steps >= STEPS_MAX {
+            if asked <= steps || steps >= self.cares.steps_max {
                 continue;
             }
             for answer in &self.cares.answers {
@@ -355,12 +359,14 @@ impl Cares {
         let mut levels = BTreeSet::from([Confirmation::Delivered]);
         let mut routes_fail_over = false;
         let mut doubt = false;
+        let mut retries = 0;
         for stages in stages() {
             let mut names: BTreeMap<Channel, BTreeSet<String>> = BTreeMap::new();
             for stage in &stages {
                 channels.insert(stage.channel);
                 levels.extend(stage.until);
                 doubt |= stage.on_doubt != OnDoubt::Wait;
+                retries = retries.max(usize::try_from(stage.retry.times).unwrap_or(usize::MAX - 2));
                 let route = search.catalog.route(stage.channel, &stage.route);
                 routes_fail_over |= route.len() > 1;
                 routes_fail_over |= matches!(stage.route, Route::Failover(_) | Route::Weighted(_));
@@ -389,6 +395,7 @@ impl Cares {
             plain,
             levels,
             answers: answers.collect(),
+            steps_max: (retries + 2).clamp(STEPS.0, STEPS.1),
             confirms: BTreeMap::new(),
         };
         for stages in stages() {

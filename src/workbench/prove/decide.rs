@@ -1,5 +1,6 @@
 //! Decides a sentence over all outcomes and all facts.
 
+use crate::language::condition::{Comparison, Literal, Op, Operand};
 use crate::machine::catalog::Catalog;
 use crate::machine::explore::{Care, FactSpace, Go, Seen, Visitor, Walk, compared_age};
 use crate::machine::{Entry, Machine, Timeline, Witness};
@@ -44,6 +45,13 @@ pub enum Verdict {
 pub fn prove(sentence: &Sentence, machine: &Machine, catalog: &Catalog, states_max: usize) -> Proof {
     let mut comparisons = Vec::new();
     sentence.when.iter().for_each(|when| when.comparisons(&mut comparisons));
+    // `within 15m` asks for the age as a comparison does.
+    comparisons.extend(sentence.within.map(|within| Comparison {
+        left: Operand::Elapsed,
+        op: Op::AtMost,
+        right: Operand::Literal(Literal::Duration(within)),
+        text: format!("elapsed <= {within}"),
+    }));
     let space = FactSpace::with(machine, catalog, &comparisons);
     let mut monitor = Monitor { sentence, machine, space: &space, broken: None };
     let care = care(sentence, &space);

@@ -151,12 +151,13 @@ fn what_was_not_looked_at_is_told() {
         ("sms", "sms until accepted", 20_000, None),
         ("sms", "sms until accepted", 3, Some("pairs of runs were compared")),
         ("sms retry 5 times every 1s", "sms retry 5 times every 2s", 20_000, None),
-        // Nine answers of one provider, of which six are written out.
+        ("sms retry 8 times every 1s", "sms retry 8 times every 2s", 20_000, None),
+        // Twenty-one answers of one provider, of which sixteen are written out.
         (
-            "sms retry 8 times every 1s",
-            "sms retry 8 times every 2s",
+            "sms retry 20 times every 1s",
+            "sms retry 20 times every 2s",
             20_000,
-            Some("from attempt 6 with a provider on"),
+            Some("from attempt 16 with a provider on"),
         ),
         ("whatsapp until read", "whatsapp until replied", 20_000, Some("no more than 2 confirmations")),
     ] {

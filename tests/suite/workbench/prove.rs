@@ -6,6 +6,7 @@ use spine::language::facts_text::GivenFacts;
 use spine::language::script::Scripts;
 use spine::language::yaml::Place;
 use spine::machine::{Entry, Scenario, Timeline, simulate};
+use spine::model::Span;
 use spine::workbench::prove::{Sentence, Verdict, prove};
 use spine::workbench::suite::{Invariant, InvariantWord};
 
@@ -96,6 +97,138 @@ proptest! {
                 }
                 Verdict::Undecided(_) => {}
             }
+        }
+    }
+}
+
+/// Sentences that ask for the age of the message, and who breaks them.
+const AGES: [(InvariantWord, &str, Happens); 5] = [
+    (InvariantWord::Never, "send when elapsed > 1m and elapsed < 11m", |run| {
+        !sent(run).any(|at| (60_001..660_000).contains(&at))
+    }),
+    (InvariantWord::Never, "send when elapsed > 7h", |run| !sent(run).any(|at| at > 25_200_000)),
+    (InvariantWord::Never, "send when elapsed > 1h and elapsed < 2h", |run| {
+        !sent(run).any(|at| (3_600_001..7_200_000).contains(&at))
+    }),
+    (InvariantWord::Always, "send or fail or skip within 20h", |run| {
+        run.timeline.iter().any(|e| matches!(e.what, "send" | "fail" | "skip") && e.at_ms <= 72_000_000)
+    }),
+    (InvariantWord::Always, "end within 25h", |run| run.end.at_ms <= 90_000_000),
+];
+
+fn sent(run: &Timeline) -> impl Iterator<Item = i64> {
+    run.timeline.iter().filter(|entry| entry.what == "send").map(|entry| entry.at_ms)
+}
+
+const YEAR_S: i64 = 366 * 86_400;
+
+proptest! {
+    #![proptest_config(config(16))]
+
+    #[test]
+    fn what_holds_is_broken_by_no_message_whenever_it_is_accepted(
+        policy in policy(Taste { all_of: false, windows: true, replies: false, guards: true }),
+        zone in select(vec!["UTC", "Europe/Berlin", "America/New_York"]),
+        runs in prop::collection::vec((0..YEAR_S, select(vec![0, 1, 500]), script(), facts()), 40),
+        (word, text, keeps) in select(AGES.to_vec()),
+    ) {
+        let (machine, catalog) = (machine(&policy.replace("UTC", zone)), catalog());
+        let sentence = Sentence::read(&invariant(word, text), &machine).unwrap();
+        let proof = prove(&sentence, &machine, &catalog, 8_000);
+        match proof.verdict {
+            Verdict::Broken { timeline, .. } => prop_assert!(!keeps(&timeline), "{text}: {timeline:#?}"),
+            Verdict::Holds => {
+                for (second, ms, script, given) in runs {
+                    let at = noon().plus(Span::from_ms(second * 1_000 + ms));
+                    let facts = GivenFacts::parse(&given).unwrap();
+                    let scenario = Scenario::given(&machine, &facts, catalog.clone(), at);
+                    let run = simulate(&scenario, &Scripts::parse(&script).unwrap());
+                    prop_assert!(keeps(&run), "{text}, {at} {given} {script}: {run:#?}");
+                }
+            }
+            Verdict::Undecided(_) => {}
+        }
+    }
+}
+
+#[test]
+fn a_sentence_is_decided_whenever_a_message_is_accepted() {
+    const HOLDS: bool = true;
+    for (policy, word, text, holds) in [
+        // Between the edges, as an age asks for it.
+        (
+            "wait until 08:00 in UTC then sms if elapsed > 10m and elapsed < 20m then email",
+            InvariantWord::Never,
+            "send sms",
+            !HOLDS,
+        ),
+        (
+            "sms between 09:00 and 18:00 in UTC then email if elapsed > 10m and elapsed < 20m",
+            InvariantWord::Never,
+            "send sms when elapsed > 10m and elapsed < 20m",
+            !HOLDS,
+        ),
+        (
+            "sms then wait until 08:00 in UTC then voice if elapsed < 1h",
+            InvariantWord::Never,
+            "send voice when elapsed > 45m",
+            !HOLDS,
+        ),
+        (
+            "sms then wait until 08:00 in UTC then voice if elapsed < 1h",
+            InvariantWord::Never,
+            "send voice when elapsed > 1h1m",
+            HOLDS,
+        ),
+        // A moment after the time that is waited for, and on the night on which the clocks change.
+        ("wait until 08:00 in UTC then sms", InvariantWord::Always, "send or fail within 20h", !HOLDS),
+        ("wait until 08:00 in UTC then sms", InvariantWord::Always, "send or fail within 24h", HOLDS),
+        (
+            "wait until 08:00 in Europe/Berlin then sms",
+            InvariantWord::Always,
+            "send or fail within 24h",
+            !HOLDS,
+        ),
+        (
+            "wait until 08:00 in Europe/Berlin then sms",
+            InvariantWord::Always,
+            "send or fail within 25h",
+            HOLDS,
+        ),
+        (
+            "policy p { quiet 22:00 to 06:00 in Europe/London sms }",
+            InvariantWord::Always,
+            "send or fail within 8h",
+            !HOLDS,
+        ),
+        (
+            "policy p { quiet 22:00 to 06:00 in Europe/London sms }",
+            InvariantWord::Always,
+            "send or fail within 9h",
+            HOLDS,
+        ),
+        // In summer, where two zones are apart that are alike in winter.
+        (
+            "sms between 09:00 and 18:00 in Europe/London then email between 08:30 and 08:45 in UTC",
+            InvariantWord::Never,
+            "send email when elapsed > 14h and elapsed < 14h20m",
+            !HOLDS,
+        ),
+        // A contact whose clock is changed.
+        (
+            "policy p { quiet 22:00 to 06:00 in contact.timezone else UTC sms }",
+            InvariantWord::Always,
+            "send or fail within 8h",
+            !HOLDS,
+        ),
+    ] {
+        let machine = machine(policy);
+        let sentence = Sentence::read(&invariant(word, text), &machine).unwrap();
+        let proof = prove(&sentence, &machine, &spine::machine::catalog::Catalog::default(), 100_000);
+        match proof.verdict {
+            Verdict::Holds => assert!(holds, "{policy}: {text} holds"),
+            Verdict::Broken { witness, .. } => assert!(!holds, "{policy}: {text} is broken by {witness:?}"),
+            Verdict::Undecided(why) => panic!("{policy}: {text}: {why:?}"),
         }
     }
 }
