@@ -49,6 +49,8 @@ pub struct Counterexample {
     pub script: String,
     /// What happens, a line an entry: `30s: send sms`.
     pub timeline: Vec<String>,
+    /// The file of the providers and prices that it rests on, for `--catalog`; empty where none was given.
+    pub catalog: String,
 }
 
 /// One finding about a text.

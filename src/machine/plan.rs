@@ -246,6 +246,16 @@ impl Guard {
 }
 
 impl Tree {
+    /// Whether it asks for a word.
+    pub(super) fn has_word(&self, word: Word) -> bool {
+        match self {
+            Tree::And(parts) | Tree::Or(parts) => parts.iter().any(|part| part.has_word(word)),
+            Tree::Not(part) => part.has_word(word),
+            Tree::Word(own) => *own == word,
+            Tree::HasAddress(_) | Tree::Compare(_) => false,
+        }
+    }
+
     /// Numbers the comparisons of `expr`, those that stand already under their old number.
     pub(super) fn of(expr: &Expr, table: &mut Vec<Comparison>) -> Tree {
         let mut all = |parts: &[Expr]| parts.iter().map(|part| Tree::of(part, table)).collect();

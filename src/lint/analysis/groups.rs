@@ -11,16 +11,6 @@ impl<'a> Analysis<'a> {
         self.around(id).take_while(move |place| Some(place.id) != end)
     }
 
-    /// How many messages have surely been sent when a stage has its turn, where all before it is silent.
-    pub(in crate::lint) fn sent_before(&self, id: usize) -> u32 {
-        let surely = |one: &&Place<'a>| {
-            let Some((mine, their)) = self.parting(one.id, id) else { return false };
-            let earlier = mine.member == their.member && mine.index < their.index;
-            one.channel().is_some() && one.sure && earlier && self.up_to(one.id, Some(mine.id)).all(at_once)
-        };
-        u32::try_from(self.places().iter().filter(surely).count()).unwrap_or(u32::MAX)
-    }
-
     /// The first stage that a group needs and that comes too late for a limit: those that start with the
     /// group before it use it up.
     pub(in crate::lint) fn cut_in_group(&self, group: usize, limit: u32) -> Option<&Place<'a>> {

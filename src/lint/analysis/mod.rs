@@ -6,6 +6,7 @@ mod groups;
 mod place;
 mod purpose;
 mod run;
+mod silence;
 mod text;
 mod timing;
 mod truth;
@@ -26,7 +27,8 @@ pub use place::Place;
 pub(super) use purpose::{instant_of, is_for_codes, is_marketing, lasting, names};
 #[cfg(test)]
 pub(super) use run::shown;
-pub(super) use run::{Shows, run, run_at, shortest, shortest_ordinary};
+pub(super) use run::{Shows, run, run_at, shortest, sought};
+use silence::Silence;
 pub(super) use text::{
     before_blanks, guard_text, header_of, last_of, modifier_of, tail_of, word_in, written,
 };
@@ -40,6 +42,7 @@ pub struct Analysis<'a> {
     places: Vec<Place<'a>>,
     machine: OnceCell<Machine>,
     bounds: OnceCell<Bounds>,
+    silence: OnceCell<Silence>,
 }
 
 impl<'a> Analysis<'a> {
@@ -47,7 +50,14 @@ impl<'a> Analysis<'a> {
     #[must_use]
     pub fn of(policy: &'a Policy, catalog: &'a Catalog) -> Analysis<'a> {
         let places = timing::walk(policy, catalog);
-        Analysis { policy, catalog, places, machine: OnceCell::new(), bounds: OnceCell::new() }
+        Analysis {
+            policy,
+            catalog,
+            places,
+            machine: OnceCell::new(),
+            bounds: OnceCell::new(),
+            silence: OnceCell::new(),
+        }
     }
 
     /// The stages in the order of the text: the place of each is the number of its `StageId`.
@@ -72,6 +82,18 @@ impl<'a> Analysis<'a> {
     #[must_use]
     pub fn bounds(&self) -> Bounds {
         *self.bounds.get_or_init(|| bounds(self.machine(), self.catalog))
+    }
+
+    /// Its silent runs.
+    pub(super) fn silence(&self) -> &Silence {
+        self.silence.get_or_init(|| Silence::of(self.machine(), self.catalog))
+    }
+
+    /// The silent runs that it had without its limits.
+    pub(super) fn silence_without_limits(&self) -> Silence {
+        let mut policy = self.policy.clone();
+        (policy.headers.limit_sends, policy.headers.limit_cost) = (None, None);
+        Silence::of(&compile(&policy), self.catalog)
     }
 
     /// A stage and all groups and `use`s around it, from the innermost.

@@ -49,7 +49,13 @@ pub(in crate::lint) fn run_at(
     // What changes nothing is not said.
     leave_out(&mut script, &|script| play(&facts, script).as_ref() == Some(&timeline));
     leave_out(&mut facts, &|facts| play(facts, &script).as_ref() == Some(&timeline));
-    Some(Counterexample { facts: facts.join(", "), at: at.to_string(), script: script.join("; "), timeline })
+    Some(Counterexample {
+        facts: facts.join(", "),
+        at: at.to_string(),
+        script: script.join("; "),
+        timeline,
+        ..Counterexample::default()
+    })
 }
 
 /// Leaves out each entry without which it is still `the_same`.
@@ -78,27 +84,51 @@ pub(in crate::lint) enum Shows {
 /// States that are looked at for a run.
 const STATES_MAX: usize = 4_000;
 
-/// A shortest run that shows it, of messages that are accepted at an instant, else at another; where none
-/// is found soon, the silent run of that instant.
-pub(in crate::lint) fn shortest(context: &Context<'_>, shows: Shows, at: Instant) -> Option<Counterexample> {
+/// What came of a search for a run.
+pub(in crate::lint) enum Sought {
+    /// A shortest one.
+    Run(Counterexample),
+    /// There is none, whatever happens.
+    Never,
+    /// None among those that were looked at.
+    Unknown,
+}
+
+impl Sought {
+    /// The run to show, where one was found; nothing where the finding is refuted.
+    pub(in crate::lint) fn run(self) -> Option<Option<Counterexample>> {
+        match self {
+            Sought::Run(run) => Some(Some(run)),
+            Sought::Unknown => Some(None),
+            Sought::Never => None,
+        }
+    }
+}
+
+/// Looks for a shortest run that shows it: of messages that are accepted at an instant, else at another.
+pub(in crate::lint) fn sought(context: &Context<'_>, shows: Shows, at: Instant) -> Sought {
     let analysis = context.analysis;
     let (machine, catalog) = (analysis.machine(), analysis.catalog());
     let look = |space: &FactSpace| {
         let mut look = Look { shows, analysis, found: None };
-        Walk::over(machine, catalog, space).states_max(STATES_MAX).run(&mut look);
-        look.found
+        let walked = Walk::over(machine, catalog, space).states_max(STATES_MAX).run(&mut look);
+        (look.found, walked.complete && space.gaps().is_empty())
     };
-    let Some(witness) = look(&FactSpace::fixed(at)).or_else(|| look(&FactSpace::of(machine, catalog))) else {
-        return run_at(context, &[], at);
-    };
+    let (mut found, mut whole) = look(&FactSpace::fixed(at));
+    if found.is_none() {
+        (found, whole) = look(&FactSpace::of(machine, catalog));
+    }
+    let Some(witness) = found else { return if whole { Sought::Never } else { Sought::Unknown } };
     let timeline = shown(&witness.timeline(machine, catalog));
     let (facts, script) = (witness.facts.to_string(), witness.script());
-    Some(Counterexample { facts, at: witness.at.to_string(), script, timeline })
+    let at = witness.at.to_string();
+    Sought::Run(Counterexample { facts, at, script, timeline, ..Counterexample::default() })
 }
 
-/// The same for messages that are accepted on an ordinary day.
-pub(in crate::lint) fn shortest_ordinary(context: &Context<'_>, shows: Shows) -> Option<Counterexample> {
-    shortest(context, shows, Instant::from_ms(ORDINARY))
+/// A shortest run of messages that are accepted on an ordinary day, else at another instant, where one is found
+/// soon.
+pub(in crate::lint) fn shortest(context: &Context<'_>, shows: Shows) -> Option<Counterexample> {
+    sought(context, shows, Instant::from_ms(ORDINARY)).run().flatten()
 }
 
 struct Look<'a> {

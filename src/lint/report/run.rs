@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::language::{Diagnostic, names};
 
+/// What a policy from the standard input is called in reports; a command takes it as `-`.
+const STDIN: &str = "<stdin>";
+
 /// A run, with the command that shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -24,13 +27,20 @@ impl Run {
     #[must_use]
     pub fn of(path: &str, source: &str, finding: &Diagnostic) -> Option<Run> {
         let run = finding.counterexample.as_deref()?;
+        let path = if path == STDIN { "-" } else { path };
         let mut words = vec!["spine policy simulate".to_owned(), quoted(path)];
         // Of several policies, the one that the finding is in.
         if names(source).names.len() > 1 {
             let before = names(source.get(..finding.at.end.max(finding.at.start + 1)).unwrap_or(source));
             words.extend(before.names.last().map(|name| format!("--policy {name}")));
         }
-        for (option, value) in [("--facts", &run.facts), ("--script", &run.script), ("--at", &run.at)] {
+        let options = [
+            ("--catalog", &run.catalog),
+            ("--facts", &run.facts),
+            ("--script", &run.script),
+            ("--at", &run.at),
+        ];
+        for (option, value) in options {
             if !value.is_empty() {
                 words.push(format!("{option} {}", quoted(value)));
             }
@@ -68,6 +78,7 @@ mod tests {
             at: "2026-01-05T12:00:00Z".into(),
             script: "sms: accepted".into(),
             timeline: vec!["0s: send sms".into(), "end: sent".into()],
+            ..Counterexample::default()
         };
         let finding = |source: &str| Diagnostic {
             rule: "r",
@@ -92,5 +103,28 @@ mod tests {
             assert_eq!(run.command, format!("{expected}{rest}"));
             assert!(run.text().starts_with("for example:\n  0s: send sms\n  end: sent\nshown by: spine"));
         }
+    }
+
+    #[test]
+    fn the_command_takes_what_the_check_was_given() {
+        let shown = Counterexample {
+            script: "sms: accepted".into(),
+            catalog: "my prices.yaml".into(),
+            ..Counterexample::default()
+        };
+        let finding = Diagnostic {
+            rule: "r",
+            severity: Severity::Warning,
+            at: 0..3,
+            message: String::new(),
+            help: None,
+            fix: Vec::new(),
+            counterexample: Some(Box::new(shown)),
+        };
+        let run = Run::of("<stdin>", "sms", &finding).unwrap();
+        assert_eq!(
+            run.command,
+            "spine policy simulate - --catalog 'my prices.yaml' --script 'sms: accepted'"
+        );
     }
 }

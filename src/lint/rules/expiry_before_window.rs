@@ -1,6 +1,6 @@
 use crate::language::policy::{TextRange, Wait};
 use crate::lint::Context;
-use crate::lint::analysis::{Shows, Week, header_of, instant_of, lasting, modifier_of, moment, shortest};
+use crate::lint::analysis::{Shows, Week, header_of, instant_of, lasting, modifier_of, moment, sought};
 use crate::model::{TimeOfDay, Window, Zone};
 
 use super::{Finding, Found, declare_rule};
@@ -17,6 +17,8 @@ declare_rule! {
     true => "policy p { expires after 1d sms then voice after 8h between 09:00 and 18:00 on weekdays in UTC }",
     true => "policy p { expires after 2h quiet 21:00 to 08:00 in UTC unless priority is urgent sms }",
     true => "policy p { expires after 12h sms then wait until 09:00 in UTC then voice }",
+    // Whoever is sent anything is not held by the quiet hours.
+    false => "policy p { expires after 2h quiet 21:00 to 08:00 in UTC unless priority is urgent sms if priority is urgent }",
     false => "policy p { expires after 7d sms then voice after 8h between 09:00 and 18:00 on weekdays in UTC }",
     false => "policy p { expires after 2d sms then wait until 09:00 in UTC then voice }",
 }
@@ -44,17 +46,23 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let Some(Wait::Until { time, days, zone }) = place.wait() else { continue };
         let Some(to) = TimeOfDay::from_minutes((time.minutes() + 1) % 1_440) else { continue };
         let moment = Window { from: *time, to, days: *days, zone: zone.clone() };
-        let longest = Week::of(&moment).longest_gap().map_or(0, |(_, minutes)| minutes);
-        if expires <= lasting(longest) && place.next.is_some() {
+        let (missed, longest) = Week::of(&moment).longest_gap().unwrap_or_default();
+        if expires <= lasting(longest)
+            && let Some(next) = place.next
+            && let Some(run) = sought(context, Shows::Expires(next), instant_of(missed, zone)).run()
+        {
             let message = format!(
                 "this waits for `{}` where the time has just passed, and the message expires after `{expires}`",
                 lasting(longest + 1)
             );
-            found(Finding::new(
-                place.at.clone(),
-                message,
-                "write a longer `expires after`, if those messages are to be sent",
-            ));
+            found(
+                Finding::new(
+                    place.at.clone(),
+                    message,
+                    "write a longer `expires after`, if those messages are to be sent",
+                )
+                .shown(run),
+            );
         }
     }
 }
@@ -74,14 +82,11 @@ fn closed(
     if expires > lasting(minutes) {
         return;
     }
+    let Some(run) = sought(context, Shows::Expires(id), instant_of(start, zone)).run() else { return };
     let (length, start_at) = (lasting(minutes), moment(start));
     let message = format!(
         "{what} is closed for `{length}` from {start_at} on, and the message expires after `{expires}`"
     );
     let help = "write a longer `expires after`, or open it on more days, if those messages are to be sent";
-    found(Finding::new(at(), message, help).shown(shortest(
-        context,
-        Shows::Expires(id),
-        instant_of(start, zone),
-    )));
+    found(Finding::new(at(), message, help).shown(run));
 }

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Shows, Week, header_of, instant_of, lasting, moment, shortest};
+use crate::lint::analysis::{Shows, Week, header_of, instant_of, lasting, moment, sought};
 
 use super::{Finding, Found, declare_rule};
 
@@ -27,15 +27,12 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     if expires > lasting(minutes) {
         return;
     }
+    let at = instant_of(start, &quiet.window.zone);
+    let Some(run) = sought(context, Shows::Expires(0), at).run() else { return };
     let message = format!(
         "what is accepted on {} expires after `{expires}`, before the quiet hours end, and is never sent",
         moment(start)
     );
     let help = format!("write `expires after` more than `{}`, or shorter quiet hours", lasting(minutes));
-    let at = instant_of(start, &quiet.window.zone);
-    found(Finding::new(header_of(context, "expires"), message, help).shown(shortest(
-        context,
-        Shows::Expires(0),
-        at,
-    )));
+    found(Finding::new(header_of(context, "expires"), message, help).shown(run));
 }

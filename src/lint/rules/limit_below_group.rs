@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Shows, shortest_ordinary};
+use crate::lint::analysis::{Shows, shortest};
 use crate::model::Reason;
 
 use super::{Finding, Found, declare_rule};
@@ -32,7 +32,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             let help = "write a higher limit, or `any of` where one message is enough";
             found(
                 Finding::new(place.at.clone(), message, help)
-                    .shown(shortest_ordinary(context, Shows::Fails(cut.id, Reason::Limit))),
+                    .shown(shortest(context, Shows::Fails(cut.id, Reason::Limit))),
             );
         }
     }

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Shows, shortest_ordinary};
+use crate::lint::analysis::{Shows, shortest};
 use crate::model::{Money, Reason};
 
 use super::{Finding, Found, declare_rule};
@@ -38,7 +38,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                     message,
                     format!("write `limit {price}` or more, or leave the stage out"),
                 )
-                .shown(shortest_ordinary(context, Shows::Fails(place.id, Reason::Limit))),
+                .shown(shortest(context, Shows::Fails(place.id, Reason::Limit))),
             );
         }
     }

@@ -1,44 +1,70 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Shows, shortest_ordinary};
-use crate::model::Reason;
+use crate::lint::analysis::Place;
+use crate::model::Money;
 
 use super::{Finding, Found, declare_rule};
 
 declare_rule! {
     /// Where nothing is heard of the stages before it, the limit is used up when a stage has its turn.
     ///
-    /// Every attempt that a provider took counts. `limit 1 sends` with `sms then voice after 5m` leaves no call
-    /// after a silent sms: the voice fails with `limit`.
+    /// Every attempt that a provider took counts, repetitions too. `limit 1 sends` with `sms then voice after 5m`
+    /// leaves no call after a silent sms: the voice fails with `limit`. So it is with a limit of money, by the
+    /// prices of the catalog.
     ///
     /// Raise the limit, or leave the stage out.
     LimitUsedUp, "limit-used-up", Warning, check;
     true => "policy p { limit 1 sends sms then voice after 5m }",
     true => "policy p { limit 2 sends any of (push, email) then sms after 5m }",
     true => "policy p { limit 2 sends sms then whatsapp after 5m then voice after 5m then email after 1h }",
+    true => "policy p { limit 3 sends sms repeat 2 times every 5m then email after 20m }",
+    true => "policy p { limit 2 sends use a then voice after 5m } policy a { sms then email after 5m }",
+    true => "policy p { limit 2 sends any of (sms, email, push) }",
+    true => "policy p { limit 2 sends sms then all of (email, push) after 5m }",
+    for &["a: sms 0.07 EUR", "b: whatsapp 0.05 EUR"]; true => "policy p { limit 0.10 EUR sms then whatsapp after 5m }",
     false => "policy p { limit 2 sends sms then voice after 5m }",
+    false => "policy p { limit 4 sends sms repeat 2 times every 5m then email after 20m }",
     false => "policy p { limit 1 sends sms then voice }",
     false => "policy p { limit 1 sends push if contact has push then sms after 5m }",
+    false => "policy p { limit 1 sends push if vars.vip is true then sms after 5m }",
+    for &["a: sms 0.07 EUR", "b: whatsapp 0.05 EUR"]; false => "policy p { limit 0.12 EUR sms then whatsapp after 5m }",
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
-    let Some(limit) = context.policy.headers.limit_sends else { return };
-    let analysis = context.analysis;
-    let mut told = false;
-    for place in analysis.places().iter().filter(|place| place.channel().is_some()) {
-        let before = analysis.sent_before(place.id);
-        // What follows a stage that is cut is cut too.
-        if place.silent.is_none() || before < limit || told {
-            continue;
-        }
-        told = true;
-        let name = place.name();
-        let message = format!(
-            "where nothing is heard of the stages before, the limit of {limit} is used up when `{name}` has its turn"
-        );
-        let help = format!("write `limit {} sends`, or leave the stage out", before.saturating_add(1));
-        found(
-            Finding::new(place.at.clone(), message, help)
-                .shown(shortest_ordinary(context, Shows::Fails(place.id, Reason::Limit))),
-        );
+    let (headers, analysis) = (&context.policy.headers, context.analysis);
+    if headers.limit_sends.is_none() && headers.limit_cost.is_none() {
+        return;
     }
+    // What follows a stage that is cut is cut too.
+    let cut = analysis.places().iter().filter(|place| place.channel().is_some() && !is_told(context, place));
+    let Some((place, cut)) =
+        cut.filter_map(|place| Some((place, analysis.silence().always_cut(place.id)?))).next()
+    else {
+        return;
+    };
+    let (limit, help) = match (headers.limit_sends.filter(|limit| *limit <= cut.sends), headers.limit_cost) {
+        (None, Some(limit)) => {
+            (format!("`{limit}`"), "write a higher limit, or leave the stage out".to_owned())
+        }
+        (limit, _) => {
+            let needed = analysis.silence_without_limits().sends_before(place.id).unwrap_or(cut.sends);
+            let help = format!("write `limit {} sends`, or leave the stage out", needed.saturating_add(1));
+            (limit.unwrap_or(cut.sends).to_string(), help)
+        }
+    };
+    let name = place.name();
+    let message = format!(
+        "where nothing is heard of the stages before, the limit of {limit} is used up when `{name}` has its turn"
+    );
+    found(Finding::new(place.at.clone(), message, help).shown(Some(cut.run.clone())));
+}
+
+/// Whether the limit is told of already: as less than one price, or as too low for a group.
+fn is_told(context: &Context<'_>, place: &Place<'_>) -> bool {
+    let (headers, analysis) = (&context.policy.headers, context.analysis);
+    let costs_more = |limit: Money| place.route.iter().all(|provider| provider.price > limit.micros);
+    let cuts_group = |limit: u32| {
+        let mut groups = analysis.around(place.id).filter(|around| around.is_all_of());
+        groups.any(|group| analysis.cut_in_group(group.id, limit).is_some())
+    };
+    headers.limit_cost.is_some_and(costs_more) || headers.limit_sends.is_some_and(cuts_group)
 }

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Shows, shortest_ordinary};
+use crate::lint::analysis::{Shows, shortest};
 use crate::model::Span;
 
 use super::{Finding, Found, declare_rule};
@@ -37,8 +37,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         );
         let help = format!("write a longer `expires after`, or wait for less than `{expires}`");
         found(
-            Finding::new(place.at.clone(), message, help)
-                .shown(shortest_ordinary(context, Shows::Expires(place.id))),
+            Finding::new(place.at.clone(), message, help).shown(shortest(context, Shows::Expires(place.id))),
         );
     }
 }

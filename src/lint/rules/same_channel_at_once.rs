@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Place, Shows, shortest_ordinary};
+use crate::lint::analysis::{Place, Shows, shortest};
 
 use super::{Finding, Found, declare_rule};
 
@@ -39,7 +39,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             format!("leave one out; for a second provider where the first fails, write `{name} via a or b`");
         found(
             Finding::new(second.at.clone(), message, help)
-                .shown(shortest_ordinary(context, Shows::Together(first.id, second.id))),
+                .shown(shortest(context, Shows::Together(first.id, second.id))),
         );
     }
 }

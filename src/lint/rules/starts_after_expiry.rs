@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Shows, modifier_of, shortest_ordinary};
+use crate::lint::analysis::{Shows, modifier_of, shortest};
 use crate::model::Span;
 
 use super::{Finding, Found, declare_rule};
@@ -44,6 +44,6 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         } else {
             place.at.clone()
         };
-        found(Finding::new(at, message, help).shown(shortest_ordinary(context, Shows::Expires(place.id))));
+        found(Finding::new(at, message, help).shown(shortest(context, Shows::Expires(place.id))));
     }
 }

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Shows, Week, modifier_of, shortest_ordinary};
+use crate::lint::analysis::{Shows, Week, modifier_of, shortest};
 use crate::model::Reason;
 
 use super::{Finding, Found, declare_rule};
@@ -35,7 +35,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             let at = modifier_of(context.source, place, "between");
             found(
                 Finding::new(at, message, "choose hours that are not quiet, or change the quiet hours")
-                    .shown(shortest_ordinary(context, Shows::Fails(place.id, Reason::NeverOpen))),
+                    .shown(shortest(context, Shows::Fails(place.id, Reason::NeverOpen))),
             );
         }
     }

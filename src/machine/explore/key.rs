@@ -95,7 +95,8 @@ impl Keys {
             let in_window = stage.between.is_some() || (channel.is_some() && machine.headers.quiet.is_some());
             let waits = matches!(stage.kind, Kind::Wait(Wait::Until { .. }));
             attempt_clock.push(in_window);
-            start_clock.push(in_window || waits || guards.clone().any(|guard| reads_quiet(&guard.tree)));
+            start_clock
+                .push(in_window || waits || guards.clone().any(|guard| guard.tree.has_word(Word::Quiet)));
         }
         let compares = |operand: &Operand| {
             let names = |c: &&Comparison| c.left == *operand || c.right == *operand;
@@ -383,16 +384,6 @@ pub fn compared_age(comparison: &Comparison) -> Option<Span> {
         (Operand::Elapsed, Operand::Literal(Literal::Duration(age)))
         | (Operand::Literal(Literal::Duration(age)), Operand::Elapsed) => Some(*age),
         _ => None,
-    }
-}
-
-/// Whether a guard asks for `quiet`.
-fn reads_quiet(guard: &Tree) -> bool {
-    match guard {
-        Tree::And(parts) | Tree::Or(parts) => parts.iter().any(reads_quiet),
-        Tree::Not(part) => reads_quiet(part),
-        Tree::Word(word) => *word == Word::Quiet,
-        Tree::HasAddress(_) | Tree::Compare(_) => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::language::condition::{Comparison, Op, Operand};
+use crate::language::condition::{Comparison, Op, Operand, Word};
 use crate::language::facts_text::GivenFacts;
 use crate::language::policy::Wait;
 use crate::machine::bounds::bounds;
@@ -185,6 +185,31 @@ impl FactSpace {
     #[must_use]
     pub fn instants(&self) -> &[Instant] {
         &self.instants
+    }
+
+    /// Leaves out addresses, consents, quotas and breakers for which no guard asks.
+    #[must_use]
+    pub fn asked_by_guards(mut self, machine: &Machine) -> FactSpace {
+        let mut asked: BTreeSet<FactName> = BTreeSet::new();
+        let mut has = BTreeSet::new();
+        guards(machine).for_each(|guard| addresses(&guard.tree, &mut has));
+        asked.extend(has.into_iter().map(FactName::Has));
+        let mut asks_breakers = false;
+        for (id, stage) in machine.channel_stages() {
+            let stage_of = machine.stage(id);
+            for guard in [&stage_of.only_if, &stage_of.unless].into_iter().flatten() {
+                asked.extend(guard.tree.has_word(Word::Quota).then_some(FactName::Quota(stage.channel)));
+                asked
+                    .extend(guard.tree.has_word(Word::OptedOut).then_some(FactName::OptedOut(stage.channel)));
+                asks_breakers |= guard.tree.has_word(Word::Tripped);
+            }
+        }
+        self.questions.retain(|question| match &question.name {
+            FactName::Breaker(_) => asks_breakers,
+            name @ (FactName::Has(_) | FactName::OptedOut(_) | FactName::Quota(_)) => asked.contains(name),
+            _ => true,
+        });
+        self
     }
 
     /// Looks at one instant of acceptance alone.

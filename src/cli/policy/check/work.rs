@@ -31,6 +31,8 @@ pub(super) struct Job {
     pub(super) files: Vec<SourceFile>,
     pub(super) settings: Settings,
     pub(super) catalog: Catalog,
+    /// Its file; empty where none was given.
+    pub(super) catalog_file: String,
     pub(super) baseline: Option<(PathBuf, Baseline)>,
     /// The working folder.
     pub(super) working: String,
@@ -48,12 +50,27 @@ impl Job {
         };
         let files = load(&args.paths)?;
         let working = settings.root.working.clone();
-        Ok(Job { files, settings, catalog, baseline, working })
+        let catalog_file = args.catalog.as_ref().map(|path| path.to_string_lossy().into_owned());
+        Ok(Job {
+            files,
+            settings,
+            catalog,
+            catalog_file: catalog_file.unwrap_or_default(),
+            baseline,
+            working,
+        })
     }
 
     /// Checks each file, on all cores.
     fn check(&self, library: &(dyn Library + Sync)) -> Vec<FileFindings> {
-        in_parallel(&self.files, |file| check_by(file, library, &self.settings).1)
+        in_parallel(&self.files, |file| {
+            let mut found = check_by(file, library, &self.settings).1;
+            // What a run shows, it shows by the same prices.
+            for shown in found.findings.iter_mut().filter_map(|finding| finding.counterexample.as_mut()) {
+                shown.catalog.clone_from(&self.catalog_file);
+            }
+            found
+        })
     }
 
     /// From where the paths of a baseline count: its own folder.
