@@ -60,6 +60,10 @@ pub trait Rule: Sync {
     fn page(&self) -> &'static str;
     /// Texts that it says something about, and texts that it leaves alone.
     fn examples(&self) -> &'static [Example];
+    /// Whether what it finds is left out where another rule, with a warning at that place, says why.
+    fn gives_way(&self) -> bool {
+        false
+    }
     /// Looks at one policy.
     fn check(&self, context: &Context<'_>, out: &mut Vec<Diagnostic>);
 }
@@ -187,6 +191,7 @@ fn sifted(
         for rule in rules::ALL {
             rule.check(&context, &mut out);
         }
+        give_way(&mut out);
         if !settings.house.is_empty() {
             let look = house::Look::new(policy, source, &settings.catalog);
             settings.house.iter().for_each(|rule| rule.check(&look, &house_path, &mut out));
@@ -202,6 +207,21 @@ fn sifted(
         key(a).cmp(&key(b))
     });
     (out, allowed)
+}
+
+/// Leaves out the findings of rules that give way to what another says of the same place.
+fn give_way(out: &mut Vec<Diagnostic>) {
+    let gives_way = |finding: &Diagnostic| rules::find(finding.rule).is_some_and(Rule::gives_way);
+    let (mut weak, strong): (Vec<_>, Vec<_>) = std::mem::take(out).into_iter().partition(gives_way);
+    weak.retain(|finding| {
+        !strong.iter().any(|other| {
+            other.severity <= Severity::Warning
+                && other.at.start < finding.at.end
+                && finding.at.start < other.at.end
+        })
+    });
+    *out = strong;
+    out.append(&mut weak);
 }
 
 #[cfg(test)]

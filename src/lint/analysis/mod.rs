@@ -6,6 +6,7 @@ mod groups;
 mod place;
 mod purpose;
 mod run;
+mod sent;
 mod silence;
 mod text;
 mod timing;

@@ -171,7 +171,7 @@ impl Visitor for Look<'_> {
 }
 
 /// Facts under which every stage may start, as the command line takes them.
-fn facts_for(analysis: &Analysis<'_>) -> Option<String> {
+pub(super) fn facts_for(analysis: &Analysis<'_>) -> Option<String> {
     let guards = analysis.places().iter().flat_map(Analysis::guards);
     let wanted: Vec<(&Expr, bool)> = guards.map(|(condition, so)| (&condition.expr, so)).collect();
     let exprs: Vec<&Expr> = wanted.iter().map(|(condition, _)| *condition).collect();

@@ -29,6 +29,7 @@ mod mixed_confirmations;
 mod nested_group;
 mod never_before_expiry;
 mod never_confirmed;
+mod never_sent;
 mod no_provider;
 mod no_quiet_hours;
 mod odd_zone;
@@ -106,6 +107,7 @@ pub const ALL: &[&dyn Rule] = &[
     &nested_group::NestedGroup,
     &never_before_expiry::NeverBeforeExpiry,
     &never_confirmed::NeverConfirmed,
+    &never_sent::NeverSent,
     &no_provider::NoProvider,
     &no_quiet_hours::NoQuietHours,
     &odd_zone::OddZone,
@@ -160,7 +162,7 @@ pub fn pages() -> impl Iterator<Item = &'static dyn Rule> {
 macro_rules! declare_rule {
     (
         $(#[doc = $line:literal])+
-        $type:ident, $name:literal, $severity:ident, $check:path;
+        $type:ident, $name:literal, $severity:ident, $check:path $(, $gives_way:ident)?;
         $($(for $providers:expr;)? $fires:literal => $source:literal,)+
     ) => {
         $(#[doc = $line])+
@@ -178,6 +180,7 @@ macro_rules! declare_rule {
                     providers: $crate::lint::rules::declare_rule!(@providers $($providers)?),
                 },)+]
             }
+            $(fn $gives_way(&self) -> bool { true })?
             fn check(&self, context: &$crate::lint::Context<'_>, out: &mut Vec<$crate::language::Diagnostic>) {
                 $check(context, &mut |found: $crate::lint::rules::Finding| {
                     out.push($crate::language::Diagnostic {

@@ -1,0 +1,95 @@
+//! Which stages are never sent, whatever providers say and whatever the facts are.
+
+use std::collections::BTreeSet;
+
+use crate::language::condition::{Comparison, Expr, Operand};
+use crate::language::facts_text::GivenFacts;
+use crate::language::script::Scripts;
+use crate::machine::explore::{FactSpace, Go, Seen, Visitor, Walk, Witness};
+use crate::machine::{Moved, Scenario, Was, simulate};
+use crate::model::Channel;
+
+use super::run::facts_for;
+use super::{Analysis, Place};
+
+/// States that are looked at.
+const STATES_MAX: usize = 20_000;
+
+impl Analysis<'_> {
+    /// The channel stages that no run sends, those whose guards need more than a look at each of them.
+    pub(in crate::lint) fn never_sent(&self) -> Vec<&Place<'_>> {
+        let mut left: BTreeSet<usize> =
+            self.places().iter().filter(|place| self.wants_a_walk(place)).map(|place| place.id).collect();
+        if !left.is_empty() {
+            self.leave_out_what_starts(&mut left);
+        }
+        if left.is_empty() {
+            return Vec::new();
+        }
+        let (machine, catalog) = (self.machine(), self.catalog());
+        let space = FactSpace::of(machine, catalog);
+        let mut look = Look { left };
+        let walked = Walk::over(machine, catalog, &space).states_max(STATES_MAX).run(&mut look);
+        let whole = walked.complete && space.gaps().is_empty();
+        look.left.into_iter().filter(|_| whole).filter_map(|id| self.places().get(id)).collect()
+    }
+
+    /// Whether what is known of each of its guards alone may not be all.
+    fn wants_a_walk(&self, place: &Place<'_>) -> bool {
+        let guarded: Vec<&Place<'_>> = self.around(place.id).filter(|around| around.is_guarded()).collect();
+        let asks =
+            guarded.iter().any(|around| Analysis::guards(around).any(|(guard, _)| changes(&guard.expr)));
+        place.channel().is_some() && (asks || guarded.len() > 1)
+    }
+
+    /// Leaves out the stages that an ordinary run sends, of channels that stand once: all are silent, or all fail.
+    fn leave_out_what_starts(&self, left: &mut BTreeSet<usize>) {
+        let channels: Vec<Channel> = self.places().iter().filter_map(Place::channel_word).collect();
+        let given = facts_for(self).and_then(|facts| GivenFacts::parse(&facts).ok()).unwrap_or_default();
+        let scenario = Scenario::given(self.machine(), &given, self.catalog().clone(), Witness::ORDINARY_AT);
+        for answer in ["accepted", "recipient fault"] {
+            let script: BTreeSet<String> =
+                channels.iter().map(|channel| format!("{channel}: {answer}")).collect();
+            let script = script.into_iter().collect::<Vec<_>>().join("; ");
+            let Ok(scripts) = Scripts::parse(&script) else { return };
+            let run = simulate(&scenario, &scripts);
+            let sent: BTreeSet<Channel> =
+                run.timeline.iter().filter(|entry| entry.what == "send").map(|entry| entry.channel).collect();
+            left.retain(|id| {
+                let own = self.places().get(*id).and_then(Place::channel_word);
+                !own.is_some_and(|own| {
+                    sent.contains(&own) && channels.iter().filter(|channel| **channel == own).count() == 1
+                })
+            });
+        }
+    }
+}
+
+/// Whether a condition asks for what a run changes, or compares two names.
+fn changes(condition: &Expr) -> bool {
+    let is_running = |operand: &Operand| matches!(operand, Operand::Elapsed | Operand::Sends | Operand::Cost);
+    let is_name = |operand: &Operand| !matches!(operand, Operand::Literal(_));
+    match condition {
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(changes),
+        Expr::Not(part) => changes(part),
+        Expr::Word(_) | Expr::HasAddress(_) => true,
+        Expr::Compare(Comparison { left, right, .. }) => {
+            is_running(left) || is_running(right) || is_name(left) && is_name(right)
+        }
+    }
+}
+
+struct Look {
+    left: BTreeSet<usize>,
+}
+
+impl Visitor for Look {
+    fn see(&mut self, seen: &Seen<'_>, _: u64) -> Go {
+        for transition in seen.transitions.iter().filter(|one| one.event == Was::Called) {
+            if let Moved::Stage { stage, .. } = transition.moved {
+                self.left.remove(&usize::from(stage.0));
+            }
+        }
+        if self.left.is_empty() { Go::Stop } else { Go::On(0) }
+    }
+}

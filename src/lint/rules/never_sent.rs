@@ -1,0 +1,44 @@
+use crate::lint::Context;
+
+use super::{Finding, Found, declare_rule};
+
+declare_rule! {
+    /// A stage is never sent, whatever providers say and whoever the message is for.
+    ///
+    /// `sms if quota` starts only where the quota is used up, and then the sms fails by the quota. The first stage of a
+    /// policy never has its turn five minutes after the beginning, so `sms if elapsed > 5m` is always skipped. What is
+    /// asked for by several guards around a stage may exclude each other.
+    ///
+    /// It is found by looking at everything that can happen. Where another finding says why, this one is left out.
+    ///
+    /// Write the condition that is meant, `unless quota` for example, or leave the stage out.
+    NeverSent, "never-sent", Warning, check, gives_way;
+    true => "sms if quota then email",
+    true => "sms if opted_out then email",
+    true => "sms unless contact has sms then email",
+    true => "sms if elapsed > 5m then email",
+    true => "sms then email after 5m if elapsed > 2d",
+    true => "policy p { quiet 21:00 to 08:00 in UTC sms if quiet then email }",
+    true => "policy p { use x if priority is low then email } policy x { sms if priority is high }",
+    true => "policy p { vars { a: number, b: number } sms if vars.a > vars.b and vars.b > vars.a then email }",
+    true => "sms repeat 3 times every 1m then voice after 5m if sends > 4",
+    false => "sms unless quota then email",
+    false => "sms if contact has sms unless opted_out then email",
+    false => "sms then email after 5m if elapsed > 4m",
+    false => "policy p { use x if priority is high then email } policy x { sms if priority >= high }",
+    false => "sms repeat 3 times every 1m then voice after 5m if sends > 3",
+    false => "push until read then sms if sends > 0",
+}
+
+fn check(context: &Context<'_>, found: Found<'_>) {
+    // What stands before it is not known here, and is looked at where it is used.
+    if context.is_used() {
+        return;
+    }
+    for place in context.analysis.never_sent() {
+        let name = place.name();
+        let message = format!("`{name}` is never sent here, whatever happens and whoever it is for");
+        let help = "write the condition that is meant, or leave the stage out";
+        found(Finding::new(place.at.clone(), message, help));
+    }
+}
