@@ -8,7 +8,8 @@ use petgraph::visit::EdgeRef;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::language::policy::{GroupKind, Route, Wait};
+use crate::language::policy::{ChannelStage, GroupKind, OnDoubt, Retry, Route, Wait};
+use crate::model::{Days, Window};
 
 pub use svg::{SvgOptions, Theme, svg};
 
@@ -70,7 +71,10 @@ impl Drawing {
     #[must_use]
     pub fn to_dot(&self, name: &str) -> String {
         let mut out = String::new();
-        let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        let quoted = |text: &str| {
+            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            format!("\"{escaped}\"")
+        };
         _ = writeln!(out, "digraph {} {{\n  rankdir=TB;\n  node [shape=box, style=rounded];", quoted(name));
         for node in &self.nodes {
             _ = writeln!(out, "  {} [label={}];", quoted(&node.id), quoted(&node.label));
@@ -87,7 +91,7 @@ impl Drawing {
     #[must_use]
     pub fn to_mermaid(&self) -> String {
         let mut out = String::from("flowchart TD\n");
-        let quoted = |text: &str| format!("\"{}\"", text.replace('"', "#quot;"));
+        let quoted = |text: &str| format!("\"{}\"", text.replace('"', "#quot;").replace('\n', "<br>"));
         for node in &self.nodes {
             _ = writeln!(out, "  {}[{}]", node.id, quoted(&node.label));
         }
@@ -128,7 +132,10 @@ fn way(way: Way) -> String {
 impl Machine {
     fn label(&self, node: Node) -> String {
         match node {
-            Node::Start => format!("{}: accepted", self.name()),
+            Node::Start => {
+                let head = format!("{}: accepted", self.name());
+                [head].into_iter().chain(svg::headers(self)).collect::<Vec<_>>().join("\n")
+            }
             Node::Reached => "reached".to_owned(),
             Node::Unreached => match self.otherwise() {
                 Some(why) => format!("failed: {why}"),
@@ -150,8 +157,7 @@ impl Machine {
             Kind::Channel(channel) => channel.channel.word().to_owned(),
             Kind::Wait(Wait::For(span)) => format!("wait {span}"),
             Kind::Wait(Wait::Until { time, days, zone }) => {
-                let on = if *days == crate::model::Days::ALL { String::new() } else { format!(" on {days}") };
-                format!("wait until {time}{on} in {zone}")
+                format!("wait until {time}{} in {zone}", on(*days))
             }
             Kind::Group { used: Some(policy), .. } => format!("use {policy}"),
             Kind::Group { kind: GroupKind::Any, .. } => "any of".to_owned(),
@@ -163,21 +169,7 @@ impl Machine {
         let stage = self.stage(id);
         let mut label = self.short_label(id);
         if let Kind::Channel(channel) = &stage.kind {
-            match &channel.route {
-                Route::Default => {}
-                Route::Failover(names) => _ = write!(label, " via {}", names.join(" or ")),
-                Route::Weighted(shares) => {
-                    let shares: Vec<_> =
-                        shares.iter().map(|(share, name)| format!("{share}% {name}")).collect();
-                    _ = write!(label, " via {}", shares.join(", "));
-                }
-            }
-            if let Some(goal) = channel.until {
-                _ = write!(label, " until {goal}");
-            }
-            if let Some(repeat) = channel.repeat {
-                _ = write!(label, " repeat {} times every {}", repeat.times, repeat.every);
-            }
+            modifiers(channel, &mut label);
         }
         if let Some(guard) = &stage.only_if {
             _ = write!(label, " if {}", guard.text);
@@ -186,8 +178,49 @@ impl Machine {
             _ = write!(label, " unless {}", guard.text);
         }
         if let Some(between) = &stage.between {
-            _ = write!(label, " between {} and {}", between.from, between.to);
+            let Window { from, to, days, zone } = between;
+            _ = write!(label, " between {from} and {to}{} in {zone}", on(*days));
         }
         label
     }
+}
+
+/// What belongs to a channel alone, as the language writes it.
+fn modifiers(channel: &ChannelStage, label: &mut String) {
+    match &channel.route {
+        Route::Default => {}
+        Route::Failover(names) => _ = write!(label, " via {}", names.join(" or ")),
+        Route::Weighted(shares) => {
+            let shares: Vec<_> = shares.iter().map(|(share, name)| format!("{share}% {name}")).collect();
+            _ = write!(label, " via {}", shares.join(", "));
+        }
+    }
+    if let Some(goal) = channel.until {
+        _ = write!(label, " until {goal}");
+    }
+    if channel.retry != Retry::DEFAULT {
+        let Retry { times, from, to } = channel.retry;
+        _ = write!(label, " retry {times} times");
+        _ = if from == to {
+            write!(label, " every {from}")
+        } else {
+            write!(label, " backoff {from} to {to}")
+        };
+    }
+    if let Some(repeat) = channel.repeat {
+        _ = write!(label, " repeat {} times every {}", repeat.times, repeat.every);
+    }
+    if let Some(valid) = channel.valid {
+        _ = write!(label, " valid {valid}");
+    }
+    label.push_str(match channel.on_doubt {
+        OnDoubt::Wait => "",
+        OnDoubt::MoveOn => " on doubt move on",
+        OnDoubt::Resend => " on doubt resend",
+    });
+}
+
+/// ` on weekdays`; nothing where every day is meant.
+fn on(days: Days) -> String {
+    if days == Days::ALL { String::new() } else { format!(" on {days}") }
 }

@@ -146,6 +146,16 @@ fn a_picture_is_the_same_each_time_and_may_be_light_dark_or_as_the_reader_likes(
     assert!(auto.contains("“a &quot;b&quot;”"), "{auto}");
 }
 
+#[test]
+fn what_is_heard_of_a_picture_is_not_broken_into_lines() {
+    let guard = r#"contact.country in ["AT", "DE", "CH", "FR", "IT", "ES", "NL"]"#;
+    let route = "a_really_long_provider_name_number_one or another_one_of_the_kind";
+    let document = svg(&machine(&format!("sms via {route} if {guard} then email")), &SvgOptions::default());
+    let heard = document.lines().find(|line| line.starts_with("<desc")).unwrap().replace("&quot;", "\"");
+    let said = format!("SMS, via {}, only if {guard}; ", route.replace(" or ", ", else "));
+    assert!(heard.contains(&said), "{heard}");
+}
+
 proptest! {
     #![proptest_config(config(256))]
 

@@ -1,9 +1,10 @@
 //! What each box says, and how large it is.
 
 use crate::language::policy::{ChannelStage, GroupKind, OnDoubt, Retry, Route, Wait};
-use crate::model::{Channel, Confirmation, Days, Window, Zone};
+use crate::model::{Channel, Confirmation, Window, Zone};
 
 use super::super::super::plan::{Kind, Machine, StageId, StrategyId};
+use super::super::on;
 use super::look::Look;
 use super::text::{width, wrapped};
 
@@ -41,6 +42,9 @@ pub(super) struct Chain {
 pub(super) struct Item {
     pub(super) look: Look,
     pub(super) title: String,
+    /// What it says, each thing by itself.
+    pub(super) says: Vec<String>,
+    /// The same, in lines that fit.
     pub(super) lines: Vec<String>,
     pub(super) members: Vec<Chain>,
     /// What reaches it; `None` for a `wait`.
@@ -125,7 +129,7 @@ pub(super) fn sized(
     let icon = if matches!(look, Look::Channel(_) | Look::Wait) { ICON } else { 0.0 };
     let words = lines.iter().map(|line| width(line, TEXT_SIZE, false)).fold(0.0, f64::max);
     let words = words.max(width(&title, TITLE_SIZE, true) + icon);
-    let mut item = Item { look, title, lines, members, goal, width: 0.0, height: 0.0 };
+    let mut item = Item { look, title, says, lines, members, goal, width: 0.0, height: 0.0 };
     item.width = (words.max(inside) + 2.0 * PAD).max(BOX_WIDTH_MIN).ceil();
     let tallest = item.members.iter().map(|member| member.height).fold(0.0, f64::max);
     item.height = item.head() + if item.members.is_empty() { 0.0 } else { tallest + PAD };
@@ -191,10 +195,6 @@ fn counted(times: u32) -> String {
     }
 }
 
-fn on(days: Days) -> String {
-    if days == Days::ALL { String::new() } else { format!(" on {days}") }
-}
-
 fn in_zone(zone: &Zone) -> String {
     match zone {
         Zone::Named(name) => format!(" in {name}"),
@@ -226,7 +226,7 @@ fn joint(machine: &Machine, pair: &[StageId]) -> Vec<String> {
 }
 
 /// What stands below the policy's name.
-pub(super) fn headers(machine: &Machine) -> Vec<String> {
+pub(in super::super) fn headers(machine: &Machine) -> Vec<String> {
     let headers = machine.headers();
     let mut first: Vec<String> = headers.category.iter().cloned().collect();
     first.extend(headers.expires.map(|expires| format!("expires after {expires}")));
@@ -276,7 +276,7 @@ pub(super) fn described(chain: &Chain) -> String {
         };
         let way = if way.is_empty() { String::new() } else { format!("{way}: ") };
         let says: Vec<&str> =
-            [item.title.as_str()].into_iter().chain(item.lines.iter().map(String::as_str)).collect();
+            [item.title.as_str()].into_iter().chain(item.says.iter().map(String::as_str)).collect();
         let members: Vec<String> = item.members.iter().map(described).collect();
         let members = if members.is_empty() { String::new() } else { format!(" ({})", members.join(" / ")) };
         let end = if place + 1 == chain.items.len() { "" } else { "; " };

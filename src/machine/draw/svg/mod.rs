@@ -17,6 +17,7 @@ mod write;
 
 use super::super::plan::Machine;
 
+pub(super) use content::headers;
 pub use look::Theme;
 
 /// How a picture is made.
