@@ -3,41 +3,50 @@
 use crate::language::condition::{Comparison, Expr, Literal, Op, Operand, Word};
 use crate::model::{Channel, Confirmation};
 
-use super::words::{an, duration, listed};
+use super::words::{an, duration, levels, listed};
 
-/// What must hold, behind `if`; of a stage on this channel.
-pub(super) fn said(expr: &Expr, channel: Option<Channel>) -> String {
+/// What a condition is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    /// The stage's channel.
+    pub(super) channel: Option<Channel>,
+    /// What the providers of the policy can confirm.
+    pub(super) can: &'a [Confirmation],
+}
+
+/// What must hold, behind `if`.
+pub(super) fn said(expr: &Expr, about: About<'_>) -> String {
     match expr {
-        Expr::And(parts) => joined(parts, "and", channel),
-        Expr::Or(parts) => joined(parts, "or", channel),
+        Expr::And(parts) => joined(parts, "and", about),
+        Expr::Or(parts) => joined(parts, "or", about),
         Expr::Not(part) => match &**part {
-            Expr::Word(word) => of_word(*word, channel, true),
+            Expr::Word(word) => of_word(*word, about, true),
             Expr::HasAddress(on) => format!("the person has no address for {}", an(*on)),
-            Expr::Not(part) => said(part, channel),
-            part => format!("it is not so that {}", inner(part, channel)),
+            Expr::Not(part) => said(part, about),
+            part => format!("it is not so that {}", inner(part, about)),
         },
-        Expr::Word(word) => of_word(*word, channel, false),
+        Expr::Word(word) => of_word(*word, about, false),
         Expr::HasAddress(on) => format!("the person has an address for {}", an(*on)),
         Expr::Compare(comparison) => compared(comparison),
     }
 }
 
-fn joined(parts: &[Expr], word: &str, channel: Option<Channel>) -> String {
-    let parts: Vec<String> = parts.iter().map(|part| inner(part, channel)).collect();
+fn joined(parts: &[Expr], word: &str, about: About<'_>) -> String {
+    let parts: Vec<String> = parts.iter().map(|part| inner(part, about)).collect();
     parts.join(&format!(" {word} "))
 }
 
 /// A part of a longer condition: what is joined itself stands in brackets.
-fn inner(part: &Expr, channel: Option<Channel>) -> String {
+fn inner(part: &Expr, about: About<'_>) -> String {
     match part {
-        Expr::And(_) | Expr::Or(_) => format!("({})", said(part, channel)),
-        part => said(part, channel),
+        Expr::And(_) | Expr::Or(_) => format!("({})", said(part, about)),
+        part => said(part, about),
     }
 }
 
-fn of_word(word: Word, channel: Option<Channel>, negated: bool) -> String {
+fn of_word(word: Word, about: About<'_>, negated: bool) -> String {
     let not = if negated { " not" } else { "" };
-    let messages = channel.map_or("messages on its channel", |channel| match channel {
+    let messages = about.channel.map_or("messages on its channel", |channel| match channel {
         Channel::Sms => "SMS",
         Channel::Whatsapp => "WhatsApp messages",
         Channel::Email => "e-mails",
@@ -54,12 +63,7 @@ fn of_word(word: Word, channel: Option<Channel>, negated: bool) -> String {
         Word::Tripped if negated => "not every provider of the step is out of service".to_owned(),
         Word::Tripped => "every provider of the step is out of service".to_owned(),
         Word::Confirmed(level) => {
-            let what = match level {
-                Confirmation::Accepted => "accepted",
-                Confirmation::Delivered => "delivered, read or replied to",
-                Confirmation::Read => "read or replied to",
-                Confirmation::Replied => "replied to",
-            };
+            let what = levels(level, about.can);
             let any = if negated {
                 "nothing that was sent for this message"
             } else {

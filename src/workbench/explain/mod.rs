@@ -14,10 +14,11 @@ use serde::Serialize;
 use crate::language::facts_text::GivenFacts;
 use crate::language::policy::ValueType;
 use crate::language::script::Scripts;
-use crate::machine::catalog::Catalog;
+use crate::machine::catalog::{Catalog, HORIZON};
 use crate::machine::{Bounds, End, Entry, Machine, Scenario, Timeline, bounds, simulate};
-use crate::model::{Instant, Span};
+use crate::model::{Confirmation, Instant, Span};
 
+use conditions::About;
 pub use steps::Step;
 use steps::Steps;
 use words::duration;
@@ -52,9 +53,9 @@ pub fn explain(machine: &Machine, catalog: &Catalog) -> Explained {
         }
     };
     let steps = Steps::of(machine, catalog);
-    part("For which messages", &headers(machine));
+    part("For which messages", &headers(machine, &steps));
     part("What happens", &steps.text);
-    part("How it ends", &ends(machine, &steps));
+    part("How it ends", &ends(machine, catalog, &steps));
     part("What the words mean", &steps.terms(machine));
     part("At most", &at_most(&bounds, machine));
     part("When everything stays silent", &silence(&silent));
@@ -79,7 +80,7 @@ fn silent(machine: &Machine, catalog: &Catalog) -> Timeline {
     simulate(&Scenario::given(machine, &GivenFacts::default(), catalog.clone(), at), &scripts)
 }
 
-fn headers(machine: &Machine) -> String {
+fn headers(machine: &Machine, steps: &Steps) -> String {
     let headers = machine.headers();
     let mut lines: Vec<String> = Vec::new();
     if let Some(category) = &headers.category {
@@ -114,7 +115,7 @@ fn headers(machine: &Machine) -> String {
         let unless = machine.quiet_unless().map(|expr| {
             format!(
                 " This does not hold for a step if {} at the moment at which it would start.",
-                conditions::said(&expr, None)
+                conditions::said(&expr, About { channel: None, can: &steps.can })
             )
         });
         lines.push(format!(
@@ -128,36 +129,68 @@ fn headers(machine: &Machine) -> String {
     let cost = headers.limit_cost.map(|cost| format!("{cost} {} spent", "is"));
     let limits: Vec<String> = sends.into_iter().chain(cost).collect();
     if !limits.is_empty() {
-        lines.push(format!(
-            "At most {}. A provider whose price would pass the limit is passed over; a step for which nothing is left fails.",
-            words::listed(&limits, "and at most")
-        ));
+        let passed = match headers.limit_cost {
+            Some(_) => "A provider whose price would pass the limit is passed over; a step",
+            None => "A step",
+        };
+        let limits = words::listed(&limits, "and at most");
+        lines.push(format!("At most {limits}. {passed} for which nothing is left fails."));
     }
     paragraphs(&lines)
 }
 
-fn ends(machine: &Machine, steps: &Steps) -> String {
+fn ends(machine: &Machine, catalog: &Catalog, steps: &Steps) -> String {
     let mut lines = vec![format!(
         "As soon as {}, the message is reached and ends: nothing more starts and nothing is tried again.",
         steps.reached
     )];
-    let listed = "as “delivered” where something that was sent is confirmed as delivered, read or replied to; \
-                  else as “sent” where something was accepted and has not failed since; else as “failed”, with the reason of every step";
-    let horizon = "Where it is not reached, it ends once nothing is left that can start, and each step has failed, was skipped, or has \
-                   been waited for as long as confirmations are (24 hours after acceptance, unless the provider's setting differs)";
+    let delivered = words::confirmed(Confirmation::Delivered, &steps.can);
+    let listed = format!(
+        "as “delivered” where something that was sent {delivered}; else as “sent” where something was accepted and has \
+         not failed since; else as “failed”, with the reason of every step"
+    );
+    let horizon = format!(
+        "Where it is not reached, it ends once nothing is left that can start, and each step has failed, was skipped, or has \
+         been waited for as long as confirmations are ({})",
+        horizons(machine, catalog)
+    );
     lines.push(match machine.otherwise() {
         Some(why) => format!("{horizon}: as “failed”, with the reason “{why}”."),
         None => format!("{horizon}: {listed}."),
     });
     lines.push(format!(
         "Where it is reached, it ends {}.",
-        if machine.otherwise().is_some() { listed } else { "by the same list" }
+        if machine.otherwise().is_some() { &listed } else { "by the same list" }
     ));
     if machine.headers().expires.is_some() {
         lines.push("Where it expires before that, it ends as “expired” if nothing was accepted or all of it has failed since; else as said above for a message that is not reached.".to_owned());
     }
     lines.push("Whoever asked for it may cancel it until then; it ends as “canceled”. What has been sent stays sent.".to_owned());
     paragraphs(&lines)
+}
+
+/// How long confirmations are waited for: by all providers, or by each on each channel.
+fn horizons(machine: &Machine, catalog: &Catalog) -> String {
+    if catalog.providers.is_none() {
+        return "24 hours after acceptance, unless the provider's setting differs".to_owned();
+    }
+    let routes = machine.channel_stages().map(|(_, stage)| (stage.channel, &stage.route));
+    let mut each: Vec<(Span, String)> = Vec::new();
+    for (channel, route) in routes {
+        for provider in catalog.route(channel, route) {
+            let by = format!("{} by {}", words::an(channel), provider.name);
+            let one = (Span::from_ms(provider.horizon_ms), by);
+            if !each.contains(&one) {
+                each.push(one);
+            }
+        }
+    }
+    let first = each.first().map_or(HORIZON, |(span, _)| *span);
+    if each.iter().all(|(span, _)| *span == first) {
+        return format!("{} after acceptance", duration(first));
+    }
+    let each: Vec<String> = each.iter().map(|(span, by)| format!("{} for {by}", duration(*span))).collect();
+    format!("counted from acceptance, {}", words::listed(&each, "and"))
 }
 
 fn at_most(bounds: &Bounds, machine: &Machine) -> String {

@@ -8,7 +8,7 @@ use crate::machine::catalog::Catalog;
 use crate::machine::{Machine, Outline, OutlineAction, StageId};
 use crate::model::{Channel, Confirmation};
 
-use super::conditions::said;
+use super::conditions::{About, said};
 use super::words::{an, clock, confirmed, days, duration, listed, times, window};
 
 /// Columns of a line.
@@ -19,7 +19,11 @@ pub(super) struct Steps {
     pub(super) text: String,
     /// When the whole is reached: `step 1 or step 2 is reached`.
     pub(super) reached: String,
+    /// What the providers can confirm.
+    pub(super) can: Vec<Confirmation>,
     compares: bool,
+    /// Whether a step has a window of its own.
+    is_windowed: bool,
     /// Each of them by itself.
     pub(super) steps: Vec<Step>,
 }
@@ -37,9 +41,11 @@ pub struct Step {
 
 struct Writer<'a> {
     catalog: &'a Catalog,
+    can: Vec<Confirmation>,
     has_quiet: bool,
     text: String,
     compares: bool,
+    is_windowed: bool,
     steps: Vec<Step>,
 }
 
@@ -56,16 +62,19 @@ impl Steps {
     pub(super) fn of(machine: &Machine, catalog: &Catalog) -> Steps {
         let mut writer = Writer {
             catalog,
+            can: machine.channel_stages().flat_map(|(_, stage)| confirmations(catalog, stage)).collect(),
             has_quiet: machine.headers().quiet.is_some(),
             text: String::new(),
             compares: false,
+            is_windowed: false,
             steps: Vec::new(),
         };
         let outline = machine.outline();
         writer.strategy(&outline, "", "the message", 0);
         writer.compares |= machine.quiet_unless().is_some_and(|expr| compares(&expr));
         let reached = reached_when(&outline, "");
-        Steps { text: writer.text, reached, compares: writer.compares, steps: writer.steps }
+        let Writer { can, text, compares, is_windowed, steps, .. } = writer;
+        Steps { text, reached, can, compares, is_windowed, steps }
     }
 
     /// The words that the steps use.
@@ -85,7 +94,13 @@ impl Steps {
              the first time after 1 second and then after 2; and a send of which nobody knows whether it was taken counts \
              as accepted, where it can neither be asked about nor repeated without a second message."
                 .to_owned(),
+            "A provider that asks to be left alone for a while is passed over until then. Where all that are left do, the \
+             step waits for the first of them, for an hour in all at most, and has then failed."
+                .to_owned(),
         ];
+        if self.is_windowed {
+            lines.push("A step that no moment of the coming 8 days suits fails.".to_owned());
+        }
         if outline.len() > 1 || outline.iter().any(|stage| !matches!(stage.action, OutlineAction::Channel(_)))
         {
             lines.push(
@@ -145,6 +160,7 @@ impl Writer<'_> {
         };
         self.guards(stage, of, &mut says);
         if let Some(between) = stage.between {
+            self.is_windowed = true;
             says.push(format!("It is held until the time is {}.", window(between)));
         }
         match &stage.action {
@@ -189,28 +205,30 @@ impl Writer<'_> {
         let when = format!("at the moment at which it would start{again}");
         let all = [&stage.only_if, &stage.unless];
         self.compares |= all.into_iter().flatten().any(compares);
+        let said = |expr| said(expr, About { channel, can: &self.can });
         match (&stage.only_if, &stage.unless) {
             (None, None) => {}
-            (Some(only), None) => says
-                .push(format!("It starts only if {}, {when}; otherwise it is skipped.", said(only, channel))),
-            (None, Some(unless)) => says.push(format!("It is skipped if {}, {when}.", said(unless, channel))),
+            (Some(only), None) => {
+                says.push(format!("It starts only if {}, {when}; otherwise it is skipped.", said(only)))
+            }
+            (None, Some(unless)) => says.push(format!("It is skipped if {}, {when}.", said(unless))),
             (Some(only), Some(unless)) => says.push(format!(
                 "It starts only if {}; it is skipped otherwise, and also if {}. Both are decided {when}.",
-                said(only, channel),
-                said(unless, channel)
+                said(only),
+                said(unless)
             )),
         }
     }
 
     fn channel(&self, channel: &ChannelStage, says: &mut Vec<String>) {
         says.extend(self.route(channel));
-        let confirms = self.catalog.route(channel.channel, &channel.route);
-        let can = confirms.iter().any(|provider| provider.confirms.contains(&Confirmation::Delivered));
+        let can = confirmations(self.catalog, channel);
+        let is_told = can.contains(&Confirmation::Delivered);
         let goal =
-            channel.until.unwrap_or(if can { Confirmation::Delivered } else { Confirmation::Accepted });
+            channel.until.unwrap_or(if is_told { Confirmation::Delivered } else { Confirmation::Accepted });
         let lowered = channel.until.is_none() && goal == Confirmation::Accepted;
         let lowered = if lowered { ", since no provider of it confirms a delivery" } else { "" };
-        says.push(format!("It is reached once it {}{lowered}.", confirmed(goal)));
+        says.push(format!("It is reached once it {}{lowered}.", confirmed(goal, &can)));
         if channel.retry != Retry::DEFAULT {
             let Retry { times: n, from, to } = channel.retry;
             let pause = if from == to {
@@ -284,6 +302,11 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+/// What the providers of a stage can confirm.
+fn confirmations(catalog: &Catalog, stage: &ChannelStage) -> Vec<Confirmation> {
+    catalog.route(stage.channel, &stage.route).into_iter().flat_map(|provider| provider.confirms).collect()
 }
 
 fn title(stage: &Outline<'_>) -> String {

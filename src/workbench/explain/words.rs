@@ -55,14 +55,25 @@ pub(super) fn times(n: u32) -> String {
     }
 }
 
-/// What must be confirmed, and what implies it.
-pub(super) const fn confirmed(goal: Confirmation) -> &'static str {
-    match goal {
-        Confirmation::Accepted => "is accepted by a provider",
-        Confirmation::Delivered => "is confirmed as delivered, read or replied to",
-        Confirmation::Read => "is confirmed as read or replied to",
-        Confirmation::Replied => "is replied to",
+/// What must be confirmed, or implies it, of what can be.
+pub(super) fn confirmed(goal: Confirmation, can: &[Confirmation]) -> String {
+    match (goal, levels(goal, can).as_str()) {
+        (Confirmation::Accepted, _) => "is accepted by a provider".to_owned(),
+        (_, "replied to") => "is replied to".to_owned(),
+        (_, levels) => format!("is confirmed as {levels}"),
     }
+}
+
+/// `delivered, read or replied to`: a level, and those that imply it, of those that can be confirmed; the
+/// level itself where none can.
+pub(super) fn levels(goal: Confirmation, can: &[Confirmation]) -> String {
+    let word = |level: &Confirmation| match level {
+        Confirmation::Replied => "replied to".to_owned(),
+        level => level.word().to_owned(),
+    };
+    let implied = Confirmation::ALL.iter().filter(|level| **level >= goal && can.contains(level));
+    let words: Vec<String> = implied.map(word).collect();
+    if words.is_empty() { word(&goal) } else { listed(&words, "or") }
 }
 
 /// Whose clock: `by the clock of Europe/Berlin`.

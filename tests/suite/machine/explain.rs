@@ -5,7 +5,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use spine::language::{NoLibrary, compile};
-use spine::machine::catalog::Catalog;
+use spine::machine::catalog::{Catalog, CatalogProvider};
+use spine::model::{Channel, Span};
 use spine::workbench::explain::explain;
 
 use super::format::policies;
@@ -65,9 +66,45 @@ fn what_after_means_is_said_for_each_place() {
     said("sms until replied otherwise fail \"no\"", "as “failed”, with the reason “no”.");
     said(
         "sms if not (quota or vars.a > 1) and not read",
-        "It starts only if it is not so that (the quota for SMS is used up or the message's “a” is more than 1) and nothing that was sent for this message has been confirmed as read or replied to by then",
+        "It starts only if it is not so that (the quota for SMS is used up or the message's “a” is more than 1) and nothing that was sent for this message has been confirmed as replied to by then",
     );
     said("sms retry 0 times every 1s", "it is not tried again.");
+}
+
+#[test]
+fn what_providers_cannot_do_is_not_said() {
+    let said = |policy: &str, catalog: &Catalog| {
+        let text = explain(&machine(policy), catalog).text;
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let none = Catalog::default();
+    let sms = said("sms then voice after 5m unless delivered", &none);
+    assert!(
+        sms.contains("once it is confirmed as delivered or replied to") && !sms.contains(", read"),
+        "{sms}"
+    );
+    assert!(said("push until read", &none).contains("It is reached once it is confirmed as read."));
+    assert!(said("slack", &none).contains("as “delivered” where something that was sent is replied to;"));
+    let days = "no moment of the coming 8 days";
+    assert!(!said("policy p { quiet 21:00 to 08:00 in UTC sms }", &none).contains(days));
+    assert!(said("sms between 09:00 and 18:00 in UTC", &none).contains(days));
+    let price = "A provider whose price";
+    assert!(!said("policy p { limit 5 sends sms }", &none).contains(price));
+    assert!(said("policy p { limit 5 sends, 1 EUR sms }", &none).contains(price));
+    // How long each is waited for.
+    let provider = |name: &str, horizon: &[(Channel, Span)]| CatalogProvider {
+        name: name.to_owned(),
+        channels: [Channel::Sms, Channel::Voice].into(),
+        horizon: horizon.iter().copied().collect(),
+        ..CatalogProvider::default()
+    };
+    let long = [(Channel::Sms, Span::from_s(72 * 3_600))];
+    let of = |providers: Vec<CatalogProvider>| Catalog { providers: Some(providers), ..Catalog::default() };
+    assert!(said("sms", &of(vec![provider("a", &long)])).contains("(3 days after acceptance)"));
+    assert!(said("voice", &of(vec![provider("a", &long)])).contains("(1 day after acceptance)"));
+    let both = said("sms then sms via b", &of(vec![provider("a", &long), provider("b", &[])]));
+    let waits = "(counted from acceptance, 3 days for an SMS by a and 1 day for an SMS by b)";
+    assert!(both.contains(waits), "{both}");
 }
 
 proptest! {
