@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::{CliError, FOUND, terminal};
+use crate::cli::CliError;
 use crate::language::Policy;
 use crate::language::words::{listed, near, quoted};
 use crate::lint::check_one;
-use crate::lint::report::{Style, human};
 use crate::machine::catalog::Catalog;
 use crate::machine::{Machine, compile};
 
 use super::catalog::{self, WithCatalog};
+use super::faults::faulty;
 use super::files::{Folder, load};
 
 /// Which policy, and in what world.
@@ -38,8 +38,8 @@ pub(crate) enum Chosen {
 }
 
 impl Which {
-    /// Reads, compiles and picks.
-    pub(crate) fn choose(&self) -> Result<Chosen, CliError> {
+    /// Reads, compiles and picks; tells faults to people or to programs.
+    pub(crate) fn choose(&self, for_programs: bool) -> Result<Chosen, CliError> {
         let catalog = catalog::load(self.catalog.as_deref())?;
         let files = load(std::slice::from_ref(&self.path))?;
         let folder = Folder::around(&files);
@@ -60,10 +60,7 @@ impl Which {
             Some(policy) if self.policy.is_some() || policies.len() == 1 => {
                 Ok(Chosen::Policy(Box::new(compile(policy)), catalog))
             }
-            _ if !found.is_empty() => {
-                terminal::tell(human(&found, Style::Plain).trim_end());
-                Ok(Chosen::Faults(ExitCode::from(FOUND)))
-            }
+            _ if !found.is_empty() => Ok(Chosen::Faults(faulty(&found, for_programs)?)),
             _ => Err(CliError::Refused(self.refused(&self.path, &policies))),
         }
     }

@@ -16,6 +16,7 @@ use crate::workbench::diff::{
 
 use super::against::{Place, Server, Side};
 use super::catalog;
+use super::faults::faulty;
 
 /// Show what changes for the people who are told
 ///
@@ -83,8 +84,7 @@ impl Args {
         let old = side(&old, path, &new, &catalog)?;
         let faults = new.set.faults();
         if !faults.is_empty() {
-            terminal::tell(findings(&faults, Style::Plain).trim_end());
-            return Ok(ExitCode::from(FOUND));
+            return faulty(&faults, self.format == Format::Json);
         }
         let faults = old.set.faults();
         if !faults.is_empty() {

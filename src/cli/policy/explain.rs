@@ -34,7 +34,7 @@ enum Format {
 
 impl Args {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
-        let (machine, catalog) = match self.which.choose()? {
+        let (machine, catalog) = match self.which.choose(self.format == Format::Json)? {
             Chosen::Policy(machine, catalog) => (machine, catalog),
             Chosen::Faults(code) => return Ok(code),
         };

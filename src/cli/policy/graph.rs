@@ -52,7 +52,7 @@ enum Format {
 
 impl Args {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
-        let machine = match self.which.choose()? {
+        let machine = match self.which.choose(self.format == Format::Json)? {
             Chosen::Policy(machine, _) => machine,
             Chosen::Faults(code) => return Ok(code),
         };

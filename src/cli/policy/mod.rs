@@ -7,6 +7,7 @@ mod check;
 mod chosen;
 mod diff;
 mod explain;
+mod faults;
 pub(crate) mod files;
 mod fmt;
 mod graph;

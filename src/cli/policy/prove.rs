@@ -48,7 +48,7 @@ enum Format {
 
 impl Args {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
-        let suites = match load(&self.paths, self.catalog.as_deref())? {
+        let suites = match load(&self.paths, self.catalog.as_deref(), self.format == Format::Json)? {
             Found::Suites(suites) => suites,
             Found::Faults(code) => return Ok(code),
         };

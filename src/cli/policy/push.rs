@@ -11,12 +11,12 @@ use crate::cli::operator::block_on;
 use crate::cli::table::Format;
 use crate::cli::{CliError, FOUND, terminal};
 use crate::language::{Policy, parse};
-use crate::lint::report::{Style, human as findings};
 use crate::workbench::diff::{Effort, Level, human as differences, json as differences_json};
 
 use super::against::{Remote, Server, ServerError, Side};
 use super::catalog;
 use super::diff::between;
+use super::faults::faulty;
 use super::files::{Folder, load};
 use super::set::PolicySet;
 
@@ -82,8 +82,7 @@ impl Args {
         let set = PolicySet::of(files, &folder, &catalog);
         let faults = set.faults();
         if !faults.is_empty() {
-            terminal::tell(findings(&faults, Style::Plain).trim_end());
-            return Ok(ExitCode::from(FOUND));
+            return faulty(&faults, self.format == Format::Json);
         }
         if let Some(twice) = twice(&set) {
             return Err(CliError::Refused(twice));
@@ -106,7 +105,10 @@ impl Args {
         let standing = match standing {
             Ok(standing) => standing,
             Err(findings) => {
-                refusal(&findings);
+                match self.format {
+                    Format::Json => terminal::print_json(&json!({"url": server.url, "findings": findings}))?,
+                    Format::Human => refusal(&findings),
+                }
                 return Ok(ExitCode::from(FOUND));
             }
         };

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use crate::cli::operator::block_on;
 use crate::cli::table::{Format, table};
-use crate::cli::{CliError, FOUND, terminal};
+use crate::cli::{CliError, terminal};
 use crate::language::{Library, Used, compile_version};
-use crate::lint::report::{Style, human as findings};
 use crate::machine::{Machine, compile};
 use crate::workbench::replay::{self, Against, Export};
 
 use super::against::{Place, Server};
 use super::catalog;
+use super::faults::faulty;
 use super::set::PolicySet;
 
 /// Run the recorded outcomes of real messages against another version of their policy
@@ -76,8 +76,7 @@ impl Args {
         let set = PolicySet::load(std::slice::from_ref(&self.against), &catalog)?;
         let faults = set.faults();
         if !faults.is_empty() {
-            terminal::tell(findings(&faults, Style::Plain).trim_end());
-            return Ok(ExitCode::from(FOUND));
+            return faulty(&faults, self.format == Format::Json);
         }
         if let Some(name) = self.policy.as_ref().filter(|name| set.policies.iter().all(|p| p.name != **name))
         {

@@ -57,7 +57,7 @@ impl Args {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let facts = self.facts.as_deref().map(read_facts).transpose()?.unwrap_or_default();
         let scripts = self.script.as_deref().map(read_scripts).transpose()?.unwrap_or_default();
-        let (machine, catalog) = match self.which.choose()? {
+        let (machine, catalog) = match self.which.choose(self.format == Format::Json)? {
             Chosen::Policy(machine, catalog) => (machine, catalog),
             Chosen::Faults(code) => return Ok(code),
         };

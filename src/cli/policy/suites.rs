@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::{CliError, FOUND, terminal};
+use crate::cli::CliError;
 use crate::language::Policy;
 use crate::language::words::{near, quoted};
-use crate::lint::report::{Style, human};
 use crate::lint::{SourceFile, check_one};
 use crate::machine::catalog::Catalog;
 use crate::machine::{Machine, compile};
 use crate::workbench::suite::{self, Fault, Suite};
 
 use super::catalog::{self, WithCatalog};
+use super::faults::faulty;
 use super::files::{Folder, below, read};
 
 /// How test files end.
@@ -59,8 +59,8 @@ impl Suites {
 }
 
 /// Reads the policies and test files of paths: a test file, a policy file with the tests beside it, or
-/// a folder with all below it.
-pub(crate) fn load(paths: &[PathBuf], catalog: Option<&Path>) -> Result<Found, CliError> {
+/// a folder with all below it. Faults in policies are told to people or to programs.
+pub(crate) fn load(paths: &[PathBuf], catalog: Option<&Path>, for_programs: bool) -> Result<Found, CliError> {
     let catalog = catalog::load(catalog)?;
     let (mut policy_files, mut test_files): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), Vec::new());
     // Policy files whose policies were not asked for as such.
@@ -150,8 +150,7 @@ pub(crate) fn load(paths: &[PathBuf], catalog: Option<&Path>) -> Result<Found, C
     wrong.retain(|(_, is_asked_for)| *is_asked_for || lost);
     if !wrong.is_empty() {
         let wrong: Vec<_> = wrong.into_iter().map(|(findings, _)| findings).collect();
-        terminal::tell(human(&wrong, Style::Plain).trim_end());
-        return Ok(Found::Faults(ExitCode::from(FOUND)));
+        return Ok(Found::Faults(faulty(&wrong, for_programs)?));
     }
     if !faults.is_empty() {
         let told = faults.iter().map(|(path, faults)| {

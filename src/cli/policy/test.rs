@@ -96,7 +96,7 @@ impl Args {
     }
 
     fn load(&self) -> Result<Found, CliError> {
-        let found = load(&self.paths, self.catalog.as_deref())?;
+        let found = load(&self.paths, self.catalog.as_deref(), self.format == Format::Json)?;
         if let Found::Suites(suites) = &found
             && suites.suites.is_empty()
             && !self.generate

@@ -196,6 +196,9 @@ async fn what_a_server_or_the_network_refuses_is_told() {
     write(here, &[("a.policy", "smss\n")]);
     let (code, text) = push(&key, &url);
     assert!(code == Some(1) && text.contains("a.policy"), "{text}");
+    let faulty = spine_in(here, &key, &["policy", "push", "a.policy", "--url", &url, "--format", "json"]);
+    assert_eq!((faulty.status.code(), stderr(&faulty).as_str()), (Some(1), ""));
+    assert_eq!(read(&faulty)["findings"][0]["path"], "a.policy");
     server.stop().await;
 }
 
