@@ -16,6 +16,18 @@ const FOLDERS_DEPTH_MAX: usize = 32;
 
 /// Reads all files of the paths; those of a folder in the order of their names, those named twice once.
 pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<SourceFile>, CliError> {
+    read_all(paths, |folder| Err(CliError::NoPolicies(folder.to_owned())))
+}
+
+/// The same, where a folder may have none.
+pub(crate) fn load_any(path: &Path) -> Result<Vec<SourceFile>, CliError> {
+    read_all(&[path.to_owned()], |_| Ok(()))
+}
+
+fn read_all(
+    paths: &[PathBuf],
+    empty: impl Fn(&Path) -> Result<(), CliError>,
+) -> Result<Vec<SourceFile>, CliError> {
     let mut all: Vec<PathBuf> = Vec::new();
     for path in paths {
         if path.as_os_str() == STDIN {
@@ -30,7 +42,7 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<SourceFile>, CliError> {
         let before = all.len();
         walk(path, ".policy", 0, &mut all)?;
         if all.len() == before {
-            return Err(CliError::NoPolicies(path.clone()));
+            empty(path)?;
         }
     }
     // Below one path nothing stands twice.

@@ -15,6 +15,7 @@ use crate::language::{Policy, parse};
 use crate::machine::catalog::Catalog;
 
 use super::against::{Remote, Server, Side};
+use super::files::load_any;
 use super::set::PolicySet;
 
 /// Fetch the policies of a server into files
@@ -203,10 +204,7 @@ fn here(folder: &Path) -> Result<BTreeMap<String, Here>, CliError> {
     if !folder.is_dir() {
         return Ok(BTreeMap::new());
     }
-    let set = match PolicySet::load(&[folder.to_owned()], &Catalog::default()) {
-        Err(CliError::NoPolicies(_)) => return Ok(BTreeMap::new()),
-        other => other?,
-    };
+    let set = PolicySet::around(load_any(folder)?, &Catalog::default());
     let mut found = BTreeMap::new();
     for (place, policy) in set.policies.iter().enumerate() {
         let Some(file) = set.file_of.get(place).and_then(|file| set.files.get(*file)) else { continue };

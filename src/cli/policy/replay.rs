@@ -14,6 +14,7 @@ use crate::workbench::replay::{self, Against, Export};
 use super::against::{Place, Server};
 use super::catalog;
 use super::faults::faulty;
+use super::files::load;
 use super::set::PolicySet;
 
 /// Run the recorded outcomes of real messages against another version of their policy
@@ -73,7 +74,7 @@ fn machine(export: &Export, name: &str) -> Option<Machine> {
 impl Args {
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         let catalog = catalog::load(self.catalog.as_deref())?;
-        let set = PolicySet::load(std::slice::from_ref(&self.against), &catalog)?;
+        let set = PolicySet::around(load(std::slice::from_ref(&self.against))?, &catalog);
         let faults = set.faults();
         if !faults.is_empty() {
             return faulty(&faults, self.format == Format::Json);

@@ -1,14 +1,11 @@
 //! Policies of several files together, as commands that compare and publish need them.
 
-use std::path::PathBuf;
-
-use crate::cli::CliError;
 use crate::language::Policy;
 use crate::lint::{FileFindings, SourceFile, check_one};
 use crate::machine::catalog::Catalog;
 
 use super::catalog::WithCatalog;
-use super::files::{Folder, load};
+use super::files::Folder;
 
 /// The policies of files.
 #[derive(Debug, Default)]
@@ -24,11 +21,10 @@ pub(crate) struct PolicySet {
 }
 
 impl PolicySet {
-    /// Reads and compiles the files of paths.
-    pub(crate) fn load(paths: &[PathBuf], catalog: &Catalog) -> Result<PolicySet, CliError> {
-        let files = load(paths)?;
+    /// Compiles files; a `use` means a policy of theirs or beside them.
+    pub(crate) fn around(files: Vec<SourceFile>, catalog: &Catalog) -> PolicySet {
         let folder = Folder::around(&files);
-        Ok(PolicySet::of(files, &folder, catalog))
+        PolicySet::of(files, &folder, catalog)
     }
 
     /// Compiles files; a `use` means a policy of `folder`.

@@ -64,7 +64,7 @@ pub struct PolicyDiff {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Both have it, and it decides the same.
+    /// Both have it, and nothing was found that differs.
     Same,
     /// Both have it.
     Changed,
@@ -114,12 +114,6 @@ impl PolicyDiff {
         open.map(|change| change.level).max().unwrap_or(Level::None)
     }
 
-    /// The highest level, what was accepted included.
-    #[must_use]
-    pub fn whole_level(&self) -> Level {
-        self.changes.iter().map(|change| change.level).max().unwrap_or(Level::None)
-    }
-
     /// Whether every script was looked at, or none needed to be.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -162,7 +156,7 @@ pub fn one(old: &Machine, new: &Machine, catalog: &Catalog, effort: Effort) -> P
         run(&mut diff, old, new, catalog, effort);
     }
     diff.changes.sort_by_key(|change| std::cmp::Reverse(change.level));
-    if diff.changes.is_empty() && diff.gave_up.is_empty() {
+    if diff.changes.is_empty() {
         diff.kind = Kind::Same;
     }
     diff
@@ -220,8 +214,9 @@ fn beyond(diff: &mut PolicyDiff) {
         diff.changes.push(Change::told(
             Level::MoreSends,
             format!(
-                "at most {} messages may be sent instead of {}; no script that was tried sends more",
-                new.sends_max, old.sends_max
+                "at most {} may be sent instead of {}; no script that was tried sends more",
+                report::counted(new.sends_max, "message", "messages"),
+                old.sends_max
             ),
         ));
     }
@@ -230,10 +225,10 @@ fn beyond(diff: &mut PolicyDiff) {
 /// A policy that only one side has.
 fn alone(machine: &Machine, kind: Kind, catalog: &Catalog) -> PolicyDiff {
     let reach = bounds(machine, catalog);
-    let messages = if reach.sends_max == 1 { "message" } else { "messages" };
+    let messages = report::counted(reach.sends_max, "message", "messages");
     let added = kind == Kind::Added;
     let change = if added {
-        let what = format!("a policy is added that sends at most {} {messages}", reach.sends_max);
+        let what = format!("a policy is added that sends at most {messages}");
         Change::told(Level::MoreSends, what)
     } else {
         let what = "the policy is gone: whoever sends by it is refused, and nobody is told".to_owned();

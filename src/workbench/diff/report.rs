@@ -11,6 +11,9 @@ use crate::model::Span;
 use super::level::Level;
 use super::{AllowFault, Change, Kind, PolicyDiff, Shown};
 
+/// Of a policy in which no run differs, where there were more.
+const UNSURE: &str = "nothing was found that differs, but not everything was looked at";
+
 /// Where a policy stands, for the command that shows a difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -59,6 +62,11 @@ impl Report {
         self.level() > self.allowed
     }
 
+    /// The policies of which there is something to say.
+    fn told(&self) -> impl Iterator<Item = &Reported> {
+        self.policies.iter().filter(|policy| policy.diff.kind != Kind::Same || !policy.diff.is_complete())
+    }
+
     fn command(&self, origin: &Origin, shown: &Shown) -> String {
         let command = shown.witness.command(&origin.path, origin.policy.as_deref(), self.catalog.as_deref());
         match &origin.from {
@@ -102,7 +110,8 @@ fn bounds(diff: &PolicyDiff) -> Vec<String> {
     let span = |ms: Option<i64>| ms.map_or("never bounded".to_owned(), |ms| Span::from_ms(ms).to_string());
     let mut out = Vec::new();
     if old.sends_max != new.sends_max {
-        out.push(format!("at most {} messages instead of {}", new.sends_max, old.sends_max));
+        let messages = counted(new.sends_max, "message", "messages");
+        out.push(format!("at most {messages} instead of {}", old.sends_max));
     }
     if old.duration_max_ms != new.duration_max_ms {
         let (to, from) = (span(new.duration_max_ms), span(old.duration_max_ms));
@@ -123,20 +132,34 @@ fn heading(diff: &PolicyDiff) -> String {
         Kind::Removed => "removed, ",
         Kind::Same | Kind::Changed => "",
     };
-    format!("{}{was}: {kind}{}", diff.name, diff.whole_level())
+    let level = match diff.kind {
+        Kind::Same => UNSURE,
+        _ => diff.level().word(),
+    };
+    format!("{}{was}: {kind}{level}", diff.name)
 }
 
-fn counted(n: usize, one: &str, more: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { more })
+pub(super) fn counted<N: PartialEq + From<u8> + std::fmt::Display>(n: N, one: &str, more: &str) -> String {
+    format!("{n} {}", if n == N::from(1) { one } else { more })
 }
 
 fn summary(report: &Report) -> String {
-    let same = report.policies.iter().filter(|policy| policy.diff.kind == Kind::Same).count();
-    let changed = report.policies.len() - same;
-    let mut out = match (changed, same) {
-        (0, _) => "nothing changes for anybody".to_owned(),
-        (_, 0) => format!("{} changed", counted(changed, "policy", "policies")),
-        _ => format!("{} changed, {same} as before", counted(changed, "policy", "policies")),
+    let of = |wanted: &dyn Fn(&PolicyDiff) -> bool| {
+        report.policies.iter().filter(|policy| wanted(&policy.diff)).count()
+    };
+    let changed = of(&|diff| diff.kind != Kind::Same);
+    let same = of(&|diff| diff.kind == Kind::Same && diff.is_complete());
+    let unsure = report.policies.len() - changed - same;
+    let mut out = match (changed, same, unsure) {
+        (0, _, 0) => "nothing changes for anybody".to_owned(),
+        _ => {
+            let changed =
+                (changed > 0).then(|| format!("{} changed", counted(changed, "policy", "policies")));
+            let same = (same > 0).then(|| format!("{same} as before"));
+            let policies = counted(unsure, "policy", "policies");
+            let unsure = (unsure > 0).then(|| format!("in {policies} {UNSURE}"));
+            [changed, same, unsure].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }
     };
     let accepted =
         report.policies.iter().flat_map(|p| &p.diff.changes).filter(|c| c.accepted.is_some()).count();
@@ -154,7 +177,7 @@ fn summary(report: &Report) -> String {
 #[must_use]
 pub fn human(report: &Report) -> String {
     let mut out = String::new();
-    for policy in report.policies.iter().filter(|policy| policy.diff.kind != Kind::Same) {
+    for policy in report.told() {
         _ = writeln!(out, "{}", heading(&policy.diff));
         for change in &policy.diff.changes {
             told(report, policy, change, &mut out);
@@ -197,7 +220,7 @@ fn told(report: &Report, policy: &Reported, change: &Change, out: &mut String) {
 pub fn markdown(report: &Report) -> String {
     let mut out =
         format!("### What changes for the people who are told\n\n{}.\n", sentence(&summary(report)));
-    for policy in report.policies.iter().filter(|policy| policy.diff.kind != Kind::Same) {
+    for policy in report.told() {
         let diff = &policy.diff;
         let was = diff.was.as_ref().map(|was| format!(", was `{was}`")).unwrap_or_default();
         let kind = match diff.kind {
@@ -205,7 +228,14 @@ pub fn markdown(report: &Report) -> String {
             Kind::Removed => ", removed",
             Kind::Same | Kind::Changed => "",
         };
-        _ = write!(out, "\n#### `{}`{was}{kind}\n\n| level | what changes |\n|---|---|\n", diff.name);
+        _ = writeln!(out, "\n#### `{}`{was}{kind}", diff.name);
+        if diff.kind == Kind::Same {
+            _ = writeln!(out, "\n{}.", sentence(UNSURE));
+        }
+        let moved = bounds(diff);
+        if !diff.changes.is_empty() || !moved.is_empty() {
+            out.push_str("\n| level | what changes |\n|---|---|\n");
+        }
         for change in &diff.changes {
             let also = change.also.as_ref().map(|also| format!("; {also}")).unwrap_or_default();
             let accepted =
@@ -217,7 +247,7 @@ pub fn markdown(report: &Report) -> String {
                 cell(&format!("{}{also}{accepted}", change.what))
             );
         }
-        for moved in bounds(diff) {
+        for moved in moved {
             _ = writeln!(out, "| bounds | {} |", cell(&moved));
         }
         for why in &diff.gave_up {

@@ -1,5 +1,7 @@
 //! What differs and no run shows: what is told to callers, in the audit and to providers.
 
+use std::collections::BTreeMap;
+
 use crate::language::policy::{Route, ValueType, VarDeclaration};
 use crate::machine::Machine;
 use crate::machine::catalog::Catalog;
@@ -59,6 +61,12 @@ fn vars(old: &Machine, new: &Machine, out: &mut Vec<Change>) {
             Some(was) if was.optional && !optional => format!("callers have to give `vars.{name}`"),
             Some(_) => continue,
         };
+        out.push(Change::told(Level::Wording, what));
+    }
+    let is_asked =
+        |vars: &BTreeMap<String, VarDeclaration>, name: &str| vars.get(name).is_some_and(|var| !var.optional);
+    for name in from.keys().filter(|name| is_asked(from, name) && !is_asked(to, name)) {
+        let what = format!("callers do not have to give `vars.{name}` any more");
         out.push(Change::told(Level::Wording, what));
     }
 }

@@ -10,7 +10,7 @@ use crate::language::Policy;
 use crate::machine::catalog::Catalog;
 use crate::workbench::diff::Origin;
 
-use super::files::Folder;
+use super::files::{Folder, load_any};
 use super::set::PolicySet;
 
 pub(crate) use server::{Remote, Server, ServerError};
@@ -48,9 +48,9 @@ impl From<&str> for Place {
 }
 
 impl Side {
-    /// The files of a path.
+    /// The files of a path; a folder may have none.
     pub(crate) fn files(path: &Path, catalog: &Catalog) -> Result<Side, CliError> {
-        let set = PolicySet::load(std::slice::from_ref(&path.to_owned()), catalog)?;
+        let set = PolicySet::around(load_any(path)?, catalog);
         Ok(Side { from: vec![None; set.files.len()], set, is_server: false })
     }
 
