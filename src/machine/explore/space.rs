@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::language::condition::{Comparison, Op, Operand, Word};
 use crate::language::facts_text::GivenFacts;
 use crate::language::policy::Wait;
+use crate::language::words::listed;
 use crate::machine::bounds::bounds;
 use crate::machine::catalog::Catalog;
 use crate::machine::known::Value;
@@ -127,7 +128,8 @@ impl FactSpace {
             if *name == timezone && asks_zone && zones.len() > 1 {
                 own.extend(ZONES.iter().map(|zone| Value::String((*zone).to_owned())));
                 own.is_loose = true;
-                space.gap("contacts in zones other than these were not looked at");
+                let zones = listed(ZONES, "and");
+                space.gap(&format!("contacts in zones other than {zones} were not looked at"));
             }
             space.add_name(machine, name, &about, own);
         }

@@ -8,7 +8,7 @@ use crate::model::{Confirmation, Span};
 
 use super::condition::Reads;
 use super::sentence::{Sentence, What};
-use crate::workbench::suite::InvariantWord;
+use crate::workbench::suite::{EventPattern, InvariantWord};
 
 /// What became of a sentence.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,16 @@ pub enum Verdict {
 /// Decides a sentence, looking at so many states at most.
 #[must_use]
 pub fn prove(sentence: &Sentence, machine: &Machine, catalog: &Catalog, states_max: usize) -> Proof {
+    // Such a sentence guards a policy against getting a channel.
+    let is_absent = |what: &What| match what {
+        What::Event(EventPattern { channel: Some(channel), .. }) => {
+            machine.channel_stages().all(|(_, stage)| stage.channel != *channel)
+        }
+        What::Event(_) | What::End(_) => false,
+    };
+    if sentence.word == InvariantWord::Never && sentence.what.iter().all(is_absent) {
+        return Proof { verdict: Verdict::Holds, states: 0 };
+    }
     let mut comparisons = Vec::new();
     sentence.when.iter().for_each(|when| when.comparisons(&mut comparisons));
     // `within 15m` asks for the age as a comparison does.

@@ -68,9 +68,7 @@ impl Sentence {
         }
         let mut what = Vec::new();
         for part in parts(text) {
-            let one = of(part.trim())?;
-            about(&one, machine)?;
-            what.push(one);
+            what.push(of(part.trim())?);
         }
         Ok(Sentence { word: invariant.word, what, within, when })
     }
@@ -101,18 +99,6 @@ fn of(text: &str) -> Result<What, String> {
             _ => Err(format!("{} is no end; write `sent`, `delivered`, `failed` or `expired`", quoted(word))),
         },
     }
-}
-
-/// A sentence about what the policy does not have is no sentence about it.
-fn about(what: &What, machine: &Machine) -> Result<(), String> {
-    let What::Event(EventPattern { channel: Some(channel), .. }) = what else { return Ok(()) };
-    if machine.channel_stages().any(|(_, stage)| stage.channel == *channel) {
-        return Ok(());
-    }
-    let mut has: Vec<&str> = machine.channel_stages().map(|(_, stage)| stage.channel.word()).collect();
-    has.dedup();
-    let has = crate::language::words::listed(has.into_iter().take(5), "and");
-    Err(format!("`{}` never sends by `{channel}`, whatever happens; it has {has}", machine.name()))
 }
 
 /// Where a word stands by itself, outside of brackets.
