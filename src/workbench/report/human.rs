@@ -67,7 +67,7 @@ fn shown(tested: &Tested, file: &TestedFile, case: &Case, run: &CaseRun, style: 
 }
 
 /// The two timelines beside each other.
-fn beside(pairs: &[Pair], style: Style, out: &mut String) {
+pub(super) fn beside(pairs: &[Pair], style: Style, out: &mut String) {
     let times = |pair: &Pair| {
         [&pair.expected, &pair.happened].map(|side| side.as_ref().map_or(0, |(at, _)| at.chars().count()))
     };

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use crate::lint::report::Style;
+
 use super::Tested;
+use super::human::beside;
 
 /// All of it, as one document.
 #[must_use]
@@ -42,7 +45,9 @@ pub fn junit(tested: &Tested) -> String {
                 let (line, expected) = (trouble.at.line, &trouble.expected);
                 _ = writeln!(text, "{}:{line}: {expected}: {}", file.path, trouble.message);
             }
-            _ = writeln!(text, "{}", file.command(case, tested.catalog.as_deref()));
+            text.push('\n');
+            beside(&run.pairs, Style::Plain, &mut text);
+            _ = writeln!(text, "\n{}", file.command(case, tested.catalog.as_deref()));
             let message = format!("{}: {}", first.expected, first.message);
             _ = writeln!(out, "{head}>");
             _ = writeln!(

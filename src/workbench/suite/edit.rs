@@ -6,7 +6,8 @@ use crate::language::facts_text::{FactValue, GivenFacts};
 use crate::language::yaml::{Place, Step};
 use crate::machine::{Timeline, Witness};
 
-use super::{Row, Suite, end_line};
+use super::run::wrong_in_whole;
+use super::{Expected, Row, Suite, end_line};
 
 /// Why a file cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,23 +84,21 @@ pub fn recorded(suite: &Suite, text: &str, case: usize, timeline: &Timeline) -> 
     let first = lines[key_line].split_once('#').filter(|(before, _)| before.trim_end().ends_with("expect:"));
     let comment = first.map(|(_, comment)| format!(" #{comment}")).unwrap_or_default();
     out.push(format!("{before}expect:{comment}"));
-    out.extend(kept(&lines[key_line + 1..end], &new, column));
+    let whole = suite.cases.get(case).and_then(|case| case.expect.as_deref()).unwrap_or_default();
+    let whole: Vec<Expected> = whole.iter().filter_map(|(expected, _)| renewed(expected, timeline)).collect();
+    out.extend(kept(&lines[key_line + 1..end], &new, &whole, column, timeline));
     out.extend(lines[end..].iter().map(|line| (*line).to_owned()));
     Ok(ended(out, text))
 }
 
-/// The new lines, with the comments that stood beside or above the old ones.
-fn kept(old: &[&str], new: &[String], column: usize) -> Vec<String> {
+/// The new lines, with the comments that stood beside or above the old ones, and with what is said of the
+/// whole run, each where it stood.
+fn kept(old: &[&str], new: &[String], whole: &[Expected], column: usize, timeline: &Timeline) -> Vec<String> {
     let indent = old
         .iter()
         .find(|line| line.trim_start().starts_with("- "))
         .map_or(column + 2, |line| line.len() - line.trim_start().len());
     let pad = " ".repeat(indent);
-    let said = |line: &str| {
-        let item = line.trim_start().strip_prefix("- ")?;
-        let bare = item.split(" #").next().unwrap_or(item);
-        Some(bare.trim().replace('"', ""))
-    };
     let mut out: Vec<String> = Vec::new();
     let mut from = 0;
     for line in new {
@@ -107,19 +106,61 @@ fn kept(old: &[&str], new: &[String], column: usize) -> Vec<String> {
         let found = old[from..].iter().position(|old| said(old).as_ref() == Some(&wanted));
         match found {
             Some(more) => {
-                // The comments on the way stay; lines that no longer hold go.
-                let skipped = &old[from..from + more];
-                out.extend(
-                    skipped.iter().filter(|l| l.trim_start().starts_with('#')).map(|l| (*l).to_owned()),
-                );
+                // Lines on the way that no longer hold go.
+                out.extend(old[from..from + more].iter().filter_map(|line| stays(line, timeline)));
                 out.push(old[from + more].to_owned());
                 from += more + 1;
             }
             None => out.push(format!("{pad}- {line}")),
         }
     }
-    out.extend(old[from..].iter().filter(|l| l.trim_start().starts_with('#')).map(|l| (*l).to_owned()));
+    out.extend(old[from..].iter().filter_map(|line| stays(line, timeline)));
+    // Where the old ones stood on one line.
+    let stands: Vec<Expected> = out.iter().filter_map(|line| expected(line)).collect();
+    let more = whole.iter().filter(|expected| !stands.contains(expected));
+    out.extend(more.map(|expected| format!("{pad}- {expected}")));
     out
+}
+
+/// What an entry of a list says, without quotes and comments.
+fn said(line: &str) -> Option<String> {
+    let item = line.trim_start().strip_prefix("- ")?;
+    let bare = item.split(" #").next().unwrap_or(item);
+    Some(bare.trim().replace('"', ""))
+}
+
+/// What an entry of a list expects.
+fn expected(line: &str) -> Option<Expected> {
+    let said = said(line)?;
+    let (key, text) = said.split_once(':')?;
+    Expected::read(key, text.trim()).ok()
+}
+
+/// What is expected of a whole run, as it holds of this one; `None` where it does not, and for what is
+/// about one moment.
+fn renewed(expected: &Expected, timeline: &Timeline) -> Option<Expected> {
+    match expected {
+        Expected::Never(_) => wrong_in_whole(expected, timeline).is_none().then(|| expected.clone()),
+        Expected::Sends(_) => Some(Expected::Sends(timeline.sends)),
+        // Without prices nobody knows what it would have cost.
+        Expected::Cost(cost) => Some(Expected::Cost(timeline.cost.unwrap_or(*cost))),
+        Expected::Event { .. } | Expected::End { .. } => None,
+    }
+}
+
+/// An old line that stays: a comment, or what is said of the whole run.
+fn stays(line: &str, timeline: &Timeline) -> Option<String> {
+    if line.trim_start().starts_with('#') {
+        return Some(line.to_owned());
+    }
+    let was = expected(line)?;
+    let now = renewed(&was, timeline)?;
+    if now == was {
+        return Some(line.to_owned());
+    }
+    let item = line.split(" #").next().unwrap_or(line).trim_end();
+    let (indent, _) = lead(line);
+    Some(format!("{:indent$}- {now}{}", "", line.get(item.len()..).unwrap_or_default()))
 }
 
 fn without_expect(suite: &Suite, text: &str, case: usize, new: &[String]) -> Result<String, CannotEdit> {

@@ -108,7 +108,8 @@ fn aligned(lines: &[&(Expected, Place)], rows: &[Row<'_>]) -> Vec<Option<usize>>
         if lines[line].0.fits(rows[row]) && most[line][row] == most[line + 1][row + 1] + 1 {
             found[line] = Some(row);
             (line, row) = (line + 1, row + 1);
-        } else if most[line + 1][row] > most[line][row + 1] {
+        } else if most[line + 1][row] >= most[line][row + 1] {
+            // What fits nothing takes no row from the lines behind it.
             line += 1;
         } else {
             row += 1;
@@ -139,7 +140,7 @@ fn missed(expected: &Expected, rows: &[Row<'_>]) -> String {
 }
 
 /// What is wrong with a line about the whole run.
-fn wrong_in_whole(expected: &Expected, timeline: &Timeline) -> Option<String> {
+pub(super) fn wrong_in_whole(expected: &Expected, timeline: &Timeline) -> Option<String> {
     match expected {
         Expected::Never(event) => {
             let entry = timeline.timeline.iter().find(|entry| event.fits(entry))?;

@@ -75,6 +75,18 @@ fn a_policy_without_tests_gets_a_file_of_its_own() {
 }
 
 #[test]
+fn generated_cases_are_plain_where_plain_ones_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = "policy late { sms until replied then email after 30s unless delivered }\n";
+    fs::write(folder.path().join("late.policy"), policy).unwrap();
+    let out = spine(folder.path(), &["policy", "test", "--generate", "--min", "100"]);
+    assert!(out.status.success(), "{}\n{}", text(&out.stdout), text(&out.stderr));
+    let written = fs::read_to_string(folder.path().join("late.test.yaml")).unwrap();
+    assert!(!written.contains("facts:") && !written.contains("999ms"), "{written}");
+    assert!(written.contains("sms: recipient fault\n"), "{written}");
+}
+
+#[test]
 fn an_update_writes_what_happens_and_keeps_comments_and_what_holds() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("reminder.policy"), POLICY).unwrap();
@@ -90,8 +102,13 @@ fn an_update_writes_what_happens_and_keeps_comments_and_what_holds() {
                   \x20     - 0s: send whatsapp # first\n\
                   \x20     - 40s: send sms\n\
                   \x20     - end: delivered by sms\n\
+                  \x20     - never: send voice  # it is too loud\n\
+                  \x20     - never: send sms\n\
+                  \x20     - sends: 3  # no more\n\
                   \x20 - name: says nothing\n\
-                  \x20   facts: quota.sms=used\n";
+                  \x20   facts: quota.sms=used\n\
+                  \x20 - name: stands on one line\n\
+                  \x20   expect: [ 1s: send sms, never: send voice, sends: 2 ]\n";
     let tests = folder.path().join("reminder.test.yaml");
     fs::write(&tests, before).unwrap();
     let out = spine(folder.path(), &["policy", "test"]);
@@ -113,12 +130,21 @@ fn an_update_writes_what_happens_and_keeps_comments_and_what_holds() {
          \x20     - 30s: send sms\n\
          \x20     - 31s: delivered sms\n\
          \x20     - end: delivered by sms\n\
+         \x20     - never: send voice  # it is too loud\n\
+         \x20     - sends: 2  # no more\n\
          \x20 - name: says nothing\n\
          \x20   facts: quota.sms=used\n\
          \x20   expect:\n\
          \x20     - 0s: send whatsapp\n\
          \x20     - 1s: delivered whatsapp\n\
-         \x20     - end: delivered by whatsapp\n"
+         \x20     - end: delivered by whatsapp\n\
+         \x20 - name: stands on one line\n\
+         \x20   expect:\n\
+         \x20     - 0s: send whatsapp\n\
+         \x20     - 1s: delivered whatsapp\n\
+         \x20     - end: delivered by whatsapp\n\
+         \x20     - never: send voice\n\
+         \x20     - sends: 1\n"
     );
 }
 
