@@ -6,6 +6,7 @@ mod look;
 
 use crate::language::policy::TextRange;
 use crate::language::{Diagnostic, Policy, Severity};
+use crate::machine::DEFAULT_CATEGORY;
 use crate::machine::catalog::Catalog;
 
 use super::settings::Glob;
@@ -116,9 +117,9 @@ impl HouseRule {
 
     /// Whether it holds for a policy at a path, counted from the settings' folder.
     fn holds_for(&self, policy: &Policy, path: &str) -> bool {
-        let category = policy.headers.category.as_deref();
-        let of_category =
-            self.categories.is_empty() || self.categories.iter().any(|c| Some(c.as_str()) == category);
+        // What says none is of the ordinary one, unless a message's template has another.
+        let category = policy.headers.category.as_deref().unwrap_or(DEFAULT_CATEGORY);
+        let of_category = self.categories.is_empty() || self.categories.iter().any(|known| known == category);
         of_category && (self.paths.is_empty() || self.paths.iter().any(|glob| glob.matches(path)))
     }
 
