@@ -20,6 +20,23 @@ pub fn comments(source: &str) -> Vec<TextRange> {
     Scan::of(source).comments
 }
 
+/// What belongs to a policy that stands `at` these bytes: they, and the comment right above, whose lines
+/// hold nothing else.
+#[must_use]
+pub fn with_comment_above(source: &str, at: &TextRange) -> TextRange {
+    let mut start = at.start;
+    for comment in comments(source).into_iter().rev().filter(|comment| comment.end <= at.start) {
+        let between = source.get(comment.end..start).unwrap_or_default();
+        let before = source.get(..comment.start).unwrap_or_default();
+        let line = before.rsplit(['\n', '\r']).next().unwrap_or_default();
+        if between.matches('\n').count() > 1 || !between.trim().is_empty() || !line.trim().is_empty() {
+            break;
+        }
+        start = comment.start;
+    }
+    start..at.end
+}
+
 impl Scan {
     pub(crate) fn of(source: &str) -> Scan {
         Scan::outside(source, |_, _| {})
@@ -160,6 +177,22 @@ mod tests {
         assert_eq!(line_column("añb\nc", 3), (1, 3));
         assert_eq!(line_column("añb\nc", 5), (2, 1));
         assert_eq!(line_column("ab", 99), (1, 3));
+    }
+
+    #[test]
+    fn the_comment_right_above_a_policy_belongs_to_it() {
+        for (above, own) in [
+            ("# a\n# b\n", "# a\n# b\npolicy"),
+            ("# of the file\n\n# a\r\n  # b\r\n  ", "# a\r\n  # b\r\n  policy"),
+            ("# of the file\n\n", "policy"),
+            ("policy other { sms } # behind it\n", "policy"),
+            ("policy other { sms\n# inside\n} ", "policy"),
+            ("", "policy"),
+        ] {
+            let source = format!("{above}policy p {{ sms }}");
+            let range = with_comment_above(&source, &(above.len()..source.len()));
+            assert_eq!(&source[range], format!("{own} p {{ sms }}"));
+        }
     }
 
     #[test]

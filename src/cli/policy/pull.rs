@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::cli::operator::block_on;
 use crate::cli::table::Format;
 use crate::cli::{CliError, FOUND, terminal};
-use crate::language::{Policy, parse};
+use crate::language::{Policy, parse, with_comment_above};
 use crate::machine::catalog::Catalog;
 
 use super::against::{Remote, Server, Side};
@@ -80,7 +80,9 @@ struct Here {
     path: PathBuf,
     /// Its own bytes, where others stand beside it.
     part: Option<Range<usize>>,
-    /// Its own text.
+    /// Where the comment right above it begins.
+    above: usize,
+    /// Its own text, without that comment.
     core: String,
     text: String,
 }
@@ -137,7 +139,8 @@ impl Args {
         here: &BTreeMap<String, Here>,
         published: &Side,
     ) -> Result<Done, CliError> {
-        let there = core(&policy.source, published.set.policies.iter().find(|p| p.name == policy.name));
+        let compiled = published.set.policies.iter().find(|p| p.name == policy.name);
+        let there = core(&policy.source, compiled);
         let (path, what, text) = match here.get(&policy.name) {
             None => (self.to.join(format!("{}.policy", policy.name)), What::New, policy.source.clone()),
             Some(here) => {
@@ -151,7 +154,7 @@ impl Args {
                 } else {
                     What::Left
                 };
-                (here.path.clone(), what, here.with(policy, there))
+                (here.path.clone(), what, here.with(policy, compiled))
             }
         };
         // Something that is no policy file of this name, or does not compile, may stand there.
@@ -175,8 +178,13 @@ impl Args {
     /// Whether some version has this text: then nobody changed it here.
     fn was_published(&self, server: &Server, name: &str, here: &Here) -> Result<bool, CliError> {
         let versions = block_on(async { Ok(server.versions(name).await?) })?;
-        let text = if here.part.is_some() { here.core.as_str() } else { here.text.trim() };
-        Ok(versions.iter().any(|version| version.source.trim() == text))
+        let Some(part) = &here.part else {
+            return Ok(versions.iter().any(|version| version.source.trim() == here.text.trim()));
+        };
+        // The comment above it went with it, or, from an older program, did not.
+        let with_comment = here.text.get(here.above..part.end).unwrap_or_default();
+        let texts = [with_comment, &here.core];
+        Ok(versions.iter().any(|version| texts.contains(&version.source.trim())))
     }
 }
 
@@ -188,14 +196,20 @@ fn core<'a>(source: &'a str, policy: Option<&Policy>) -> &'a str {
 
 impl Here {
     /// The file with the server's text in the place of its own.
-    fn with(&self, policy: &Remote, core: &str) -> String {
+    fn with(&self, policy: &Remote, compiled: Option<&Policy>) -> String {
         let Some(part) = &self.part else { return policy.source.clone() };
-        let core = match parse(&policy.source).bare {
-            true => format!("policy {} {{\n{}\n}}", policy.name, policy.source.trim_end()),
-            false => core.to_owned(),
+        let source = policy.source.as_str();
+        let own = match compiled {
+            _ if parse(source).bare => format!("policy {} {{\n{}\n}}", policy.name, source.trim_end()),
+            Some(compiled) => {
+                source.get(with_comment_above(source, &compiled.at)).unwrap_or(source).to_owned()
+            }
+            None => source.trim().to_owned(),
         };
-        let (before, after) = (self.text.get(..part.start), self.text.get(part.end..));
-        format!("{}{core}{}", before.unwrap_or_default(), after.unwrap_or_default())
+        // A text without a comment leaves the one that stands here.
+        let start = if own.starts_with('#') { self.above } else { part.start };
+        let (before, after) = (self.text.get(..start), self.text.get(part.end..));
+        format!("{}{own}{}", before.unwrap_or_default(), after.unwrap_or_default())
     }
 }
 
@@ -210,7 +224,8 @@ fn here(folder: &Path) -> Result<BTreeMap<String, Here>, CliError> {
         let Some(file) = set.file_of.get(place).and_then(|file| set.files.get(*file)) else { continue };
         let part = set.is_one_of_several(place).then(|| policy.at.clone());
         let core = core(&file.text, Some(policy)).to_owned();
-        let here = Here { path: PathBuf::from(&file.path), part, core, text: file.text.clone() };
+        let above = with_comment_above(&file.text, &policy.at).start;
+        let here = Here { path: PathBuf::from(&file.path), part, above, core, text: file.text.clone() };
         found.entry(policy.name.clone()).or_insert(here);
     }
     Ok(found)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::operator::block_on;
 use crate::cli::table::Format;
 use crate::cli::{CliError, FOUND, terminal};
-use crate::language::{Policy, parse};
+use crate::language::{Policy, parse, with_comment_above};
 use crate::workbench::diff::{Effort, Level, human as differences, json as differences_json};
 
 use super::against::{Remote, Server, ServerError, Side};
@@ -66,7 +66,7 @@ struct Done {
 fn own_text<'a>(set: &'a PolicySet, place: usize, policy: &Policy) -> &'a str {
     let Some(file) = set.file_of.get(place).and_then(|file| set.files.get(*file)) else { return "" };
     match set.is_one_of_several(place) {
-        true => file.text.get(policy.at.clone()).unwrap_or(&file.text),
+        true => file.text.get(with_comment_above(&file.text, &policy.at)).unwrap_or(&file.text),
         false => &file.text,
     }
 }
@@ -76,6 +76,12 @@ impl Args {
         let server = Server::at(&self.url)?;
         let catalog = catalog::load(self.catalog.as_deref())?;
         let files = load(&self.paths)?;
+        if let Some(nameless) = files.iter().find(|file| file.bare_name.is_none() && parse(&file.text).bare) {
+            return Err(CliError::Refused(format!(
+                "the strategy in `{}` has no name to be published under: write `policy NAME {{ … }}` around it, or push it from a file `NAME.policy`",
+                nameless.path
+            )));
+        }
         let remote = block_on(async { Ok(server.policies().await?) })?;
         // What no file holds may be used all the same, where the server has it.
         let folder = Folder::around(&files).and(&Remote::files(&remote, &server.url));

@@ -140,6 +140,47 @@ async fn policies_are_pushed_compared_and_pulled() {
 }
 
 #[tokio::test]
+async fn the_comment_above_a_policy_goes_with_it() {
+    let home = tempdir().unwrap();
+    let server = Server::start(home.path()).await;
+    let key = server.first_key();
+    let url = server.base.trim_end_matches("/notifications/v1").to_owned();
+    let (here, there) = (tempdir().unwrap(), tempdir().unwrap());
+    let file = |about: &str, after: &str| {
+        format!(
+            "{about}# spine: allow unsure-zone -- all have one\npolicy alpha {{ push then sms after {after} between \
+             08:00 and 20:00 in contact.timezone }}\n\n# Of nothing.\n\npolicy beta {{ email }}\n"
+        )
+    };
+    let first = file("# About alpha.\n", "1m");
+    write(here.path(), &[("two.policy", &first)]);
+    write(there.path(), &[("two.policy", &first)]);
+    let push = || {
+        let pushed = spine_in(here.path(), &key, &["policy", "push", "--url", &url, "--format", "json"]);
+        assert_eq!(pushed.status.code(), Some(0), "{}", stderr(&pushed));
+        read(&pushed)
+    };
+    assert_eq!(names(&push()["policies"], "published"), ["alpha", "beta"]);
+    let pulled = |name: &str| {
+        stdout(&spine_in(here.path(), &key, &["policy", "pull", name, "--url", &url, "--stdout"]))
+    };
+    assert_eq!(pulled("alpha"), first.split("\n\n").next().unwrap());
+    assert_eq!(pulled("beta"), "policy beta { email }");
+    let check = |folder: &Path| read(&spine_in(folder, &key, &["policy", "check", "--format", "json"]));
+    assert_eq!(check(here.path())["findings"], json!([]));
+    assert_eq!(names(&push()["policies"], "as_it_was"), ["alpha", "beta"]);
+
+    // What is fetched of several in one file takes its comment along, and leaves what belongs to others.
+    let second = file("# All about alpha.\n", "2m");
+    write(here.path(), &[("two.policy", &second)]);
+    assert_eq!(names(&push()["policies"], "published"), ["alpha"]);
+    let args = ["policy", "pull", "--url", &url, "--format", "json"];
+    assert_eq!(names(&read(&spine_in(there.path(), &key, &args))["policies"], "updated"), ["alpha"]);
+    assert_eq!(std::fs::read_to_string(there.path().join("two.policy")).unwrap(), second);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_server_or_the_network_refuses_is_told() {
     let home = tempdir().unwrap();
     let folder = home.path().to_str().unwrap();
@@ -177,6 +218,12 @@ async fn what_a_server_or_the_network_refuses_is_told() {
     let unknown =
         spine::api::conventions::keys::ApiKey::from_random(spine::model::Environment::Test, &[9; 25]);
     told(push(unknown.reveal(), &url), "does not know the key");
+    // Nothing is asked, nor shown, for a strategy that nobody could name.
+    let mut command = spine();
+    command.args(["policy", "push", "-", "--url", "http://127.0.0.1:9"]).env("SPINE_KEY", &key);
+    let nameless = command.stdin(std::fs::File::open(here.join("a.policy")).unwrap()).output().unwrap();
+    told((nameless.status.code(), stderr(&nameless)), "write `policy NAME { … }` around it");
+    assert_eq!(stdout(&nameless), "");
     // Nobody listens on this port any more.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     told(push(&key, &format!("http://{gone}")), "cannot be reached");

@@ -19,7 +19,7 @@ use crate::engine::front::Changed;
 use crate::engine::records::PolicyRecord;
 use crate::language::facts_text::GivenFacts;
 use crate::language::script::Scripts as ReadScripts;
-use crate::language::{Compiled, Diagnostic, Policy as Checked, parse};
+use crate::language::{Compiled, Diagnostic, Policy as Checked, parse, with_comment_above};
 use crate::lint::report::{Report, ReportedFinding};
 use crate::lint::{FileFindings, SourceFile};
 use crate::machine::{Bounds, Scenario, Timeline, bounds, compile, simulate};
@@ -225,15 +225,15 @@ struct Version {
     is_new: bool,
 }
 
-/// The text of one policy of a source, and the findings about it: the whole source where it holds
-/// one policy.
+/// The text of one policy of a source, with the comment right above it, and the findings about it: the
+/// whole source where it holds one policy.
 fn own_part(
     source: &str,
     policy: &Checked,
     alone: bool,
     findings: &[Diagnostic],
 ) -> (String, Vec<ReportedFinding>) {
-    let range = if alone { 0..source.len() } else { policy.at.clone() };
+    let range = if alone { 0..source.len() } else { with_comment_above(source, &policy.at) };
     let text = source.get(range.clone()).unwrap_or(source).to_owned();
     let inside = findings.iter().filter(|f| f.at.start >= range.start && f.at.end <= range.end);
     let findings = inside
