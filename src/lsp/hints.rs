@@ -7,6 +7,7 @@ use super::stages;
 use super::world::{Document, World};
 use crate::language::policy::Action;
 use crate::machine::Start;
+use crate::model::Span;
 
 pub(super) fn of_range(world: &World<'_>, document: &Document, range: Range) -> Vec<InlayHint> {
     let wanted = document.text.bytes(range, world.encoding);
@@ -45,12 +46,15 @@ pub(super) fn of_range(world: &World<'_>, document: &Document, range: Range) -> 
 
 /// `30s`, or `on failure` where the clock alone does not lead there.
 fn label(start: &Start) -> String {
-    match (&start.silent, &start.behind, start.varies) {
-        (Some(span), _, false) => span.to_string(),
-        (Some(span), _, true) if span.ms() == 0 => "after the wait".to_owned(),
-        (Some(span), _, true) => format!("wait + {span}"),
-        (None, Some((_, span)), _) if span.ms() == 0 => "on failure".to_owned(),
-        (None, Some((_, span)), _) => format!("on failure + {span}"),
+    let behind = |what: &str, alone: &str, span: Span| match span.ms() {
+        0 => alone.to_owned(),
+        _ => format!("{what} + {span}"),
+    };
+    match (start.silent, start.behind, start.wait) {
+        (Some(span), _, None) => span.to_string(),
+        (Some(span), _, Some(_)) => behind("wait", "after the wait", span),
+        (None, Some((_, span)), None) => behind("on failure", "on failure", span),
+        (None, Some((_, span)), Some(_)) => behind("on failure, wait", "on failure, after the wait", span),
         (None, None, _) => "never".to_owned(),
     }
 }

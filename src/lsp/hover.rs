@@ -9,9 +9,10 @@ use super::stages::{self, Compiled, Placed};
 use super::world::{Document, World};
 use super::{navigate, reference};
 use crate::language::policy::VarDeclaration;
+use crate::language::with_comment_above;
 use crate::machine::catalog::Catalog;
-use crate::machine::{Bounds, Start, bounds};
-use crate::model::Channel;
+use crate::machine::{Bounds, StageId, Start, bounds};
+use crate::model::{Channel, Span};
 use crate::workbench::explain;
 
 /// What is told of a place.
@@ -72,7 +73,7 @@ fn policy(world: &World<'_>, document: &Document, reference: &str) -> Option<Str
         return Some(format!("No policy `{name}` is known here."));
     };
     let mut out = format!("policy `{name}`");
-    if let Some(comment) = comment_before(home, node.at.start) {
+    if let Some(comment) = comment_above(home, &node.at) {
         out.push_str(&format!("\n\n{comment}"));
     }
     let compiled = stages::compiled(world, home);
@@ -91,24 +92,12 @@ fn policy(world: &World<'_>, document: &Document, reference: &str) -> Option<Str
     Some(out)
 }
 
-/// The lines of comment right before a policy, without their signs.
-fn comment_before(document: &Document, start: usize) -> Option<String> {
-    let source = document.text.source();
-    let mut lines: Vec<&str> = Vec::new();
-    let mut end = start;
-    for comment in document.reading.comments.iter().rev().filter(|comment| comment.end <= start) {
-        let between = source.get(comment.end..end)?;
-        let alone = document
-            .text
-            .slice(&(document.text.line(document.text.line_of(comment.start)).start..comment.start));
-        if between.matches('\n').count() > 1 || !between.trim().is_empty() || !alone.trim().is_empty() {
-            break;
-        }
-        lines.push(document.text.slice(comment).trim_start_matches('#').trim());
-        end = comment.start;
-    }
-    lines.reverse();
-    Some(lines.join("\n")).filter(|text| !text.trim().is_empty())
+/// The comment right above a policy, without its signs.
+fn comment_above(document: &Document, at: &Range<usize>) -> Option<String> {
+    let with = with_comment_above(document.text.source(), at);
+    let above = document.text.slice(&(with.start..at.start));
+    let lines: Vec<&str> = above.lines().map(|line| line.trim().trim_start_matches('#').trim()).collect();
+    Some(lines.join("\n").trim_end().to_owned()).filter(|text| !text.trim().is_empty())
 }
 
 fn told_bounds(bounds: &Bounds) -> String {
@@ -117,10 +106,7 @@ fn told_bounds(bounds: &Bounds) -> String {
         n => format!("At most {n} sends"),
     };
     let latest = match bounds.duration_max_ms {
-        Some(ms) => format!(
-            ", the last one starting {} after acceptance at the latest",
-            crate::model::Span::from_ms(ms)
-        ),
+        Some(ms) => format!(", the last one starting {} after acceptance at the latest", Span::from_ms(ms)),
         None => ", at no bounded time".to_owned(),
     };
     let cost = bounds.cost_max.map_or_else(String::new, |cost| format!(", for at most {cost}"));
@@ -224,42 +210,55 @@ fn told_stage(
 
 /// When a stage starts, in a line or two.
 pub(super) fn when(document: &Document, policy: &Compiled, start: &Start) -> Vec<String> {
-    let from = if start.varies { " and the waits before it" } else { "" };
-    let mut lines = match (&start.silent, &start.behind) {
-        (Some(span), _) if span.ms() == 0 && start.earliest.ms() == 0 && !start.varies => {
-            vec!["starts at once".to_owned()]
-        }
-        (Some(span), _) if *span == start.earliest => vec![format!("starts {span} after acceptance{from}")],
+    let at = |span: Span| match (start.wait, span.ms()) {
+        (None, 0) => "at once".to_owned(),
+        (None, _) => format!("{span} after acceptance"),
+        (Some(wait), 0) => format!("when {} is over", waits(document, policy, wait)),
+        (Some(wait), _) => format!("{span} after {} is over", waits(document, policy, wait)),
+    };
+    let mut lines = match (start.silent, start.behind) {
+        (Some(span), _) if span == start.earliest => vec![format!("starts {}", at(span))],
         (Some(span), _) => vec![
-            format!("starts {span} after acceptance{from}, if nothing is heard of what was sent before"),
-            match start.earliest.ms() {
-                0 => "starts sooner, at the earliest at once, where that fails".to_owned(),
-                _ => format!(
-                    "starts sooner, at the earliest {} after acceptance, where that fails",
-                    start.earliest
-                ),
-            },
+            format!("starts {}, if nothing is heard of what was sent before", at(span)),
+            format!("starts sooner, at the earliest {}, where that fails", at(start.earliest)),
         ],
         (None, Some((id, span))) => {
-            let behind = policy.stages().into_iter().find(|placed| placed.id == *id).map(|placed| {
-                let node = document.outline().stage_at(placed.at.start);
-                node.map_or_else(String::new, |node| document.text.slice(&node.word).to_owned())
-            });
-            let behind = behind
-                .filter(|word| !word.is_empty())
-                .map_or_else(|| "a stage before it".to_owned(), |word| format!("`{word}`"));
-            vec![match span.ms() {
-                0 => format!("starts only when {behind} fails or is skipped"),
-                _ => format!("starts {span} after {behind} has failed or was skipped, and not without that"),
+            let placed = policy.stages().into_iter().find(|placed| placed.id == id);
+            let node = placed.and_then(|placed| document.outline().stage_at(placed.at.start));
+            let behind = node.map_or_else(
+                || "a stage before it".to_owned(),
+                |node| format!("`{}`", document.text.slice(&node.word)),
+            );
+            vec![match (start.wait, span.ms()) {
+                (None, 0) => format!("starts only when {behind} fails or is skipped"),
+                (None, _) => {
+                    format!("starts {span} after {behind} has failed or was skipped, and not without that")
+                }
+                (Some(_), _) => {
+                    format!("starts {}, and only where {behind} has failed or was skipped", at(span))
+                }
             }]
         }
         (None, None) => Vec::new(),
     };
     match start.latest {
-        Some(latest) if start.silent != Some(latest) => {
+        Some(latest) if start.wait.is_some() || start.silent != Some(latest) => {
             lines.push(format!("starts {latest} after acceptance at the latest"));
         }
         _ => {}
     }
     lines
+}
+
+/// A `wait until` as it stands in the text.
+fn waits(document: &Document, policy: &Compiled, id: StageId) -> String {
+    let placed = policy.stages().into_iter().find(|placed| placed.id == id);
+    placed.map_or_else(
+        // It stands in a policy that is used.
+        || "the wait before it".to_owned(),
+        |placed| {
+            let words: Vec<&str> = document.text.slice(&placed.at).split_whitespace().collect();
+            format!("`{}`", words.join(" "))
+        },
+    )
 }

@@ -18,8 +18,9 @@ use crate::model::Span;
 
 use super::Measure;
 
-/// When a stage can start, counted from the start of the message. In the first three, windows are not
-/// looked into: what they hold starts later.
+/// When a stage can start, counted from the start of the message, or, where a `wait until` comes before
+/// it, from the end of that. In the first three, windows are not looked into: what they hold starts
+/// later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     /// While nothing is heard of whatever was sent before; `None` where only a failure leads to it.
@@ -29,18 +30,23 @@ pub struct Start {
     pub behind: Option<(StageId, Span)>,
     /// At the earliest, if what stands before fails at once.
     pub earliest: Span,
-    /// At the latest, windows and the expiry looked into; `None` where nothing bounds it.
+    /// At the latest, windows and the expiry looked into, always from the start of the message; `None`
+    /// where nothing bounds it.
     pub latest: Option<Span>,
-    /// Whether a `wait until` comes before it, whose length is known on the day alone.
-    pub varies: bool,
+    /// The last `wait until` before it, from whose end the first three count: how long that takes is
+    /// known on the day alone.
+    pub wait: Option<StageId>,
 }
 
-/// By what a time is counted.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// A time, with what it is counted from: these two, else the start of the message. What is less comes
+/// sooner, as far as that can be said.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Time {
+    /// The failure of this stage leads there.
+    failed: Option<StageId>,
+    /// The last `wait until` since.
+    wait: Option<StageId>,
     ms: i64,
-    /// From the failure of this stage; else from the start of the message.
-    from: Option<StageId>,
 }
 
 /// When each stage can start, in the order of the text.
@@ -49,39 +55,25 @@ pub fn starts(machine: &Machine, catalog: &Catalog) -> Vec<Start> {
     let measure = Measure { machine, catalog };
     let graph = machine.graph();
     let Ok(order) = toposort(graph, None) else { return Vec::new() };
-    let mut earliest: BTreeMap<NodeIndex, i64> = BTreeMap::new();
+    let mut earliest: BTreeMap<NodeIndex, Time> = BTreeMap::new();
     let mut clock: BTreeMap<NodeIndex, Time> = BTreeMap::new();
-    let mut varies: BTreeMap<NodeIndex, bool> = BTreeMap::new();
     for &node in &order {
-        let mut soonest: Option<i64> = (graph[node] == Node::Start).then_some(0);
-        let mut by_clock: Option<Time> = soonest.map(|ms| Time { ms, from: None });
-        let mut on_failure: Option<Time> = None;
-        let mut changes = false;
+        let first = (graph[node] == Node::Start).then(Time::default);
+        let (mut soonest, mut by_clock, mut on_failure) = (first, first, None);
         for edge in graph.edges_directed(node, Direction::Incoming) {
-            let before = edge.source();
-            let takes = measure.at_least(graph[before], *edge.weight());
-            if let Some(time) = earliest.get(&before) {
-                let time = time.saturating_add(takes);
-                soonest = Some(soonest.map_or(time, |known| known.min(time)));
-            }
+            let (before, way) = (edge.source(), *edge.weight());
+            let after = |time: &Time| measure.behind(*time, graph[before], way);
+            soonest = soonest.into_iter().chain(earliest.get(&before).map(after)).min();
             let Some(time) = clock.get(&before) else { continue };
-            changes |= varies.get(&before).copied().unwrap_or_default();
-            let failed = match (graph[before], *edge.weight()) {
+            let failed = match (graph[before], way) {
                 (Node::End(id), Way::Failed | Way::Passed) => Some(id),
                 // What an acceptance reaches leaves nothing to be patient about.
                 (Node::Begin(id), Way::After(_)) if !measure.can_be_silent(id) => Some(id),
                 _ => None,
             };
             match failed {
-                Some(id) => on_failure = Some(Time { ms: 0, from: Some(id) }),
-                None => {
-                    let time = Time { ms: time.ms.saturating_add(takes), from: time.from };
-                    by_clock = Some(match by_clock {
-                        Some(known) if known.from.is_none() && time.from.is_some() => known,
-                        Some(known) if known.from == time.from && known.ms <= time.ms => known,
-                        _ => time,
-                    });
-                }
+                Some(id) => on_failure = Some(Time { failed: Some(id), ..Time::default() }),
+                None => by_clock = by_clock.into_iter().chain([after(time)]).min(),
             }
         }
         if let Some(time) = soonest {
@@ -90,30 +82,44 @@ pub fn starts(machine: &Machine, catalog: &Catalog) -> Vec<Start> {
         if let Some(time) = by_clock.or(on_failure) {
             clock.insert(node, time);
         }
-        let until = |id: StageId| matches!(machine.stage(id).kind, Kind::Wait(Wait::Until { .. }));
-        changes |= matches!(graph[node], Node::End(id) if until(id));
-        varies.insert(node, changes);
     }
     let latest = measure.latest_times();
     let expires = machine.headers().expires;
     let start = |id: StageId| {
         let node = machine.node(Node::Begin(id));
-        let time = node.and_then(|node| clock.get(&node)).copied().unwrap_or(Time { ms: 0, from: None });
-        let soonest = node.and_then(|node| earliest.get(&node)).copied().unwrap_or_default();
+        let of = |times: &BTreeMap<NodeIndex, Time>| {
+            node.and_then(|node| times.get(&node)).copied().unwrap_or_default()
+        };
+        let (time, soonest) = (of(&clock), of(&earliest));
+        let span = Span::from_ms(time.ms);
         Start {
-            silent: time.from.is_none().then_some(Span::from_ms(time.ms)),
-            behind: time.from.map(|id| (id, Span::from_ms(time.ms))),
-            earliest: Span::from_ms(soonest),
+            silent: time.failed.is_none().then_some(span),
+            behind: time.failed.map(|id| (id, span)),
+            earliest: Span::from_ms(soonest.ms),
             latest: node
                 .and_then(|node| latest.get(&node))
                 .map(|ms| Span::from_ms(expires.map_or(*ms, |expires| expires.ms().min(*ms)))),
-            varies: node.and_then(|node| varies.get(&node)).copied().unwrap_or_default(),
+            wait: time.wait,
         }
     };
     machine.ids().map(start).collect()
 }
 
 impl Measure<'_> {
+    /// The time behind an edge, from the one at the node that it leaves.
+    fn behind(&self, time: Time, from: Node, way: Way) -> Time {
+        match from {
+            Node::Begin(id) if way == Way::Over && self.is_wait_until(id) => {
+                Time { wait: Some(id), ms: 0, ..time }
+            }
+            _ => Time { ms: time.ms.saturating_add(self.at_least(from, way)), ..time },
+        }
+    }
+
+    fn is_wait_until(&self, id: StageId) -> bool {
+        matches!(self.machine.stage(id).kind, Kind::Wait(Wait::Until { .. }))
+    }
+
     /// What an edge adds at least, from the node that it leaves.
     fn at_least(&self, from: Node, way: Way) -> i64 {
         let (opens, lasts) = match from {
