@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use lsp_server::{Connection, Message};
 
-use crate::cli::policy::{catalog, files, settings};
+use crate::cli::policy::{catalog, files, settings, suites};
 use crate::cli::{CliError, FOUND, terminal};
 use crate::lsp::{Disk, Ended, Settings, serve};
 use crate::machine::catalog::Catalog;
@@ -82,18 +82,25 @@ fn is_of_one_message(error: &std::io::Error) -> bool {
 /// The files of this machine.
 struct Files;
 
-impl Disk for Files {
-    fn policies(&self, folder: &Path, below: bool) -> Vec<(PathBuf, String)> {
-        let is_policy = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "policy");
-        // What cannot be looked into holds nothing.
-        let paths = if below {
-            files::below(folder, ".policy").unwrap_or_default()
-        } else {
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            entries.map(|entry| entry.path()).filter(is_policy).collect()
-        };
+impl Files {
+    fn texts(&self, paths: Vec<PathBuf>) -> Vec<(PathBuf, String)> {
         let read = |path: PathBuf| self.read(&path).map(|text| (path, text));
         paths.into_iter().filter_map(read).collect()
+    }
+}
+
+impl Disk for Files {
+    fn policies(&self, folder: &Path, below: bool) -> Vec<(PathBuf, String)> {
+        // What cannot be looked into holds nothing.
+        let paths = match below {
+            true => files::below(folder, ".policy"),
+            false => suites::in_folder(folder, ".policy"),
+        };
+        self.texts(paths.unwrap_or_default())
+    }
+
+    fn suites(&self, folder: &Path) -> Vec<(PathBuf, String)> {
+        self.texts(suites::in_folder(folder, suites::ENDING).unwrap_or_default())
     }
 
     fn read(&self, file: &Path) -> Option<String> {

@@ -33,6 +33,8 @@ use crate::machine::catalog::Catalog;
 pub trait Disk {
     /// The policy files of a folder, those of the folders below it too where `below`.
     fn policies(&self, folder: &Path, below: bool) -> Vec<(PathBuf, String)>;
+    /// The test files of a folder.
+    fn suites(&self, folder: &Path) -> Vec<(PathBuf, String)>;
     /// The text of a file.
     fn read(&self, file: &Path) -> Option<String>;
     /// What the `spine.yaml` that holds for a folder says.

@@ -1,13 +1,15 @@
-//! Renaming: a policy in the whole workspace, a var wherever policies share it.
+//! Renaming: a policy in the whole workspace and in the test files beside it, a var wherever policies share it.
 
 use std::collections::BTreeMap;
 
-use gen_lsp_types::{PrepareRenamePlaceholder, WorkspaceEdit};
+use gen_lsp_types::{PrepareRenamePlaceholder, Range, Uri, WorkspaceEdit};
 use serde_json::{Value, json};
 
 use super::navigate::{Name, Spot, name_at, policy_spots, var_spots};
 use super::server::{Client, Refusal};
+use super::text::Text;
 use super::world::{Document, World, uri_of};
+use crate::language::yaml::Place;
 
 /// What would be renamed at a place.
 pub(super) fn prepare(
@@ -47,7 +49,8 @@ pub(super) fn rename(
             if taken && name != new_name {
                 return Err(Refusal::failed(format!("there is a var `{new_name}` already")));
             }
-            Ok(Some(edit(world, spots.into_iter().map(|(spot, _)| spot).collect(), new_name, client, None)))
+            let spots = self::spots(world, spots.into_iter().map(|(spot, _)| spot).collect());
+            Ok(Some(edit(spots.collect(), new_name, client, None)))
         }
     }
 }
@@ -76,29 +79,58 @@ fn policy(
         };
         file = Some(json!({"kind": "rename", "oldUri": home.uri, "newUri": uri_of(&to)}));
     }
-    Ok(edit(world, policy_spots(world, document, name), new_name, client, file))
+    let changes = spots(world, policy_spots(world, document, name)).chain(suites(world, home, name));
+    Ok(edit(changes.collect(), new_name, client, file))
 }
 
-fn edit(
-    world: &World<'_>,
-    spots: Vec<Spot<'_>>,
-    new_name: &str,
-    client: Client,
-    file: Option<Value>,
-) -> WorkspaceEdit {
-    let mut by_document: BTreeMap<&str, (&Document, Vec<Value>)> = BTreeMap::new();
-    for (home, at) in spots {
-        let edit = json!({"range": world.range(home, &at), "newText": new_name});
-        by_document.entry(home.uri.as_ref()).or_insert_with(|| (home, Vec::new())).1.push(edit);
+/// Where something is written anew.
+struct Change {
+    uri: Uri,
+    version: Option<i32>,
+    range: Range,
+}
+
+fn spots<'w>(world: &World<'_>, spots: Vec<Spot<'w>>) -> impl Iterator<Item = Change> {
+    spots.into_iter().map(|(home, at)| Change {
+        uri: home.uri.clone(),
+        version: home.version,
+        range: world.range(home, &at),
+    })
+}
+
+/// Where the test files beside a policy's file name it.
+fn suites(world: &World<'_>, home: &Document, name: &str) -> impl Iterator<Item = Change> {
+    world.suites_beside(home).into_iter().filter_map(move |(path, source)| {
+        let text = Text::new(source);
+        let at = Place::find(text.source(), &["policy".into()], false)?;
+        let line = text.line(at.line.checked_sub(1)?);
+        let before: usize =
+            text.slice(&line).chars().take(at.column.checked_sub(1)?).map(char::len_utf8).sum();
+        let value = text.source().get(line.start + before..line.end)?;
+        // It may stand in quotes.
+        let start = line.start + before + (value.len() - value.trim_start_matches(['"', '\'']).len());
+        let at = start..start + name.len();
+        let behind = text.source().get(at.end..).and_then(|behind| behind.chars().next());
+        let is_it = text.source().get(at.clone()) == Some(name)
+            && behind.is_none_or(|c| c.is_whitespace() || matches!(c, '"' | '\'' | '#'));
+        is_it.then(|| Change { uri: uri_of(&path), version: None, range: text.range(&at, world.encoding) })
+    })
+}
+
+fn edit(changes: Vec<Change>, new_name: &str, client: Client, file: Option<Value>) -> WorkspaceEdit {
+    let mut by_document: BTreeMap<String, (Option<i32>, Vec<Value>)> = BTreeMap::new();
+    for Change { uri, version, range } in changes {
+        let edit = json!({"range": range, "newText": new_name});
+        by_document.entry(uri.as_ref().to_owned()).or_insert_with(|| (version, Vec::new())).1.push(edit);
     }
     let whole = if client.versioned_edits {
-        let edits = by_document.values().map(|(home, edits)| {
-            json!({"textDocument": {"uri": home.uri, "version": home.version}, "edits": edits})
+        let edits = by_document.iter().map(|(uri, (version, edits))| {
+            json!({"textDocument": {"uri": uri, "version": version}, "edits": edits})
         });
         json!({"documentChanges": edits.chain(file).collect::<Vec<_>>()})
     } else {
-        let changes: BTreeMap<&str, &Vec<Value>> =
-            by_document.iter().map(|(uri, (_, edits))| (*uri, edits)).collect();
+        let changes: BTreeMap<&String, &Vec<Value>> =
+            by_document.iter().map(|(uri, (_, edits))| (uri, edits)).collect();
         json!({"changes": changes})
     };
     serde_json::from_value(whole).unwrap_or_default()

@@ -277,6 +277,11 @@ impl<'d> World<'d> {
 
     // ------------------------------------------------------------------------- knowledge
 
+    /// The test files beside a document.
+    pub(super) fn suites_beside(&self, document: &Document) -> Vec<(PathBuf, String)> {
+        document.folder().map(|folder| self.disk.suites(folder)).unwrap_or_default()
+    }
+
     pub(super) fn settings(&self, document: &Document) -> Rc<Settings> {
         let Some(folder) = document.folder().or(self.roots.first().map(PathBuf::as_path)) else {
             return Rc::default();

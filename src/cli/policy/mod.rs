@@ -19,7 +19,7 @@ mod rule;
 mod set;
 pub(crate) mod settings;
 mod simulate;
-mod suites;
+pub(crate) mod suites;
 mod test;
 
 use super::commands;

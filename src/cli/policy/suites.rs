@@ -176,7 +176,7 @@ fn same(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
-fn in_folder(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, CliError> {
+pub(crate) fn in_folder(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, CliError> {
     let fault = |source| CliError::Read { path: folder.to_owned(), source };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fault)? {

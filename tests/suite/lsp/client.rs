@@ -25,11 +25,21 @@ pub(super) struct Files {
     pub(super) house: Vec<HouseRule>,
 }
 
+impl Files {
+    fn ending(&self, ending: &'static str) -> impl Iterator<Item = (PathBuf, String)> {
+        let all = self.texts.iter().filter(move |(name, _)| name.ends_with(ending));
+        all.map(|(name, text)| (Path::new(ROOT).join(name), text.clone()))
+    }
+}
+
 impl Disk for Files {
     fn policies(&self, folder: &Path, below: bool) -> Vec<(PathBuf, String)> {
         let fits = |path: &Path| path.starts_with(folder) && (below || path.parent() == Some(folder));
-        let all = self.texts.iter().map(|(name, text)| (Path::new(ROOT).join(name), text.clone()));
-        all.filter(|(path, _)| fits(path)).collect()
+        self.ending(".policy").filter(|(path, _)| fits(path)).collect()
+    }
+
+    fn suites(&self, folder: &Path) -> Vec<(PathBuf, String)> {
+        self.ending(".test.yaml").filter(|(path, _)| path.parent() == Some(folder)).collect()
     }
 
     fn read(&self, file: &Path) -> Option<String> {
