@@ -6,26 +6,27 @@ use gen_lsp_types::{Position, Range, TextEdit};
 
 use super::world::{Document, World};
 
-/// Pairs of lines that are compared to find what stays; where there are more, all that lies between
-/// is replaced at once.
-const COMPARED_MAX: usize = 4_000_000;
-
 /// The edits that give a document its style; none where it has it, or has faults.
 pub(super) fn document(_: &World<'_>, document: &Document) -> Vec<TextEdit> {
     edits(document, &(0..usize::MAX))
 }
 
-/// Those of them that touch the lines of a range.
+/// Those of them that touch the lines of a range; a line before whose first character it ends is none.
 pub(super) fn range(_: &World<'_>, document: &Document, range: Range) -> Vec<TextEdit> {
     let line = |position: Position| usize::try_from(position.line).unwrap_or(usize::MAX);
-    edits(document, &(line(range.start)..line(range.end).saturating_add(1)))
+    let (first, last) = (line(range.start), line(range.end));
+    let ends_before = range.end.character == 0 && first < last;
+    edits(document, &(first..if ends_before { last } else { last.saturating_add(1) }))
 }
 
 fn edits(document: &Document, wanted: &Lines<usize>) -> Vec<TextEdit> {
     let source = document.text.source();
     let Ok(formatted) = crate::language::format(source) else { return Vec::new() };
     let (old, new) = (lines(source), lines(&formatted));
-    let touches = |hunk: &Hunk| hunk.old.start < wanted.end && wanted.start <= hunk.old.end;
+    // What only adds lines touches the one before which it does.
+    let touches = |hunk: &Hunk| {
+        hunk.old.start < wanted.end && wanted.start < hunk.old.end.max(hunk.old.start.saturating_add(1))
+    };
     let edit = |hunk: Hunk| TextEdit {
         range: Range {
             start: begin(&old, hunk.old.start, document),
@@ -73,52 +74,49 @@ struct Hunk {
     new: Lines<usize>,
 }
 
-/// Where two lists of lines differ.
+/// Where two lists of lines differ, in as many parts as there are. A part ends where a line of each
+/// does with the same letters before it: a style changes blanks, and on which side of a word a comment
+/// stands.
 fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
-    let start = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-    let (old_rest, new_rest) = (old.get(start..).unwrap_or_default(), new.get(start..).unwrap_or_default());
-    let end = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(a, b)| a == b).count();
-    let old_rest = old_rest.get(..old_rest.len() - end).unwrap_or_default();
-    let new_rest = new_rest.get(..new_rest.len() - end).unwrap_or_default();
-    let mut out: Vec<Hunk> = Vec::new();
-    let (mut i, mut j) = (0, 0);
-    for (a, b) in kept(old_rest, new_rest).into_iter().chain([(old_rest.len(), new_rest.len())]) {
-        if i < a || j < b {
-            out.push(Hunk { old: start + i..start + a, new: start + j..start + b });
+    let letters = |line: &str| line.chars().filter(|c| !c.is_whitespace()).collect::<Vec<char>>();
+    let mut out = Vec::new();
+    let (mut begun, mut i, mut j) = ((0, 0), 0, 0);
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    while i < old.len() || j < new.len() {
+        if j == new.len() || i < old.len() && before.len() <= after.len() {
+            before.extend(letters(old[i]));
+            i += 1;
+        } else {
+            after.extend(letters(new[j]));
+            j += 1;
         }
-        (i, j) = (a + 1, b + 1);
+        let same = |before: &mut Vec<char>, after: &mut Vec<char>| {
+            before.sort_unstable();
+            after.sort_unstable();
+            before == after
+        };
+        let ends = (i, j) == (old.len(), new.len());
+        if ends || !before.is_empty() && before.len() == after.len() && same(&mut before, &mut after) {
+            out.extend(differing(old, new, Hunk { old: begun.0..i, new: begun.1..j }));
+            begun = (i, j);
+            before.clear();
+            after.clear();
+        }
     }
     out
 }
 
-/// The lines that both have, in the order of both: a longest common part.
-fn kept(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
-    if old.len().saturating_mul(new.len()) > COMPARED_MAX {
-        return Vec::new();
-    }
-    let width = new.len() + 1;
-    let mut longest = vec![0_u32; (old.len() + 1) * width];
-    for (i, a) in old.iter().enumerate().rev() {
-        for (j, b) in new.iter().enumerate().rev() {
-            longest[i * width + j] = if a == b {
-                longest[(i + 1) * width + j + 1] + 1
-            } else {
-                longest[(i + 1) * width + j].max(longest[i * width + j + 1])
-            };
-        }
-    }
-    let (mut i, mut j, mut out) = (0, 0, Vec::new());
-    while i < old.len() && j < new.len() {
-        if old[i] == new[j] {
-            out.push((i, j));
-            (i, j) = (i + 1, j + 1);
-        } else if longest[(i + 1) * width + j] >= longest[i * width + j + 1] {
-            i += 1;
-        } else {
-            j += 1;
-        }
-    }
-    out
+/// A part without the lines at its ends that both have.
+fn differing(old: &[&str], new: &[&str], part: Hunk) -> Option<Hunk> {
+    let (ours, theirs) = (old.get(part.old.clone())?, new.get(part.new.clone())?);
+    let start = ours.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+    let (ours, theirs) = (ours.get(start..)?, theirs.get(start..)?);
+    let end = ours.iter().rev().zip(theirs.iter().rev()).take_while(|(a, b)| a == b).count();
+    let part = Hunk {
+        old: part.old.start + start..part.old.end - end,
+        new: part.new.start + start..part.new.end - end,
+    };
+    Some(part).filter(|part| !part.old.is_empty() || !part.new.is_empty())
 }
 
 #[cfg(test)]

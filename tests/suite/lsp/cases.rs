@@ -235,8 +235,18 @@ fn run(kind: &str, input: &str) -> String {
         }
         "format" => {
             let options = json!({"tabSize": 2, "insertSpaces": true});
-            let params = json!({"textDocument": document, "options": options});
-            for edit in list(&client.request("textDocument/formatting", params).unwrap()) {
+            let mut params = json!({"textDocument": document, "options": options});
+            // `format 3`: of that line alone.
+            let line = argument.parse::<u32>().ok();
+            let method = match line {
+                None => "textDocument/formatting",
+                Some(line) => {
+                    let place = |line: u32| json!({"line": line, "character": 0});
+                    params["range"] = json!({"start": place(line - 1), "end": place(line)});
+                    "textDocument/rangeFormatting"
+                }
+            };
+            for edit in list(&client.request(method, params).unwrap()) {
                 writeln!(out, "{}:\n{}", range(&edit["range"]), text_of(&edit["newText"])).unwrap();
             }
         }
