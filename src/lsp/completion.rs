@@ -7,6 +7,7 @@ use gen_lsp_types::{
 
 use super::reading::{self, Expect, is_letter, joins};
 use super::world::{Document, World};
+use crate::lint::allow::CHANGES;
 use crate::lint::allow::rules::is_about_comments;
 
 mod conditions;
@@ -45,7 +46,11 @@ pub(super) fn at(world: &World<'_>, document: &Document, byte: usize, snippets: 
     let typed = before.get(start..).unwrap_or_default();
     let context = Context { world, document, byte, typed };
     let mut offers: Vec<Offer> = Vec::new();
-    for expect in &read.expected {
+    // Behind `if priority` nothing else goes on.
+    let is_open = |expect: &&Expect| matches!(expect, Expect::Comparator { left } if conditions::is_compared(&context, left));
+    let open = read.expected.iter().find(is_open);
+    let expected = open.map_or(read.expected.as_slice(), std::slice::from_ref);
+    for expect in expected {
         items::of(&context, expect, &mut offers);
     }
     let mut seen = std::collections::BTreeSet::new();
@@ -105,15 +110,22 @@ fn without_stops(snippet: &str) -> String {
     out.trim_end().to_owned()
 }
 
-/// In `# spine: allow RULE -- why`: the rules that can be named, those found here first.
+/// In `# spine: allow RULE -- why`: `allow`, then the rules that can be named, those found here first,
+/// and the levels of changes.
 fn allowed_rules(world: &World<'_>, document: &Document, before: &str, byte: usize) -> Vec<CompletionItem> {
     let comment = before.rsplit_once('#').map_or("", |(_, comment)| comment);
-    let Some(typed) =
-        comment.trim_start().strip_prefix("spine:").and_then(|rest| rest.trim_start().strip_prefix("allow "))
-    else {
+    let Some(words) = comment.trim_start().strip_prefix("spine:").map(str::trim_start) else {
         return Vec::new();
     };
-    let typed = typed.trim_start();
+    let range = |typed: &str| world.range(document, &(byte.saturating_sub(typed.len())..byte));
+    let Some(typed) = words.strip_prefix("allow ").map(str::trim_start) else {
+        let allow = Offer {
+            documentation: "Tells the linter that something is meant, and why.".to_owned(),
+            ..items::with(items::offer("allow", CompletionItemKind::Keyword), "allow ")
+        };
+        let offers = "allow".starts_with(words).then_some(allow);
+        return offers.map(|offer| item(offer, 0, range(words), true)).into_iter().collect();
+    };
     if typed.contains(|c: char| c.is_whitespace()) {
         return Vec::new();
     }
@@ -122,15 +134,22 @@ fn allowed_rules(world: &World<'_>, document: &Document, before: &str, byte: usi
     let can_be_allowed = |rule: &&&dyn crate::lint::Rule| !is_about_comments(rule.name());
     let mut rules: Vec<_> = crate::lint::rules::ALL.iter().filter(can_be_allowed).collect();
     rules.sort_by_key(|rule| !found(rule.name()));
-    let range = world.range(document, &(byte.saturating_sub(typed.len())..byte));
-    let offer = |rule: &&&dyn crate::lint::Rule| Offer {
+    let rule_offer = |rule: &&&dyn crate::lint::Rule| Offer {
         label: rule.name().to_owned(),
         kind: CompletionItemKind::Reference,
         detail: if found(rule.name()) { "found in this file".to_owned() } else { String::new() },
         documentation: rule.page().to_owned(),
         snippet: Some(format!("{} -- ${{1:reason}}", rule.name())),
     };
-    rules.iter().map(offer).enumerate().map(|(place, offer)| item(offer, place, range, true)).collect()
+    let levels = CHANGES.iter().map(|level| Offer {
+        detail: "a change of this level, for `spine policy diff`".to_owned(),
+        ..items::with(
+            items::offer(level, CompletionItemKind::Reference),
+            &format!("{level} -- ${{1:reason}}"),
+        )
+    });
+    let offers = rules.iter().map(rule_offer).chain(levels).enumerate();
+    offers.map(|(place, offer)| item(offer, place, range(typed), true)).collect()
 }
 
 #[cfg(test)]

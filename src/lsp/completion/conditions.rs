@@ -105,6 +105,13 @@ fn type_of(context: &Context<'_>, left: &str) -> Option<ValueType> {
     }
 }
 
+/// Whether a name is no condition before it is compared.
+pub(super) fn is_compared(context: &Context<'_>, left: &str) -> bool {
+    crate::lsp::reading::CONDITION_NAMES.contains(&left)
+        || left == "contact"
+        || type_of(context, left).is_some_and(|kind| kind != ValueType::Boolean)
+}
+
 pub(super) fn comparators(context: &Context<'_>, left: &str, out: &mut Vec<Offer>) {
     if crate::lsp::reading::CONDITION_WORDS.contains(&left) || matches!(left, "" | "true" | "false") {
         return;

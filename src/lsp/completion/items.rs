@@ -321,7 +321,8 @@ fn providers(context: &Context<'_>, channel: &str, used: &[String], out: &mut Ve
     }
 }
 
-/// The words of a role in the whole workspace, but for the one that is being written.
+/// The words of a role in the whole workspace, but for the one that is being written, or that would
+/// be read in its place.
 pub(super) fn names_used(
     context: &Context<'_>,
     role: crate::lsp::reading::Role,
@@ -329,8 +330,9 @@ pub(super) fn names_used(
     let mut names = std::collections::BTreeSet::new();
     for document in context.world.documents() {
         let here = document.uri == context.document.uri;
+        let written = document.reading.marks.iter().find(|mark| here && context.byte <= mark.at.end);
         for mark in document.reading.marks.iter().filter(|mark| mark.role == role) {
-            if !(here && mark.at.start <= context.byte && context.byte <= mark.at.end) {
+            if written.is_none_or(|written| written.at != mark.at) {
                 names.insert(document.text.slice(&mark.at).to_owned());
             }
         }

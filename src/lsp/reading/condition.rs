@@ -65,8 +65,8 @@ impl Reader<'_> {
         if !self.operand("") {
             return false;
         }
+        self.may(Expect::Comparator { left: left.clone() });
         loop {
-            self.may(Expect::Comparator { left: left.clone() });
             let Some(op) = self.operator() else { return true };
             self.must(Expect::Value { left: left.clone(), op: op.clone() });
             if op == "is" && self.word() == "not" {
