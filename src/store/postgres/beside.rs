@@ -102,7 +102,7 @@ impl Installation for Beside {
             let mut conn = self.connector.connect().await?;
             let steps = install::steps(&mut conn, self.connector.known).await?;
             let mut tx = conn.begin().await.map_err(|error| told(&error))?;
-            let mut findings = health::database(&mut tx, steps).await?;
+            let mut findings = health::database(&mut tx, steps, health::Limits::DEFAULT).await?;
             tx.rollback().await.map_err(|error| told(&error))?;
             if self.listens {
                 findings.extend(listening::look(&self.connector).await?);

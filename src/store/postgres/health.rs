@@ -10,17 +10,32 @@ use crate::store::installation::EXAMPLES_MAX;
 use crate::store::read::decode::get;
 use crate::store::{Finding, Found, Late, ScopeHealth, Severity, StoreError};
 
-/// From how many dead rows on, and which share of the living, a table was not vacuumed for long.
-const DEAD_ROWS_MAX: i64 = 100_000;
-const DEAD_SHARE_MAX: f64 = 0.3;
-/// From how many seconds on a transaction is open for long.
-const OPEN_S_MAX: f64 = 300.0;
-/// From how many transactions on somebody's view of the rows is old.
-const VIEW_AGE_MAX: i64 = 200_000;
-/// From which share on the queue of notifications is full of what somebody does not read.
-const NEWS_SHARE_MAX: f64 = 0.1;
-/// From how many bytes on a replication slot keeps too much of the log.
-const SLOT_BYTES_MAX: i64 = 10 << 30;
+/// From where on something about a server is a finding.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// From how many dead rows on, and which share of the living, a table was not vacuumed for long.
+    pub(super) dead_rows_max: i64,
+    pub(super) dead_share_max: f64,
+    /// From how many seconds on a transaction is open for long.
+    pub(super) open_s_max: f64,
+    /// From how many transactions on somebody's view of the rows is old.
+    pub(super) view_age_max: i64,
+    /// From which share on the queue of notifications is full of what somebody does not read.
+    pub(super) news_share_max: f64,
+    /// From how many bytes on a replication slot keeps too much of the log.
+    pub(super) slot_bytes_max: i64,
+}
+
+impl Limits {
+    pub(super) const DEFAULT: Limits = Limits {
+        dead_rows_max: 100_000,
+        dead_share_max: 0.3,
+        open_s_max: 300.0,
+        view_age_max: 200_000,
+        news_share_max: 0.1,
+        slot_bytes_max: 10 << 30,
+    };
+}
 
 const BOTH: &str = "FROM live l JOIN ended e ON e.n = l.n JOIN message m ON m.n = l.n";
 const NEITHER: &str = "FROM message m WHERE NOT EXISTS (SELECT FROM live l WHERE l.n = m.n) \
@@ -133,6 +148,7 @@ async fn found(held: &mut Held, of: &str) -> Result<Found, Fault> {
 pub(super) async fn database(
     conn: &mut PgConnection,
     (taken, known): (usize, usize),
+    limits: Limits,
 ) -> Result<Vec<Finding>, StoreError> {
     let mut findings = Findings(Vec::new());
     if taken != known {
@@ -149,8 +165,8 @@ pub(super) async fn database(
         findings.put(Severity::Note, name, "the schema", message, help);
     }
     settings(conn, &mut findings).await?;
-    tables(conn, &mut findings).await?;
-    transactions(conn, &mut findings).await?;
+    tables(conn, limits, &mut findings).await?;
+    transactions(conn, limits, &mut findings).await?;
     nodes(conn, &mut findings).await?;
     Ok(findings.0)
 }
@@ -201,13 +217,13 @@ async fn settings(conn: &mut PgConnection, findings: &mut Findings) -> Result<()
 }
 
 /// Tables that hold more dead rows than they should.
-async fn tables(conn: &mut PgConnection, findings: &mut Findings) -> Result<(), StoreError> {
+async fn tables(conn: &mut PgConnection, limits: Limits, findings: &mut Findings) -> Result<(), StoreError> {
     let sql = "SELECT relname::text, n_live_tup, n_dead_tup, coalesce(greatest(last_autovacuum, last_vacuum)::text, 'never') \
                FROM pg_stat_user_tables WHERE schemaname = 'spine' ORDER BY n_dead_tup DESC";
     for row in all(conn, sql.to_owned()).await? {
         let (table, living, dead, last): (String, i64, i64, String) =
             (row.get(0), row.get(1), row.get(2), row.get(3));
-        if dead > DEAD_ROWS_MAX && dead as f64 > living as f64 * DEAD_SHARE_MAX {
+        if dead > limits.dead_rows_max && dead as f64 > living as f64 * limits.dead_share_max {
             findings.put(
                 Severity::Warning,
                 "dead-rows",
@@ -222,14 +238,18 @@ async fn tables(conn: &mut PgConnection, findings: &mut Findings) -> Result<(), 
 }
 
 /// What keeps old rows from going, and the log from being let go.
-async fn transactions(conn: &mut PgConnection, findings: &mut Findings) -> Result<(), StoreError> {
+async fn transactions(
+    conn: &mut PgConnection,
+    limits: Limits,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
     let sql = "SELECT pid, coalesce(application_name, ''), coalesce(extract(epoch FROM clock_timestamp() - xact_start), 0)::float8, \
                coalesce(age(backend_xmin), age(backend_xid), 0)::int8 FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
     for row in all(conn, sql.to_owned()).await? {
         let (pid, program, open_s, age): (i32, String, f64, i64) =
             (row.get(0), row.get(1), row.get(2), row.get(3));
-        if open_s > OPEN_S_MAX || age > VIEW_AGE_MAX {
+        if open_s > limits.open_s_max || age > limits.view_age_max {
             findings.put(
                 Severity::Warning,
                 "long-transaction",
@@ -243,7 +263,7 @@ async fn transactions(conn: &mut PgConnection, findings: &mut Findings) -> Resul
                WHERE database = current_database()";
     for row in all(conn, sql.to_owned()).await? {
         let (gid, open_s): (String, f64) = (row.get(0), row.get(1));
-        if open_s > OPEN_S_MAX {
+        if open_s > limits.open_s_max {
             findings.put(
                 Severity::Warning,
                 "long-transaction",
@@ -256,7 +276,7 @@ async fn transactions(conn: &mut PgConnection, findings: &mut Findings) -> Resul
     let sql = "SELECT slot_name::text, active, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::int8 FROM pg_replication_slots";
     for row in all(conn, sql.to_owned()).await? {
         let (slot, active, bytes): (String, bool, i64) = (row.get(0), row.get(1), row.get(2));
-        if bytes > SLOT_BYTES_MAX {
+        if bytes > limits.slot_bytes_max {
             let is = if active { "is behind" } else { "is used by nobody" };
             findings.put(
                 Severity::Warning,
@@ -271,7 +291,7 @@ async fn transactions(conn: &mut PgConnection, findings: &mut Findings) -> Resul
         .await?
         .first()
         .map_or(0.0, |row| row.get(0));
-    if share > NEWS_SHARE_MAX {
+    if share > limits.news_share_max {
         findings.put(
             Severity::Warning,
             "listener-lag",

@@ -252,6 +252,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_page_about_upgrades_has_each_migration_with_what_it_needs() {
+        let page = include_str!("../../../docs/upgrades.md");
+        for (name, schema) in [("scope", &SCOPE), ("registry", &REGISTRY)] {
+            let rows = page.lines().filter_map(|line| line.strip_prefix(&format!("| embedded, {name} | ")));
+            let told: Vec<String> = rows.map(str::to_owned).collect();
+            assert_eq!(told.len(), schema.migrations.len(), "{told:?}");
+            for ((row, migration), n) in told.iter().zip(schema.migrations).zip(1..) {
+                let is_told = row.starts_with(&format!("{n} | "))
+                    && row.ends_with(&format!(" | {} |", migration.needs));
+                assert!(is_told, "{row}");
+            }
+        }
+    }
+
     static EXPANDED: &[Migration] = &[
         Migration { text: include_str!("../../../migrations/sqlite/registry/0001_begin.sql"), needs: 1 },
         Migration { text: include_str!("../../../migrations/sqlite/registry/0002_schema.sql"), needs: 1 },

@@ -6,6 +6,7 @@ use crate::store::conformance::{
     self, at, audit, begins, ended, id, journal, live, message, step, tenant, written,
 };
 use crate::store::postgres::connect::Connector;
+use crate::store::postgres::health::{self, Limits};
 use crate::store::postgres::install::{MIGRATIONS, Step};
 use crate::store::postgres::open_beside;
 use crate::store::postgres::store::open_by;
@@ -58,6 +59,17 @@ async fn this_program_works_on_the_schema_before_and_after_each_migration() {
         let found = beside.findings(at(0), false).await.unwrap();
         let older = found.iter().any(|finding| finding.name == "older-schema");
         assert_eq!(older, known < MIGRATIONS.len(), "{found:?}");
+    }
+}
+
+#[test]
+fn the_page_about_upgrades_has_each_migration_with_what_it_needs() {
+    let page = include_str!("../../../../docs/upgrades.md");
+    let rows: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| PostgreSQL | ")).collect();
+    assert_eq!(rows.len(), MIGRATIONS.len(), "{rows:?}");
+    for ((row, step), n) in rows.iter().zip(MIGRATIONS).zip(1..) {
+        let is_told = row.starts_with(&format!("{n} | ")) && row.ends_with(&format!(" | {} |", step.needs));
+        assert!(is_told, "{row}");
     }
 }
 
@@ -226,4 +238,75 @@ async fn what_is_wrong_with_rows_and_nodes_is_found() {
     assert_eq!(names().await, ["expired-lease", "no-node"]);
     database.run("UPDATE spine.node SET ended_at = clock_timestamp()").await;
     assert_eq!(names().await, ["no-node"]);
+}
+
+/// Limits that nothing passes, to which a test gives the one that it is about.
+const NONE_PASSED: Limits = Limits {
+    dead_rows_max: i64::MAX,
+    dead_share_max: 0.0,
+    open_s_max: f64::MAX,
+    view_age_max: i64::MAX,
+    news_share_max: 1.0,
+    slot_bytes_max: i64::MAX,
+};
+
+/// What is found about a server beside its settings: names, and the places that they are about.
+async fn found(place: &InDatabase, limits: Limits) -> Vec<(&'static str, String)> {
+    let options = place.options().await;
+    let mut conn = Connector::of(&options.url, options.prepares).unwrap().connect().await.unwrap();
+    let steps = (MIGRATIONS.len(), MIGRATIONS.len());
+    let found = health::database(&mut conn, steps, limits).await.unwrap();
+    sqlx::Connection::close(conn).await.unwrap();
+    found.into_iter().filter(|found| found.name != "setting").map(|found| (found.name, found.place)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_the_server_is_found() {
+    let place = InDatabase::default();
+    let store = place.open().await.unwrap();
+    store.registry().make_tenant(tenant(1)).await.unwrap();
+    let database = place.database().await;
+    assert_eq!(found(&place, NONE_PASSED).await, []);
+
+    // A session of the program's own role, since those of others show nothing of themselves to it.
+    let mut open = database.connect().await;
+    let pid: i32 =
+        sqlx::query_scalar("SELECT pg_backend_pid()").persistent(false).fetch_one(&mut open).await.unwrap();
+    let long = Limits { open_s_max: 0.0, ..NONE_PASSED };
+    let of_it = async || {
+        let found = found(&place, long).await;
+        found.into_iter().any(|(name, place)| name == "long-transaction" && place.contains(&pid.to_string()))
+    };
+    assert!(!of_it().await, "it has none");
+    sqlx::raw_sql("BEGIN; LISTEN somebody").execute(&mut open).await.unwrap();
+    assert!(of_it().await);
+
+    // Who listens inside a transaction reads nothing, and what it was told stays in the queue.
+    sqlx::raw_sql("COMMIT; BEGIN").execute(&mut open).await.unwrap();
+    let lag = Limits { news_share_max: 0.0, ..NONE_PASSED };
+    for letter in ["a", "b", "c", "d"] {
+        database.run(&format!("SELECT pg_notify('somebody', repeat('{letter}', 7000))")).await;
+    }
+    let queue = ("listener-lag", "the queue of notifications".to_owned());
+    assert_eq!(found(&place, lag).await, [queue]);
+    sqlx::Connection::close(open).await.unwrap();
+
+    let dead = Limits { dead_rows_max: 0, ..NONE_PASSED };
+    let tenant = ("dead-rows", "tenant".to_owned());
+    // A session that ends has its counts written at its end, and is not waited for.
+    let mut tries = 0;
+    while !found(&place, dead).await.contains(&tenant) {
+        tries += 1;
+        assert!(tries < 1_000, "no dead rows are found");
+        database.run("UPDATE spine.tenant SET name = name").await;
+    }
+
+    // A slot is the whole server's.
+    let slot = database.name.clone();
+    database.run(&format!("SELECT pg_create_physical_replication_slot('{slot}', true)")).await;
+    let slots = Limits { slot_bytes_max: -1, ..NONE_PASSED };
+    let kept = found(&place, slots).await;
+    database.run(&format!("SELECT pg_drop_replication_slot('{slot}')")).await;
+    assert!(kept.contains(&("replication-slot", slot.clone())), "{kept:?}");
+    assert!(!found(&place, slots).await.contains(&("replication-slot", slot)));
 }
