@@ -188,8 +188,23 @@ async fn install(conn: &mut PgConnection, known: &'static [Step]) -> Result<(), 
             write_needs(&mut tx, known).await?;
             tx.commit().await.map_err(|error| told(&error))
         }
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(told(&error)),
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(halfway(&error)),
         Err(error) => Err(refused(format!("the schema cannot be brought up to date: {error}"))),
+    }
+}
+
+/// Why a step failed; one that finds made what it makes was taken, and the book does not say so.
+fn halfway(error: &sqlx::Error) -> StoreError {
+    let server = error.as_database_error();
+    // A table, a column, a function, another object.
+    let is_made = |code: &str| matches!(code, "42P07" | "42701" | "42723" | "42710");
+    match server.filter(|server| server.code().as_deref().is_some_and(is_made)) {
+        Some(server) => refused(format!(
+            "the schema is half-migrated ({}, and its book of migrations has no step that made it); restore \
+             the database from a backup",
+            server.message()
+        )),
+        None => told(error),
     }
 }
 

@@ -272,3 +272,16 @@ async fn a_url_that_leads_nowhere_is_told_without_its_password() {
         assert!(told.contains(said) && !told.contains("s3cret"), "{told}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_book_that_lacks_a_step_which_was_taken_is_refused() {
+    let place = made().await;
+    let database = place.database().await;
+    database.run("DELETE FROM spine.migration WHERE version = 3").await;
+    let before = tables(database).await;
+    let told = refusal(&place).await;
+    for words in ["half-migrated", "\"unsettled\" already exists", "backup"] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert_eq!(tables(database).await, before);
+}
