@@ -113,6 +113,7 @@ impl Place {
                 let mut settings = NodeSettings::on_loopback(".");
                 settings.database = Some(DatabaseSettings::at(database.url()));
                 settings.master_key = Some(MASTER_KEY.into());
+                settings.allow_private_addresses = Some(true);
                 node(settings).await
             }
         }

@@ -89,8 +89,9 @@ impl Node {
         let Opened { store, place } = opened;
         let listener = listen::bind(&settings.listen).await?;
         let address = listener.local_addr().map_err(|error| listen::failed(&settings.listen, &error))?;
-        let allows_private_addresses =
-            settings.allow_private_addresses.unwrap_or_else(|| address.ip().is_loopback());
+        // In front of a database loopback is where a proxy asks, and no trial on one machine.
+        let is_trial = settings.database.is_none() && address.ip().is_loopback();
+        let allows_private_addresses = settings.allow_private_addresses.unwrap_or(is_trial);
         let calls_out = |calls: &Calls| {
             Outbound::new(calls.outbound(allows_private_addresses))
                 .map_err(|error| NodeError::Program(error.to_string()))

@@ -27,7 +27,7 @@ pub struct NodeSettings {
     /// How it is reached from outside, without a slash at its end.
     pub public_url: Option<String>,
     /// Whether providers and webhook endpoints may lie inside the network; where nothing is said,
-    /// they may on a node that listens on loopback.
+    /// they may where the embedded store is served on loopback.
     pub allow_private_addresses: Option<bool>,
     /// Times of calls to providers.
     pub provider_calls: Calls,

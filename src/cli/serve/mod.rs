@@ -81,7 +81,7 @@ fn tell_start(config: &Config, node: &Node) {
     ));
     if node.allows_private_addresses() && config.outbound.allow_private_addresses.is_none() {
         terminal::tell(
-            "Webhook endpoints and providers may lie on private addresses, since this listens on loopback; \
+            "Webhook endpoints and providers may lie on private addresses, since the embedded store is served on loopback; \
              `outbound.allow_private_addresses: false` refuses them.",
         );
     }

@@ -88,7 +88,7 @@ impl Pooler {
         let file = self.folder.path().join(format!("{node}.yaml"));
         let url = database.url_through(self.port);
         let text = format!(
-            "database_url: {url}\ndatabase:\n  listens: false\n  prepares: false\nnode:\n  name: {node}\n  lease: 10s\n"
+            "database_url: {url}\ndatabase:\n  listens: false\n  prepares: false\nnode:\n  name: {node}\n  lease: 10s\noutbound:\n  allow_private_addresses: true\n"
         );
         fs::write(&file, text).unwrap();
         file
