@@ -15,6 +15,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use spine::engine::{RealTime as _, SystemTime};
+use spine::providers::signature::{self, Secret};
 use tokio::sync::mpsc;
 
 /// How long a process may take to say something. Reached only where a test fails.
@@ -172,10 +174,29 @@ impl Caller {
         path: &str,
         body: &Value,
     ) -> Result<(u16, Value), reqwest::Error> {
-        let asked = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.key);
-        let response = asked.header("idempotency-key", idempotency_key).json(body).send().await?;
+        let response = self.answer(idempotency_key, path, body).await?;
         let status = response.status().as_u16();
         Ok((status, response.json().await?))
+    }
+
+    /// An answer with its headers.
+    pub(crate) async fn answer(
+        &self,
+        idempotency_key: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<reqwest::Response, reqwest::Error> {
+        let asked = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.key);
+        asked.header("idempotency-key", idempotency_key).json(body).send().await
+    }
+
+    /// A callback of a provider, signed; its status.
+    pub(crate) async fn call_back(&self, provider: &Value, secret: &str, id: &str, body: &Value) -> u16 {
+        let (text, mut headers) = (body.to_string(), reqwest::header::HeaderMap::new());
+        let now = SystemTime.now();
+        signature::sign(&mut headers, &[Secret::parse(secret).unwrap()], id, now, text.as_bytes());
+        let url = format!("{}/callbacks/{}", self.base, provider["id"].as_str().unwrap());
+        self.http.post(url).headers(headers).body(text).send().await.unwrap().status().as_u16()
     }
 
     pub(crate) async fn post(&self, idempotency_key: &str, path: &str, body: &Value) -> Value {
