@@ -78,13 +78,17 @@ struct Done {
 /// Where a policy stands in a file.
 struct Here {
     path: PathBuf,
-    /// Its own bytes, where others stand beside it.
-    part: Option<Range<usize>>,
+    place: Place,
+    /// Whether others stand beside it.
+    is_one_of_several: bool,
+    text: String,
+}
+
+/// The bytes of a policy in a text: all of them, where it is a bare strategy.
+struct Place {
+    at: Range<usize>,
     /// Where the comment right above it begins.
     above: usize,
-    /// Its own text, without that comment.
-    core: String,
-    text: String,
 }
 
 impl Args {
@@ -140,12 +144,14 @@ impl Args {
         published: &Side,
     ) -> Result<Done, CliError> {
         let compiled = published.set.policies.iter().find(|p| p.name == policy.name);
-        let there = core(&policy.source, compiled);
+        let [there, _] = Place::of(&policy.source, compiled).texts(&policy.source);
         let (path, what, text) = match here.get(&policy.name) {
             None => (self.to.join(format!("{}.policy", policy.name)), What::New, policy.source.clone()),
             Some(here) => {
-                // What stands around a policy, comments among it, makes no other policy of it.
-                let what = if here.text.trim() == policy.source.trim() || here.core == there {
+                // What else stands around a policy makes no other one of it, nor does a comment above it that the
+                // server, having its text from an older program, does not know.
+                let is_same = here.place.texts(&here.text).contains(&there);
+                let what = if is_same || here.text.trim() == policy.source.trim() {
                     What::AsItWas
                 } else if self.was_published(server, &policy.name, here)? {
                     What::Updated
@@ -154,7 +160,7 @@ impl Args {
                 } else {
                     What::Left
                 };
-                (here.path.clone(), what, here.with(policy, compiled))
+                (here.path.clone(), what, here.with(policy, there))
             }
         };
         // Something that is no policy file of this name, or does not compile, may stand there.
@@ -178,37 +184,43 @@ impl Args {
     /// Whether some version has this text: then nobody changed it here.
     fn was_published(&self, server: &Server, name: &str, here: &Here) -> Result<bool, CliError> {
         let versions = block_on(async { Ok(server.versions(name).await?) })?;
-        let Some(part) = &here.part else {
-            return Ok(versions.iter().any(|version| version.source.trim() == here.text.trim()));
+        let texts = match here.is_one_of_several {
+            true => here.place.texts(&here.text),
+            false => [here.text.trim(); 2],
         };
-        // The comment above it went with it, or, from an older program, did not.
-        let with_comment = here.text.get(here.above..part.end).unwrap_or_default();
-        let texts = [with_comment, &here.core];
         Ok(versions.iter().any(|version| texts.contains(&version.source.trim())))
     }
 }
 
-/// The text of a policy without what stands around it; all of it, where it is a bare strategy.
-fn core<'a>(source: &'a str, policy: Option<&Policy>) -> &'a str {
-    let named = policy.filter(|_| !parse(source).bare);
-    named.and_then(|policy| source.get(policy.at.clone())).unwrap_or(source).trim()
+impl Place {
+    fn of(source: &str, policy: Option<&Policy>) -> Place {
+        match policy.filter(|_| !parse(source).bare) {
+            Some(policy) => {
+                Place { at: policy.at.clone(), above: with_comment_above(source, &policy.at).start }
+            }
+            None => Place { at: 0..source.len(), above: 0 },
+        }
+    }
+
+    /// The policy's text with the comment above it, and without.
+    fn texts<'s>(&self, source: &'s str) -> [&'s str; 2] {
+        [self.above, self.at.start].map(|start| source.get(start..self.at.end).unwrap_or(source).trim())
+    }
 }
 
 impl Here {
     /// The file with the server's text in the place of its own.
-    fn with(&self, policy: &Remote, compiled: Option<&Policy>) -> String {
-        let Some(part) = &self.part else { return policy.source.clone() };
-        let source = policy.source.as_str();
-        let own = match compiled {
-            _ if parse(source).bare => format!("policy {} {{\n{}\n}}", policy.name, source.trim_end()),
-            Some(compiled) => {
-                source.get(with_comment_above(source, &compiled.at)).unwrap_or(source).to_owned()
-            }
-            None => source.trim().to_owned(),
+    fn with(&self, policy: &Remote, there: &str) -> String {
+        if !self.is_one_of_several {
+            return policy.source.clone();
+        }
+        let own = match parse(&policy.source).bare {
+            true => format!("policy {} {{\n{}\n}}", policy.name, policy.source.trim_end()),
+            false => there.to_owned(),
         };
         // A text without a comment leaves the one that stands here.
-        let start = if own.starts_with('#') { self.above } else { part.start };
-        let (before, after) = (self.text.get(..start), self.text.get(part.end..));
+        let start = if own.starts_with('#') { self.place.above } else { self.place.at.start };
+        let (before, after) = (self.text.get(..start), self.text.get(self.place.at.end..));
         format!("{}{own}{}", before.unwrap_or_default(), after.unwrap_or_default())
     }
 }
@@ -222,10 +234,12 @@ fn here(folder: &Path) -> Result<BTreeMap<String, Here>, CliError> {
     let mut found = BTreeMap::new();
     for (place, policy) in set.policies.iter().enumerate() {
         let Some(file) = set.file_of.get(place).and_then(|file| set.files.get(*file)) else { continue };
-        let part = set.is_one_of_several(place).then(|| policy.at.clone());
-        let core = core(&file.text, Some(policy)).to_owned();
-        let above = with_comment_above(&file.text, &policy.at).start;
-        let here = Here { path: PathBuf::from(&file.path), part, above, core, text: file.text.clone() };
+        let here = Here {
+            path: PathBuf::from(&file.path),
+            place: Place::of(&file.text, Some(policy)),
+            is_one_of_several: set.is_one_of_several(place),
+            text: file.text.clone(),
+        };
         found.entry(policy.name.clone()).or_insert(here);
     }
     Ok(found)

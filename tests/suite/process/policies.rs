@@ -177,6 +177,14 @@ async fn the_comment_above_a_policy_goes_with_it() {
     let args = ["policy", "pull", "--url", &url, "--format", "json"];
     assert_eq!(names(&read(&spine_in(there.path(), &key, &args))["policies"], "updated"), ["alpha"]);
     assert_eq!(std::fs::read_to_string(there.path().join("two.policy")).unwrap(), second);
+    // Also where nothing but the comment is another one; a comment that was changed here is left.
+    let third = file("# Nothing about alpha.\n", "2m");
+    write(here.path(), &[("two.policy", &third)]);
+    assert_eq!(names(&push()["policies"], "published"), ["alpha"]);
+    assert_eq!(names(&read(&spine_in(there.path(), &key, &args))["policies"], "updated"), ["alpha"]);
+    assert_eq!(std::fs::read_to_string(there.path().join("two.policy")).unwrap(), third);
+    write(there.path(), &[("two.policy", &file("# Mine.\n", "2m"))]);
+    assert_eq!(names(&read(&spine_in(there.path(), &key, &args))["policies"], "left"), ["alpha"]);
     server.stop().await;
 }
 
