@@ -62,7 +62,7 @@ pub fn starts(machine: &Machine, catalog: &Catalog) -> Vec<Start> {
         let (mut soonest, mut by_clock, mut on_failure) = (first, first, None);
         for edge in graph.edges_directed(node, Direction::Incoming) {
             let (before, way) = (edge.source(), *edge.weight());
-            let after = |time: &Time| measure.behind(*time, graph[before], way);
+            let after = |time: &Time| time.then(measure.at_least(graph[before], way));
             soonest = soonest.into_iter().chain(earliest.get(&before).map(after)).min();
             let Some(time) = clock.get(&before) else { continue };
             let failed = match (graph[before], way) {
@@ -88,7 +88,7 @@ pub fn starts(machine: &Machine, catalog: &Catalog) -> Vec<Start> {
     let start = |id: StageId| {
         let node = machine.node(Node::Begin(id));
         let of = |times: &BTreeMap<NodeIndex, Time>| {
-            node.and_then(|node| times.get(&node)).copied().unwrap_or_default()
+            node.and_then(|node| times.get(&node)).copied().unwrap_or_default().then(measure.opens(id))
         };
         let (time, soonest) = (of(&clock), of(&earliest));
         let span = Span::from_ms(time.ms);
@@ -105,52 +105,54 @@ pub fn starts(machine: &Machine, catalog: &Catalog) -> Vec<Start> {
     machine.ids().map(start).collect()
 }
 
+impl Time {
+    fn later(self, ms: i64) -> Time {
+        Time { ms: self.ms.saturating_add(ms), ..self }
+    }
+
+    /// What comes `next` of something that begins at this time; from the end of a wait in it on, only
+    /// that counts.
+    fn then(self, next: Time) -> Time {
+        match next.wait {
+            Some(_) => Time { failed: self.failed, ..next },
+            None => self.later(next.ms),
+        }
+    }
+}
+
 impl Measure<'_> {
-    /// The time behind an edge, from the one at the node that it leaves.
-    fn behind(&self, time: Time, from: Node, way: Way) -> Time {
-        match from {
-            Node::Begin(id) if way == Way::Over && self.is_wait_until(id) => {
-                Time { wait: Some(id), ms: 0, ..time }
-            }
-            _ => Time { ms: time.ms.saturating_add(self.at_least(from, way)), ..time },
+    /// How long an edge takes at least, from the node that it leaves.
+    fn at_least(&self, from: Node, way: Way) -> Time {
+        // A group starts with the first channel in it.
+        match (from, way) {
+            (_, Way::First(Some(after))) => Time::default().later(after.ms()),
+            (Node::Begin(id), Way::After(after)) => self.opens(id).later(after.ms()),
+            (_, Way::After(after)) => Time::default().later(after.ms()),
+            (Node::Begin(id), Way::Alongside) => self.opens(id),
+            (Node::Begin(id), Way::Over) => self.lasts(id),
+            _ => Time::default(),
         }
     }
 
-    fn is_wait_until(&self, id: StageId) -> bool {
-        matches!(self.machine.stage(id).kind, Kind::Wait(Wait::Until { .. }))
-    }
-
-    /// What an edge adds at least, from the node that it leaves.
-    fn at_least(&self, from: Node, way: Way) -> i64 {
-        let (opens, lasts) = match from {
-            Node::Begin(id) => match &self.machine.stage(id).kind {
-                Kind::Wait(Wait::For(span)) => (0, span.ms()),
-                Kind::Group { .. } => (self.opens(id), 0),
-                _ => (0, 0),
-            },
-            _ => (0, 0),
-        };
-        match way {
-            Way::First(Some(after)) => after.ms(),
-            // A group starts with the first channel in it.
-            Way::After(after) => opens.saturating_add(after.ms()),
-            Way::Alongside => opens,
-            Way::Over => lasts,
-            _ => 0,
+    /// How long a `wait` takes.
+    fn lasts(&self, id: StageId) -> Time {
+        match &self.machine.stage(id).kind {
+            Kind::Wait(Wait::For(span)) => Time::default().later(span.ms()),
+            Kind::Wait(Wait::Until { .. }) => Time { wait: Some(id), ..Time::default() },
+            _ => Time::default(),
         }
     }
 
     /// How much later than its turn comes the first channel of a stage can start.
-    fn opens(&self, id: StageId) -> i64 {
-        let Kind::Group { members, .. } = &self.machine.stage(id).kind else { return 0 };
-        let member = |id: &StrategyId| -> i64 {
-            let mut time = 0_i64;
+    fn opens(&self, id: StageId) -> Time {
+        let Kind::Group { members, .. } = &self.machine.stage(id).kind else { return Time::default() };
+        let member = |id: &StrategyId| -> Time {
+            let mut time = Time::default();
             for stage in &self.machine.strategy(*id).stages {
-                time = time.saturating_add(self.machine.stage(*stage).after.map_or(0, Span::ms));
+                time = time.later(self.machine.stage(*stage).after.map_or(0, Span::ms));
                 match &self.machine.stage(*stage).kind {
-                    Kind::Wait(Wait::For(span)) => time = time.saturating_add(span.ms()),
-                    Kind::Wait(Wait::Until { .. }) => {}
-                    Kind::Channel(_) | Kind::Group { .. } => return time.saturating_add(self.opens(*stage)),
+                    Kind::Wait(_) => time = time.then(self.lasts(*stage)),
+                    Kind::Channel(_) | Kind::Group { .. } => return time.then(self.opens(*stage)),
                 }
             }
             time
