@@ -64,7 +64,8 @@ struct Look<'a> {
 }
 
 impl Visitor for Look<'_> {
-    fn see(&mut self, seen: &Seen<'_>, _: u64) -> Go {
+    // The mark counts the calls: of what is called in one instant nothing is answered yet.
+    fn see(&mut self, seen: &Seen<'_>, mut calls: u64) -> Go {
         let is_silent = match seen.what {
             What::Accepted | What::Due | What::Ready { .. } => true,
             What::Answered { outcome, .. } => outcome == Outcome::Accepted,
@@ -75,11 +76,12 @@ impl Visitor for Look<'_> {
         }
         for transition in seen.transitions {
             let Moved::Stage { stage, .. } = transition.moved else { continue };
-            let (id, sends) = (usize::from(stage.0), seen.instance.sends());
+            let (id, sends) = (usize::from(stage.0), u32::try_from(calls).unwrap_or(u32::MAX));
             match (transition.event, transition.reason) {
                 (Was::Called, _) => {
                     let most = self.silence.tried.entry(id).or_insert(sends);
                     *most = (*most).max(sends);
+                    calls = calls.saturating_add(1);
                 }
                 (Was::Failed, Some(Reason::Limit)) if !self.silence.cut.contains_key(&id) => {
                     let witness = seen.witness();
@@ -95,6 +97,6 @@ impl Visitor for Look<'_> {
                 _ => {}
             }
         }
-        Go::On(0)
+        Go::On(calls)
     }
 }
