@@ -21,8 +21,8 @@ use crate::language::words::quoted;
 use crate::language::{KnownProvider, Library, Policy};
 use crate::lint::Context;
 use crate::machine::catalog::{Catalog, CatalogProvider};
-use crate::machine::{Bounds, Machine, bounds, compile};
-use crate::model::Confirmation;
+use crate::machine::{Bounds, Entry, Machine, bounds, compile};
+use crate::model::{Confirmation, Reason};
 
 pub use place::Place;
 pub(super) use purpose::{instant_of, is_for_codes, is_marketing, lasting, names};
@@ -83,6 +83,13 @@ impl<'a> Analysis<'a> {
     #[must_use]
     pub fn bounds(&self) -> Bounds {
         *self.bounds.get_or_init(|| bounds(self.machine(), self.catalog))
+    }
+
+    /// Whether the limit is used up in the silent run in which most is sent; else it is in none.
+    pub(super) fn is_cut_in_silence(&self) -> bool {
+        let is_cut =
+            |entry: &Entry| entry.what == "fail" && entry.reason.as_deref() == Some(Reason::Limit.word());
+        run::where_all_say(self, "accepted").is_some_and(|run| run.timeline.iter().any(is_cut))
     }
 
     /// Its silent runs.

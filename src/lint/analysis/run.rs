@@ -1,5 +1,7 @@
 //! A run that shows what a finding says: what the simulator is given, and what it then prints.
 
+use std::collections::BTreeSet;
+
 use crate::language::Counterexample;
 use crate::language::condition::Expr;
 use crate::language::facts_text::GivenFacts;
@@ -13,6 +15,17 @@ use super::{Analysis, Strict, Table};
 
 /// The instant at which the simulator accepts a message where nobody says another: a Monday at noon.
 const ORDINARY: i64 = 1_767_614_400_000;
+
+/// A run of an ordinary day in which every provider says the same, under facts that let the guards pass.
+pub(super) fn where_all_say(analysis: &Analysis<'_>, answer: &str) -> Option<Timeline> {
+    let given = GivenFacts::parse(&facts_for(analysis)?).ok()?;
+    let at = Instant::from_ms(ORDINARY);
+    let scenario = Scenario::given(analysis.machine(), &given, analysis.catalog().clone(), at);
+    let channels = analysis.places().iter().filter_map(super::Place::channel_word);
+    let said: BTreeSet<String> = channels.map(|channel| format!("{channel}: {answer}")).collect();
+    let scripts = Scripts::parse(&said.into_iter().collect::<Vec<_>>().join("; ")).ok()?;
+    Some(simulate(&scenario, &scripts))
+}
 
 /// The silent run: everything is accepted, and nothing is ever heard of it, but where `scripts` say
 /// otherwise of a channel. The guards of all stages let them start, as far as facts can do that.
@@ -171,7 +184,7 @@ impl Visitor for Look<'_> {
 }
 
 /// Facts under which every stage may start, as the command line takes them.
-pub(super) fn facts_for(analysis: &Analysis<'_>) -> Option<String> {
+fn facts_for(analysis: &Analysis<'_>) -> Option<String> {
     let guards = analysis.places().iter().flat_map(Analysis::guards);
     let wanted: Vec<(&Expr, bool)> = guards.map(|(condition, so)| (&condition.expr, so)).collect();
     let exprs: Vec<&Expr> = wanted.iter().map(|(condition, _)| *condition).collect();

@@ -3,17 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::language::condition::{Comparison, Expr, Operand};
-use crate::language::facts_text::GivenFacts;
-use crate::language::script::Scripts;
-use crate::machine::explore::{FactSpace, Go, Seen, Visitor, Walk, Witness};
-use crate::machine::{Moved, Scenario, Was, simulate};
+use crate::machine::explore::{FactSpace, Go, Seen, Visitor, Walk};
+use crate::machine::{Moved, Was};
 use crate::model::Channel;
 
-use super::run::facts_for;
+use super::run::where_all_say;
 use super::{Analysis, Place};
 
 /// States that are looked at.
-const STATES_MAX: usize = 20_000;
+const STATES_MAX: usize = 4_000;
 
 impl Analysis<'_> {
     /// The channel stages that no run sends, those whose guards need more than a look at each of them.
@@ -45,14 +43,8 @@ impl Analysis<'_> {
     /// Leaves out the stages that an ordinary run sends, of channels that stand once: all are silent, or all fail.
     fn leave_out_what_starts(&self, left: &mut BTreeSet<usize>) {
         let channels: Vec<Channel> = self.places().iter().filter_map(Place::channel_word).collect();
-        let given = facts_for(self).and_then(|facts| GivenFacts::parse(&facts).ok()).unwrap_or_default();
-        let scenario = Scenario::given(self.machine(), &given, self.catalog().clone(), Witness::ORDINARY_AT);
         for answer in ["accepted", "recipient fault"] {
-            let script: BTreeSet<String> =
-                channels.iter().map(|channel| format!("{channel}: {answer}")).collect();
-            let script = script.into_iter().collect::<Vec<_>>().join("; ");
-            let Ok(scripts) = Scripts::parse(&script) else { return };
-            let run = simulate(&scenario, &scripts);
+            let Some(run) = where_all_say(self, answer) else { return };
             let sent: BTreeSet<Channel> =
                 run.timeline.iter().filter(|entry| entry.what == "send").map(|entry| entry.channel).collect();
             left.retain(|id| {

@@ -31,7 +31,8 @@ declare_rule! {
 
 fn check(context: &Context<'_>, found: Found<'_>) {
     let (headers, analysis) = (&context.policy.headers, context.analysis);
-    if headers.limit_sends.is_none() && headers.limit_cost.is_none() {
+    let is_limited = headers.limit_sends.is_some() || headers.limit_cost.is_some();
+    if !is_limited || !analysis.is_cut_in_silence() {
         return;
     }
     // What follows a stage that is cut is cut too.

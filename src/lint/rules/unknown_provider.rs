@@ -1,5 +1,5 @@
 use crate::language::policy::Route;
-use crate::language::words::listed;
+use crate::language::words::{listed, near};
 use crate::lint::Context;
 use crate::lint::analysis::word_in;
 
@@ -36,21 +36,32 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             if serves {
                 continue;
             }
-            let message = match known {
-                Some(_) => format!("provider `{name}` does not serve `{}`", stage.channel),
-                None => format!("unknown provider `{name}`"),
-            };
             let serving: Vec<&str> = providers
                 .iter()
                 .filter(|p| p.channels.iter().any(|(c, _)| *c == stage.channel))
                 .map(|p| p.name.as_str())
                 .collect();
-            let help = match serving.is_empty() {
-                true => format!("no provider serves `{}` yet; add one", stage.channel),
-                false => format!("the providers for `{}` are {}", stage.channel, listed(serving, "and")),
+            let meant = near(name, serving.iter().copied()).filter(|_| known.is_none());
+            let message = match (known, meant) {
+                (Some(_), _) => format!("provider `{name}` does not serve `{}`", stage.channel),
+                (None, Some(meant)) => format!("unknown provider `{name}`; did you mean `{meant}`?"),
+                (None, None) => format!("unknown provider `{name}`"),
+            };
+            let help = match (meant, serving.is_empty()) {
+                (Some(meant), _) => format!("write `{meant}`"),
+                (None, true) => format!("no provider serves `{}` yet; add one", stage.channel),
+                (None, false) => {
+                    let (many, are) = if serving.len() > 1 { ("s", "are") } else { ("", "is") };
+                    format!("the provider{many} for `{}` {are} {}", stage.channel, listed(serving, "and"))
+                }
             };
             let at = if place.used { place.at.clone() } else { word_in(context.source, &place.at, name) };
-            found(Finding::new(at, message, help));
+            let finding = Finding::new(at.clone(), message, help);
+            // In a policy that is used it is mended where that was written.
+            found(match meant.filter(|_| !place.used) {
+                Some(meant) => finding.fixed(at, meant),
+                None => finding,
+            });
         }
     }
 }
