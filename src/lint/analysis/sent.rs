@@ -11,7 +11,7 @@ use super::run::where_all_say;
 use super::{Analysis, Place};
 
 /// States that are looked at.
-const STATES_MAX: usize = 4_000;
+const STATES_MAX: usize = 20_000;
 
 impl Analysis<'_> {
     /// The channel stages that no run sends, those whose guards need more than a look at each of them.
