@@ -89,7 +89,7 @@ impl<'a> Analysis<'a> {
     pub(super) fn is_cut_in_silence(&self) -> bool {
         let is_cut =
             |entry: &Entry| entry.what == "fail" && entry.reason.as_deref() == Some(Reason::Limit.word());
-        run::where_all_say(self, "accepted").is_some_and(|run| run.timeline.iter().any(is_cut))
+        run::where_all_say(self, "accepted", None).is_some_and(|run| run.timeline.iter().any(is_cut))
     }
 
     /// Its silent runs.

@@ -16,9 +16,14 @@ use super::{Analysis, Strict, Table};
 /// The instant at which the simulator accepts a message where nobody says another: a Monday at noon.
 const ORDINARY: i64 = 1_767_614_400_000;
 
-/// A run of an ordinary day in which every provider says the same, under facts that let the guards pass.
-pub(super) fn where_all_say(analysis: &Analysis<'_>, answer: &str) -> Option<Timeline> {
-    let given = GivenFacts::parse(&facts_for(analysis)?).ok()?;
+/// A run of an ordinary day in which every provider says the same, under facts that let the guards pass: all of
+/// them, or those of one stage and of what is around it.
+pub(super) fn where_all_say(analysis: &Analysis<'_>, answer: &str, about: Option<usize>) -> Option<Timeline> {
+    let facts = match about {
+        Some(id) => facts_of(analysis, &mut analysis.around(id)),
+        None => facts_for(analysis),
+    };
+    let given = GivenFacts::parse(&facts?).ok()?;
     let at = Instant::from_ms(ORDINARY);
     let scenario = Scenario::given(analysis.machine(), &given, analysis.catalog().clone(), at);
     let channels = analysis.places().iter().filter_map(super::Place::channel_word);
@@ -185,7 +190,15 @@ impl Visitor for Look<'_> {
 
 /// Facts under which every stage may start, as the command line takes them.
 fn facts_for(analysis: &Analysis<'_>) -> Option<String> {
-    let guards = analysis.places().iter().flat_map(Analysis::guards);
+    facts_of(analysis, &mut analysis.places().iter())
+}
+
+/// Facts under which some stages may start.
+fn facts_of<'p, 'a: 'p>(
+    analysis: &Analysis<'a>,
+    places: &mut dyn Iterator<Item = &'p super::Place<'a>>,
+) -> Option<String> {
+    let guards = places.flat_map(Analysis::guards);
     let wanted: Vec<(&Expr, bool)> = guards.map(|(condition, so)| (&condition.expr, so)).collect();
     let exprs: Vec<&Expr> = wanted.iter().map(|(condition, _)| *condition).collect();
     let table = Table::of(&exprs, &analysis.scope(None, Strict::Logic))?;

@@ -43,17 +43,18 @@ impl Analysis<'_> {
     /// Leaves out the stages that an ordinary run sends, of channels that stand once: all are silent, or all fail.
     fn leave_out_what_starts(&self, left: &mut BTreeSet<usize>) {
         let channels: Vec<Channel> = self.places().iter().filter_map(Place::channel_word).collect();
-        for answer in ["accepted", "recipient fault"] {
-            let Some(run) = where_all_say(self, answer) else { return };
-            let sent: BTreeSet<Channel> =
-                run.timeline.iter().filter(|entry| entry.what == "send").map(|entry| entry.channel).collect();
-            left.retain(|id| {
-                let own = self.places().get(*id).and_then(Place::channel_word);
-                !own.is_some_and(|own| {
-                    sent.contains(&own) && channels.iter().filter(|channel| **channel == own).count() == 1
-                })
-            });
-        }
+        let stands_once = |own: Channel| channels.iter().filter(|channel| **channel == own).count() == 1;
+        let sent = |about: Option<usize>| -> BTreeSet<Channel> {
+            let runs = ["accepted", "recipient fault"].into_iter();
+            let runs = runs.filter_map(|answer| where_all_say(self, answer, about));
+            let sends = runs.flat_map(|run| run.timeline).filter(|entry| entry.what == "send");
+            sends.map(|entry| entry.channel).filter(|channel| stands_once(*channel)).collect()
+        };
+        let own = |id: &usize| self.places().get(*id).and_then(Place::channel_word);
+        let of_all = sent(None);
+        left.retain(|id| !own(id).is_some_and(|own| of_all.contains(&own)));
+        // Where their guards exclude one another, each by its own.
+        left.retain(|id| !own(id).is_some_and(|own| sent(Some(*id)).contains(&own)));
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::language::Counterexample;
 use crate::machine::catalog::Catalog;
-use crate::machine::explore::{FactSpace, Go, Seen, Visitor, Walk, Witness};
+use crate::machine::explore::{FactSpace, Go, Seen, Visitor, Walk};
 use crate::machine::{Machine, Moved, Was, What};
 use crate::model::{Outcome, Reason};
 
@@ -39,8 +39,7 @@ pub(in crate::lint) struct Cut {
 impl Silence {
     /// The silent runs of a machine.
     pub(in crate::lint) fn of(machine: &Machine, catalog: &Catalog) -> Silence {
-        let space =
-            FactSpace::of(machine, catalog).asked_by_guards(machine).accepted_at(Witness::ORDINARY_AT);
+        let space = FactSpace::of_guards(machine, catalog);
         let mut look = Look { machine, catalog, silence: Silence::default() };
         let walked = Walk::over(machine, catalog, &space).states_max(STATES_MAX).run(&mut look);
         Silence { is_whole: walked.complete, ..look.silence }

@@ -131,27 +131,28 @@ pub(super) fn of(
     if readings.is_empty() {
         return (vec![ordinary], true);
     }
-    let mut clocks: Vec<TimeZone> = readings.iter().map(|reading| reading.clock.clone()).collect();
-    clocks.dedup();
+    let life = bounds(machine, catalog).duration_max_ms.unwrap_or(LIFE_MS);
+    let mut zones: Vec<&TimeZone> = readings.iter().map(|reading| &reading.clock).collect();
+    zones.dedup();
+    let within = YEAR_MS.saturating_add(life);
+    let clocks: Vec<Clock> = zones.into_iter().map(|zone| Clock::of(zone, within)).collect();
     let edges = edges(&readings, &clocks);
     let (offsets, mut whole) = offsets(machine);
     let mut ages = ages.clone();
     ages.extend(machine.headers().expires);
     let aside = aside(&ages);
-    let life = bounds(machine, catalog).duration_max_ms.unwrap_or(LIFE_MS);
-    let mut seen = BTreeSet::from([outlook(ordinary, &clocks, life)]);
+    let outlook = |at: i64| clocks.iter().map(|clock| clock.outlook(at, life)).collect::<Vec<_>>();
+    let mut seen = BTreeSet::from([outlook(ordinary.ms())]);
     let mut instants = vec![ordinary];
     let mut take = |at: i64| {
         // Never before the ordinary week: a week later is the same.
         let weeks = if at < ordinary.ms() { (ordinary.ms() - at) / WEEK_MS + 1 } else { 0 };
-        let at = Instant::from_ms(at + WEEK_MS * weeks);
-        if seen.contains(&outlook(at, &clocks, life)) {
-            return;
-        }
-        whole &= instants.len() < INSTANTS_MAX;
-        if instants.len() < INSTANTS_MAX {
-            seen.insert(outlook(at, &clocks, life));
-            instants.push(at);
+        let at = at + WEEK_MS * weeks;
+        if seen.insert(outlook(at)) {
+            whole &= instants.len() < INSTANTS_MAX;
+            if instants.len() < INSTANTS_MAX {
+                instants.push(Instant::from_ms(at));
+            }
         }
     };
     // First what is accepted at the edges themselves.
@@ -183,37 +184,50 @@ fn aside(ages: &BTreeSet<Span>) -> i64 {
     aside.max(1)
 }
 
-/// What the clocks show from an instant on, for so long: the time of the week, and how far off their next change is
-/// and what it comes to.
-fn outlook(at: Instant, clocks: &[TimeZone], life: i64) -> Vec<(i64, Option<(i64, i64)>)> {
-    let show = |clock: &TimeZone| {
-        let shift = |at: i64| shift_ms(clock, at);
-        let own = shift(at.ms());
-        let next = changes(clock, at.ms(), life).next().map(|change| (change - at.ms(), shift(change) - own));
-        ((at.ms() + own).rem_euclid(WEEK_MS), next)
-    };
-    clocks.iter().map(show).collect()
+/// A clock, and how it is changed.
+struct Clock {
+    /// By how much it is ahead of UTC on an ordinary day.
+    ordinary: i64,
+    /// When it is changed, and by how much it is ahead from then on.
+    changes: Vec<(i64, i64)>,
 }
 
-/// By how much a clock is ahead of UTC.
-fn shift_ms(clock: &TimeZone, at: i64) -> i64 {
-    jiff::Timestamp::from_millisecond(at).map_or(0, |at| i64::from(clock.to_offset(at).seconds()) * 1_000)
-}
+impl Clock {
+    fn of(zone: &TimeZone, within: i64) -> Clock {
+        let from = Witness::ORDINARY_AT.ms();
+        let ahead = |at: jiff::Timestamp| i64::from(zone.to_offset(at).seconds()) * 1_000;
+        let start = jiff::Timestamp::from_millisecond(from).unwrap_or_default();
+        let (ordinary, mut changes) = (ahead(start), Vec::new());
+        let mut last = ordinary;
+        for change in zone.following(start) {
+            let at = change.timestamp();
+            if at.as_millisecond() > from.saturating_add(within) {
+                break;
+            }
+            // Some changes are of the name alone.
+            if std::mem::replace(&mut last, ahead(at)) != last {
+                changes.push((at.as_millisecond(), last));
+            }
+        }
+        Clock { ordinary, changes }
+    }
 
-/// When a clock is changed within so long behind an instant.
-fn changes(clock: &TimeZone, from: i64, within: i64) -> impl Iterator<Item = i64> {
-    let start = jiff::Timestamp::from_millisecond(from).unwrap_or_default();
-    let until = from.saturating_add(within);
-    let all = clock.following(start).map(|change| change.timestamp().as_millisecond());
-    all.take_while(move |change| *change <= until)
-        .filter(|change| shift_ms(clock, *change) != shift_ms(clock, *change - 1))
+    /// What it shows from an instant on, for so long: the time of the week, and how far off its next change is and
+    /// what it comes to.
+    fn outlook(&self, at: i64, life: i64) -> (i64, Option<(i64, i64)>) {
+        let (past, next): (Vec<_>, Vec<_>) = self.changes.iter().partition(|(change, _)| *change <= at);
+        let own = past.last().map_or(self.ordinary, |(_, ahead)| *ahead);
+        let next = next.first().filter(|(change, _)| *change <= at.saturating_add(life));
+        ((at + own).rem_euclid(WEEK_MS), next.map(|(change, ahead)| (change - at, ahead - own)))
+    }
 }
 
 /// The instants at which a clock shows a time that makes a difference, and whether it is waited for.
-fn edges(readings: &[Reading], clocks: &[TimeZone]) -> BTreeSet<(i64, bool)> {
+fn edges(readings: &[Reading], clocks: &[Clock]) -> BTreeSet<(i64, bool)> {
     let ordinary = Witness::ORDINARY_AT;
-    let changes: BTreeSet<i64> =
-        clocks.iter().flat_map(|clock| changes(clock, ordinary.ms(), YEAR_MS)).collect();
+    let in_a_year = |change: &i64| *change <= ordinary.ms() + YEAR_MS;
+    let changes = clocks.iter().flat_map(|clock| clock.changes.iter().map(|(change, _)| *change));
+    let changes: BTreeSet<i64> = changes.filter(in_a_year).collect();
     let mut edges = BTreeSet::new();
     for Reading { times, days, clock, is_wait } in readings {
         let mut found = BTreeSet::new();

@@ -92,7 +92,22 @@ impl FactSpace {
     /// The same with the names of further comparisons.
     #[must_use]
     pub fn with(machine: &Machine, catalog: &Catalog, more: &[Comparison]) -> FactSpace {
-        let mut space = FactSpace { questions: Vec::new(), instants: Vec::new(), gaps: Vec::new() };
+        let mut space = FactSpace::questions_of(machine, catalog, more);
+        let compared = machine.comparisons.iter().chain(more);
+        let ages = compared.filter_map(compared_age).collect();
+        let zones = zones_of(machine);
+        let abroad = (asks_contact(&zones) && zones.len() == 1).then_some(ABROAD);
+        let (instants, whole) = instants::of(machine, catalog, abroad, &ages);
+        space.instants = instants;
+        if !whole {
+            space.gap("only some instants of acceptance were looked at");
+        }
+        space
+    }
+
+    /// The questions alone, for messages that are accepted on an ordinary day.
+    fn questions_of(machine: &Machine, catalog: &Catalog, more: &[Comparison]) -> FactSpace {
+        let mut space = FactSpace::default();
         let comparisons: Vec<&Comparison> = machine.comparisons.iter().chain(more).collect();
         let mut names: Vec<Operand> = Vec::new();
         for operand in comparisons.iter().flat_map(|comparison| [&comparison.left, &comparison.right]) {
@@ -102,7 +117,7 @@ impl FactSpace {
             }
         }
         let zones = zones_of(machine);
-        let asks_zone = zones.iter().any(|zone| matches!(zone, Zone::Contact { .. }));
+        let asks_zone = asks_contact(&zones);
         let timezone = Operand::Contact(ContactField::Timezone);
         if asks_zone && !names.contains(&timezone) {
             names.push(timezone.clone());
@@ -134,13 +149,6 @@ impl FactSpace {
             space.add_name(machine, name, &about, own);
         }
         space.add_channels(machine, catalog);
-        let ages = comparisons.iter().filter_map(|comparison| compared_age(comparison)).collect();
-        let abroad = (asks_zone && zones.len() == 1).then_some(ABROAD);
-        let (instants, whole) = instants::of(machine, catalog, abroad, &ages);
-        space.instants = instants;
-        if !whole {
-            space.gap("only some instants of acceptance were looked at");
-        }
         space
     }
 
@@ -189,9 +197,11 @@ impl FactSpace {
         &self.instants
     }
 
-    /// Leaves out addresses, consents, quotas and breakers for which no guard asks.
+    /// What guards ask for, on an ordinary day: addresses, consents, quotas, breakers and the zone of a contact are
+    /// as they should be, where none does.
     #[must_use]
-    pub fn asked_by_guards(mut self, machine: &Machine) -> FactSpace {
+    pub fn of_guards(machine: &Machine, catalog: &Catalog) -> FactSpace {
+        let mut space = FactSpace::questions_of(machine, catalog, &[]);
         let mut asked: BTreeSet<FactName> = BTreeSet::new();
         let mut has = BTreeSet::new();
         guards(machine).for_each(|guard| addresses(&guard.tree, &mut has));
@@ -206,19 +216,14 @@ impl FactSpace {
                 asks_breakers |= guard.tree.has_word(Word::Tripped);
             }
         }
-        self.questions.retain(|question| match &question.name {
+        let timezone = Operand::Contact(ContactField::Timezone);
+        let asks_zone = machine.comparisons.iter().any(|c| c.left == timezone || c.right == timezone);
+        space.questions.retain(|question| match &question.name {
             FactName::Breaker(_) => asks_breakers,
             name @ (FactName::Has(_) | FactName::OptedOut(_) | FactName::Quota(_)) => asked.contains(name),
-            _ => true,
+            name => asks_zone || operand_name(&timezone).as_ref() != Some(name),
         });
-        self
-    }
-
-    /// Looks at one instant of acceptance alone.
-    #[must_use]
-    pub fn accepted_at(mut self, at: Instant) -> FactSpace {
-        self.instants = vec![at];
-        self
+        space
     }
 
     /// Why these are not all choices that can make a difference; empty where they are.
@@ -468,6 +473,11 @@ pub(super) fn windows(machine: &Machine) -> Vec<(Option<StageId>, &Window)> {
     let quiet = machine.headers().quiet.as_ref().map(|quiet| (None, &quiet.window));
     let between = machine.ids().filter_map(|id| Some((Some(id), machine.stage(id).between.as_ref()?)));
     quiet.into_iter().chain(between).collect()
+}
+
+/// Whether a clock is that of a contact.
+fn asks_contact(zones: &[Zone]) -> bool {
+    zones.iter().any(|zone| matches!(zone, Zone::Contact { .. }))
 }
 
 /// The clocks that a machine reads, each once.
