@@ -116,7 +116,7 @@ impl Scan {
 
 /// What separates words.
 pub(crate) fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\n' | '\t' | '\r' | '\u{A0}' | '\u{FEFF}')
+    matches!(c, ' ' | '\n' | '\t' | '\r' | '\u{A0}' | '\u{202F}' | '\u{FEFF}')
 }
 
 fn line_end(bytes: &[u8], from: usize) -> usize {

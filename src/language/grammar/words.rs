@@ -34,6 +34,7 @@ impl<'s> Reader<'s> {
                 Some([b' ' | b'\n' | b'\t' | b'\r', ..]) => self.at += 1,
                 Some([b'#', ..]) => self.at += self.rest().find('\n').unwrap_or(bytes.len() - self.at),
                 Some([0xC2, 0xA0, ..]) => self.at += '\u{A0}'.len_utf8(),
+                Some([0xE2, 0x80, 0xAF, ..]) => self.at += '\u{202F}'.len_utf8(),
                 Some([0xEF, 0xBB, 0xBF, ..]) => self.at += '\u{FEFF}'.len_utf8(),
                 _ => return true,
             }
