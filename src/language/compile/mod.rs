@@ -4,11 +4,11 @@ mod comparison;
 mod condition;
 mod habits;
 mod headers;
-mod hidden;
 mod operand;
 mod route;
 mod stage;
 mod strategy;
+mod trial;
 mod types;
 mod unit;
 mod value;
@@ -170,7 +170,8 @@ fn compile_pinned(source: &str, bare_name: Option<&str>, pins: &[String], librar
     let mut compiled = look(source, bare_name, pins, library);
     if !compiled.diagnostics.is_empty() {
         let again = |text: &str| look(text, bare_name, pins, library).diagnostics;
-        compiled.diagnostics = hidden::with_hidden(source, compiled.diagnostics, again);
+        let plain = |text: &str| checked(text, bare_name, pins, library).diagnostics;
+        compiled.diagnostics = trial::told(source, compiled.diagnostics, &again, &plain);
         cut(&mut compiled.diagnostics);
     }
     compiled
@@ -178,6 +179,13 @@ fn compile_pinned(source: &str, bare_name: Option<&str>, pins: &[String], librar
 
 /// One look at a source: what it tells is right, and what stands behind it may be hidden.
 fn look(source: &str, bare_name: Option<&str>, pins: &[String], library: &dyn Library) -> Compiled {
+    let mut compiled = checked(source, bare_name, pins, library);
+    compiled.diagnostics = habits::understood(source, compiled.diagnostics);
+    compiled
+}
+
+/// What the checker alone says.
+fn checked(source: &str, bare_name: Option<&str>, pins: &[String], library: &dyn Library) -> Compiled {
     let mut session = Session::new(library);
     match Text::read(source) {
         Ok(text) => {
@@ -187,7 +195,6 @@ fn look(source: &str, bare_name: Option<&str>, pins: &[String], library: &dyn Li
             diagnostics.sort_by_key(|d| (d.at.start, d.at.end));
             let (bare, found) = (policies.bare, policies.found);
             cut(&mut diagnostics);
-            let diagnostics = habits::understood(source, diagnostics);
             Compiled { policies: policies.clean, diagnostics, bare, found }
         }
         Err(fault) => Compiled { diagnostics: vec![fault], ..Compiled::default() },

@@ -43,11 +43,11 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
 
 /// Leaves out a parenthesis, and the one that closes it.
 fn without(around: &Around<'_>, open: std::ops::Range<usize>) -> Meant {
-    let (close, line) = (around.closing(open.start), around.line_end(open.end));
+    let close = around.closing(open.start);
     let meant = Meant::leave_out(around, open);
     match close {
-        Some(close) => meant.help("leave them out").and(close, "").until(line),
-        None => meant.until(line),
+        Some(close) => meant.help("leave them out").and(close, ""),
+        None => meant,
     }
 }
 
@@ -66,7 +66,7 @@ pub(super) fn route(around: &Around<'_>) -> Option<Meant> {
             let message = format!("the provider {} stands without quotes", quoted(name));
             let whole = at.start..at.end + name.len() + 1;
             let plain = !name.is_empty() && !name.contains(char::is_whitespace);
-            plain.then(|| Meant::write(whole, name).named("bad-name").saying(message).until(line))
+            plain.then(|| Meant::write(whole, name).named("bad-name").saying(message))
         }
         _ => None,
     }
@@ -81,11 +81,12 @@ pub(super) fn unopened(around: &Around<'_>) -> Option<Meant> {
     let close = rest.find(')').filter(|at| !rest.get(..*at).is_some_and(|part| part.contains('(')))?;
     let group = around.text();
     let message = format!("there is no `(` behind `{group} of`");
-    let meant = Meant::write(first.start..first.start, "(")
-        .saying(message)
-        .help(format!("write `{group} of ({})`", rest.get(..close)?))
-        .about(around.at.clone());
-    Some(meant.until(first.start + close + 1))
+    Some(
+        Meant::write(first.start..first.start, "(")
+            .saying(message)
+            .help(format!("write `{group} of ({})`", rest.get(..close)?))
+            .about(around.at.clone()),
+    )
 }
 
 /// The parenthesis of a condition, or of a group in which nothing is joined but members: where it is to be
@@ -100,6 +101,14 @@ pub(super) fn unclosed(around: &Around<'_>, text: &str) -> Option<Meant> {
         _ => return None,
     };
     let line = around.line_end(from);
+    // `(vars.plan is "gold)`: it is closed within a text that is not.
+    let written = around.part(from..line).trim_end();
+    if written.matches('"').count() % 2 == 1 && written.ends_with(')') {
+        let place = from + written.len() - 1;
+        let message = "the last text of the condition has no closing quote";
+        let meant = Meant::write(place..place, "\"").named("unclosed-text").saying(message);
+        return Some(meant.about(around.at.clone()).help("end it with `\"`"));
+    }
     let mut end = from;
     while let Some((at, word)) = around.word_from(end).filter(|(at, _)| at.start < line) {
         let ends = ENDS.contains(&word) || ["on", "}", "#"].contains(&word);

@@ -1,7 +1,7 @@
 //! Conditions as people say them.
 
 use crate::language::diagnostic::Diagnostic;
-use crate::language::words::quoted;
+use crate::language::words::{near, quoted};
 use crate::model::{Channel, Priority};
 
 use super::Meant;
@@ -15,11 +15,13 @@ pub(super) fn is_name(word: &str) -> bool {
 }
 
 /// Words of conditions that are compared with nothing.
-pub(super) const STATES: [&str; 7] =
+pub(in super::super) const STATES: [&str; 7] =
     ["quota", "quiet", "opted_out", "tripped", "read", "replied", "delivered"];
 
 /// Comparisons in words, longest first.
-const PHRASES: [(&str, &str); 26] = [
+const PHRASES: [(&str, &str); 28] = [
+    ("is not more than", "<="),
+    ("is not less than", ">="),
     ("is greater than", ">"),
     ("is more than", ">"),
     ("is less than", "<"),
@@ -54,8 +56,7 @@ fn phrase(around: &Around<'_>, from: usize) -> Option<Meant> {
     {
         if let Some(at) = around.words_from(from, words) {
             let message = format!("{} is no comparison", quoted(around.part(at.clone())));
-            let line = around.line_end(at.end);
-            return Some(Meant::write(at, sign).named("bad-comparison").saying(message).until(line));
+            return Some(Meant::write(at, sign).named("bad-comparison").saying(message));
         }
     }
     None
@@ -67,11 +68,12 @@ pub(super) fn behind(around: &Around<'_>, text: &str) -> Option<Meant> {
     let used = ["exceeded", "used", "full", "reached", "exhausted", "empty", "gone"];
     if word == "quota" && used.contains(&text) {
         let message = "`quota` alone says that it is used up";
-        let meant = Meant::leave_out(around, around.at.clone())
-            .named("bad-condition")
-            .saying(message)
-            .changing(before.end..around.at.end, "");
-        return Some(meant);
+        return Some(
+            Meant::leave_out(around, around.at.clone())
+                .named("bad-condition")
+                .saying(message)
+                .changing(before.end..around.at.end, ""),
+        );
     }
     is_name(word).then(|| phrase(around, around.at.start)).flatten()
 }
@@ -86,22 +88,34 @@ pub(super) fn alone(around: &Around<'_>, text: &str) -> Option<Meant> {
             return None;
         }
         let message = format!("`{text}` is compared with nothing, it stands alone");
-        let meant = Meant::write(around.at.clone(), text)
-            .saying(message)
-            .help(format!("write `{text}`"))
-            .changing(around.at.end..value.end, "");
-        return Some(meant.until(value.end));
+        return Some(
+            Meant::write(around.at.clone(), text)
+                .saying(message)
+                .help(format!("write `{text}`"))
+                .changing(around.at.end..value.end, ""),
+        );
     }
     // `priority urgent`
     if text == "priority"
         && let Some((at, word)) = around.next_on_line().filter(|(_, word)| word.parse::<Priority>().is_ok())
     {
+        // `priority high or more`
+        for (more, sign) in [
+            ("or more", ">="),
+            ("or higher", ">="),
+            ("or above", ">="),
+            ("or less", "<="),
+            ("or lower", "<="),
+        ] {
+            if let Some(last) = around.words_from(at.end, more) {
+                let whole = at.start..last.end;
+                let message = format!("{} is no comparison", quoted(around.part(around.at.start..last.end)));
+                return Some(Meant::write(whole, &format!("{sign} {word}")).saying(message));
+            }
+        }
         let message = format!("there is no `is` before `{word}`");
         let meant = Meant::write(at.start..at.start, "is ").saying(message);
-        let line = around.line_end(at.end);
-        return Some(
-            meant.help(format!("write `priority is {word}`")).about(around.at.start..at.end).until(line),
-        );
+        return Some(meant.help(format!("write `priority is {word}`")).about(around.at.start..at.end));
     }
     phrase(around, around.at.end)
 }
@@ -113,8 +127,13 @@ pub(super) fn missing(around: &Around<'_>) -> Option<Meant> {
         && let Some((at, word @ ("and" | "or"))) = around.next_on_line()
     {
         let message = format!("`{word}` is not needed behind `{text}`");
-        let line = around.line_end(at.end);
-        return Some(Meant::leave_out(around, at).named("bad-condition").saying(message).until(line));
+        return Some(Meant::leave_out(around, at).named("bad-condition").saying(message));
+    }
+    if ["and", "or"].contains(&text)
+        && let Some((at, word @ ("if" | "unless"))) = around.next_on_line()
+    {
+        let message = format!("`{word}` is not needed behind `{text}`");
+        return Some(Meant::leave_out(around, at).named("bad-condition").saying(message));
     }
     if ["and", "or"].contains(&text) && around.before().is_some_and(|(_, before)| before == text) {
         let message = format!("`{text}` stands twice");
@@ -135,18 +154,13 @@ pub(super) fn missing(around: &Around<'_>) -> Option<Meant> {
         let whole = at.start..end;
         if STATES.contains(&name) {
             let message = format!("{} stands without brackets", quoted(name));
-            let until = if word == "{" { around.source.len() } else { around.line_end(end) };
-            return Some(Meant::write(whole, name).named("bad-condition").saying(message).until(until));
+            return Some(Meant::write(whole, name).named("bad-condition").saying(message));
         }
         let fits = name.starts_with(|c: char| c.is_ascii_lowercase());
         let message =
             format!("{} is not how a var is named in a condition", quoted(around.part(whole.clone())));
-        let until = if word == "{" { around.source.len() } else { around.line_end(end) };
         return fits.then(|| {
-            Meant::write(whole, &format!("vars.{name}"))
-                .named("unknown-condition")
-                .saying(message)
-                .until(until)
+            Meant::write(whole, &format!("vars.{name}")).named("unknown-condition").saying(message)
         });
     }
     if word != "has" {
@@ -155,20 +169,23 @@ pub(super) fn missing(around: &Around<'_>) -> Option<Meant> {
     let (channel, named) = around.word_from(at.end)?;
     let message = format!("{} does not say who has it", quoted(around.part(at.start..channel.end)));
     let help = format!("write `contact has {named}`");
-    Some(
-        Meant::write(at, "contact has")
-            .named("missing-condition")
-            .saying(message)
-            .help(help)
-            .until(channel.end),
-    )
+    Some(Meant::write(at, "contact has").named("missing-condition").saying(message).help(help))
 }
 
 /// `contact.has push`.
 pub(super) fn has(around: &Around<'_>) -> Option<Meant> {
     let (at, _) = around.before().filter(|(_, word)| *word == "contact.has")?;
+    // `contact.has(push)`
+    if let Some((open, "(")) = around.word_from(at.end)
+        && let Some((channel, word)) = around.word_from(open.end)
+        && let Some((close, ")")) = around.word_from(channel.end)
+    {
+        let message = "`contact has` takes no parentheses";
+        let meant = Meant::write(at.start..close.end, &format!("contact has {word}"));
+        return Some(meant.named("bad-condition").saying(message));
+    }
     let message = "`contact.has` is two words";
-    Some(Meant::write(at, "contact has").named("bad-condition").saying(message).until(around.at.end))
+    Some(Meant::write(at, "contact has").named("bad-condition").saying(message))
 }
 
 /// A name by another owner: `var.amount`, `customer.country`.
@@ -219,6 +236,15 @@ pub(super) fn list(around: &Around<'_>, text: &str) -> Option<Meant> {
         return None;
     }
     if text.starts_with('"') {
+        // `in "AT, DE"`
+        let inner = text.trim_matches('"');
+        if inner.contains(',') {
+            let values: Vec<String> = inner.split(',').map(|value| format!("\"{}\"", value.trim())).collect();
+            let message = format!("{} is one text, no list", quoted(text));
+            return Some(
+                Meant::write(around.at.clone(), &format!("[{}]", values.join(", "))).saying(message),
+            );
+        }
         return texts(around);
     }
     let value = |word: &str| {
@@ -254,7 +280,7 @@ fn texts(around: &Around<'_>) -> Option<Meant> {
             let meant = Meant::write(whole.start..whole.start, "[").saying("there is no `[` behind `in`");
             let meant =
                 meant.help(format!("write `[{}]`", around.part(whole.clone()))).about(whole.start..close.end);
-            Some(meant.until(close.end))
+            Some(meant)
         }
         _ => {
             let list = format!("[{}]", around.part(whole.clone()));
@@ -289,13 +315,33 @@ pub(super) fn has_in_one_word(around: &Around<'_>, text: &str) -> Option<Meant> 
 /// `is one of ["AT", "DE"]`.
 pub(super) fn one_of(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (of, _) = around.next().filter(|(_, word)| *word == "of")?;
-    let (list, _) = around.word_from(of.end).filter(|(_, word)| *word == "[")?;
+    around.word_from(of.end).filter(|(_, word)| *word == "[")?;
     let (is, _) = around.before().filter(|(_, word)| *word == "is")?;
     let fits = ["one", "any", "either"].contains(&text);
     let whole = is.start..of.end;
     let message = format!("{} is no comparison", quoted(around.part(whole.clone())));
-    let line = around.line_end(list.end);
-    fits.then(|| Meant::write(whole, "in").named("bad-comparison").saying(message).until(line))
+    fits.then(|| Meant::write(whole, "in").named("bad-comparison").saying(message))
+}
+
+/// `is True`, `is yes`, `is null`: words for values that the language writes otherwise, or has not.
+pub(super) fn other_value(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (is, name) = around.before().and_then(|(is, _)| around.word_before(is.start))?;
+    let name = if name == "is" { around.word_before(is.start)?.1 } else { name };
+    let message = format!("{} is no value", quoted(text));
+    let meant = match text.to_lowercase().as_str() {
+        "true" | "yes" | "y" => "true",
+        "false" | "no" | "n" => "false",
+        "null" | "none" | "nil" | "undefined" => {
+            let owner = name.strip_prefix("contact.").filter(|name| name.parse::<Channel>().is_ok());
+            let help = match owner {
+                Some(channel) => format!("whether there is an address is said by `contact has {channel}`"),
+                None => "a comparison with a name that is missing is false anyway".to_owned(),
+            };
+            return Some(Meant::told(around.at.clone()).saying(message).help(help));
+        }
+        _ => return None,
+    };
+    Some(Meant::write(around.at.clone(), meant).saying(format!("{}; did you mean `{meant}`?", message)))
 }
 
 /// Priorities in other words.
@@ -320,13 +366,12 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message = format!("{} is one word", quoted(around.part(whole.clone())));
         Some(Meant::write(whole, meant).saying(message))
     };
-    let line = around.line_end(around.at.end);
     match (text, next.as_ref().map_or("", |(_, word)| *word)) {
         ("contact", "have" | "having" | "owns" | "with" | "got") => {
             let (at, said) = next?;
             let message = format!("{} is no word of conditions", quoted(said));
             let meant = Meant::write(at, "has").named("bad-condition").saying(message);
-            Some(meant.help("write `contact has`").until(line))
+            Some(meant.help("write `contact has`"))
         }
         ("no" | "nicht" | "kein" | "never", _) => {
             let message = format!("{} is not a word of conditions", quoted(text));
@@ -348,8 +393,11 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
                     .saying(message),
             )
         }
-        ("vars" | "contact", name) if name.starts_with(|c: char| c.is_ascii_lowercase()) => {
-            both(&format!("{text}.{name}")).map(|meant| meant.until(line))
+        ("vars" | "contact", name)
+            if name.starts_with(|c: char| c.is_ascii_lowercase())
+                && !(text == "contact" && (name.starts_with("has") || near(name, ["has"]).is_some())) =>
+        {
+            both(&format!("{text}.{name}"))
         }
         ("opted" | "opt", "out") => both("opted_out"),
         ("opted" | "opt", "in") => both("not opted_out"),
@@ -362,7 +410,7 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
             let (at, _) = next?;
             let whole = around.at.start..at.end;
             let message = format!("{} is not how a condition is written", quoted(around.part(whole.clone())));
-            Some(Meant::write(whole, &format!("priority is {text}")).saying(message).until(line))
+            Some(Meant::write(whole, &format!("priority is {text}")).saying(message))
         }
         _ if text.parse::<Priority>().is_ok() => {
             let message = format!("{} does not say what is {text}", quoted(text));
@@ -421,8 +469,11 @@ pub(super) fn typed(around: &Around<'_>, text: &str, finding: &Diagnostic) -> Op
 
 /// `vars.amount is greater than 5`: the comparison begins at its `is`.
 pub(super) fn in_words(around: &Around<'_>) -> Option<Meant> {
-    let (is, _) = around.before().filter(|(_, word)| *word == "is")?;
-    phrase(around, is.start)
+    let (mut is, mut word) = around.before()?;
+    if word == "not" {
+        (is, word) = around.word_before(is.start)?;
+    }
+    if word == "is" { phrase(around, is.start) } else { None }
 }
 
 /// `vars.amount >> 5`.
@@ -431,6 +482,5 @@ pub(super) fn twice(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (sign, meant) = known.into_iter().find(|(sign, _)| text.contains(sign))?;
     let start = around.at.start + text.find(sign)?;
     let message = format!("{} is no comparison", quoted(sign));
-    let until = around.at.end;
-    Some(Meant::write(start..start + sign.len(), meant).saying(message).until(until))
+    Some(Meant::write(start..start + sign.len(), meant).saying(message))
 }

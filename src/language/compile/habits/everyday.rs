@@ -7,7 +7,14 @@ use super::Meant;
 use super::text::Around;
 
 /// What everyday words behind a stage stand for, with the words that belong to them.
-const EVERYDAY: [(&str, &str); 50] = [
+const EVERYDAY: [(&str, &str); 57] = [
+    ("in case of doubt", "on doubt"),
+    ("when in doubt", "on doubt"),
+    ("puis", "then"),
+    ("ensuite", "then"),
+    ("luego", "then"),
+    ("après", "after"),
+    ("sauf", "unless"),
     ("in doubt", "on doubt"),
     ("if in doubt", "on doubt"),
     ("ondoubt", "on doubt"),
@@ -60,6 +67,11 @@ const EVERYDAY: [(&str, &str); 50] = [
     ("sonst", "otherwise"),
 ];
 
+/// What one everyday word stands for.
+pub(in super::super) fn meant(word: &str) -> Option<&'static str> {
+    EVERYDAY.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, meant)| meant)
+}
+
 /// A word behind a stage that is no modifier.
 pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
     let line = around.line_end(around.at.end);
@@ -74,23 +86,20 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
             let whole = at.start..around.at.end;
             let message = format!("{} is one duration in two words", quoted(around.part(whole.clone())));
             both.parse::<Span>().ok()?;
-            return Some(Meant::write(whole, &both).named("bad-duration").saying(message).until(line));
+            return Some(Meant::write(whole, &both).named("bad-duration").saying(message));
         }
         let later =
             around.next_on_line().filter(|(_, word)| ["later", "afterwards", "später"].contains(word));
         let end = later.map_or(around.at.end, |(at, _)| at.end);
         let message = format!("there is no `after` before {}", quoted(text));
-        return Some(
-            Meant::write(around.at.start..end, &format!("after {text}")).saying(message).until(line),
-        );
+        return Some(Meant::write(around.at.start..end, &format!("after {text}")).saying(message));
     }
     // `via 70 twilio, 30 vonage`
     if let Some((at, share)) = before.clone().filter(|(_, word)| word.parse::<u8>().is_ok_and(|n| n <= 100)) {
         let route = around.word_before(at.start).is_some_and(|(_, word)| ["via", ","].contains(&word));
         if route {
             let message = format!("the share {} is not written with `%`", quoted(share));
-            let mut meant =
-                Meant::write(at, &format!("{share}%")).named("bad-shares").saying(message).until(line);
+            let mut meant = Meant::write(at, &format!("{share}%")).named("bad-shares").saying(message);
             let mut end = around.at.end;
             while let Some((comma, ",")) = around.word_from(end)
                 && let Some((next, digits)) = around.word_from(comma.end)
@@ -130,7 +139,7 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message = "a template is named by who sends a message, not by the policy";
         let last = template.map_or(around.at.end, |(at, _)| at.end);
         let name = around.word_from(last).filter(|(at, _)| at.start < line).map_or(last, |(at, _)| at.end);
-        return Some(Meant::leave_out(around, around.at.start..name).saying(message).until(line));
+        return Some(Meant::leave_out(around, around.at.start..name).saying(message));
     }
     if ["later", "soon", "eventually", "später"].contains(&text) {
         let message = format!("{} does not say after how long", quoted(text));
@@ -143,7 +152,7 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         if meant != "after" || next.starts_with(|c: char| c.is_ascii_digit()) {
             let message =
                 format!("unknown word {}; did you mean `{meant}`?", quoted(around.part(whole.clone())));
-            return Some(Meant::write(whole, meant).saying(message).until(line));
+            return Some(Meant::write(whole, meant).saying(message));
         }
     }
     if super::windows::is_day(text)
@@ -155,13 +164,11 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
             .named("unknown-day")
             .saying(message)
             .about(around.at.clone());
-        return Some(
-            meant.help(format!("write `on {text}` before `in`")).and(zone.end..around.at.end, "").until(line),
-        );
+        return Some(meant.help(format!("write `on {text}` before `in`")).and(zone.end..around.at.end, ""));
     }
     let meant = near(text, ["otherwise"])?;
     let message = format!("unknown word {}; did you mean `{meant}`?", quoted(text));
-    Some(Meant::write(around.at.clone(), meant).saying(message).until(line))
+    Some(Meant::write(around.at.clone(), meant).saying(message))
 }
 
 /// `whats app`, `e mail`, `sms:twilio`.
@@ -199,5 +206,5 @@ pub(super) fn in_two_words(around: &Around<'_>, text: &str) -> Option<Meant> {
     let letters: String = around.part(whole.clone()).chars().filter(|c| c.is_alphabetic()).collect();
     let channel: Channel = letters.to_lowercase().parse().ok()?;
     let message = format!("the channel {} is one word", quoted(around.part(whole.clone())));
-    Some(Meant::write(whole, channel.word()).saying(message).until(end))
+    Some(Meant::write(whole, channel.word()).saying(message))
 }

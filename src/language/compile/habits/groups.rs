@@ -23,11 +23,12 @@ pub(super) fn members(around: &Around<'_>) -> Option<Meant> {
     }
     let words = around.part(first.start..end).replace(" and ", ", ").replace(" or ", ", ");
     let message = format!("the members of `{} of` stand between `(` and `)`", around.text());
-    let meant = Meant::write(first.start..end, &format!("({words})"))
-        .saying(message)
-        .help(format!("write `{} of ({words})`", around.text()))
-        .about(around.at.clone());
-    Some(meant.until(end))
+    Some(
+        Meant::write(first.start..end, &format!("({words})"))
+            .saying(message)
+            .help(format!("write `{} of ({words})`", around.text()))
+            .about(around.at.clone()),
+    )
 }
 
 /// `any of (sms,)`.
@@ -56,8 +57,7 @@ pub(super) fn parentheses(around: &Around<'_>) -> Option<Meant> {
     let message =
         format!("the policy `{word}` stands between `{{` and `}}`, not between `{sign}` and `{other}`");
     let help = format!("write `policy {word} {{ … }}`");
-    let end = close.end;
-    Some(Meant::write(open, "{").saying(message).help(help).and(close, "}").until(end))
+    Some(Meant::write(open, "{").saying(message).help(help).and(close, "}"))
 }
 
 /// A policy that is not closed before the next one, or before the end.
@@ -76,15 +76,23 @@ pub(super) fn close(around: &Around<'_>) -> Option<Meant> {
     }
     let next = rest.find("\npolicy ").map_or(around.source.len(), |at| around.at.end + at);
     let end = around.source.get(..next)?.trim_end().len();
+    // A policy that ends with another word or bracket.
+    let last = around.line_start(end);
+    let said = around.part(last..end).trim();
+    if [")", "]", "end", "end.", "END", "fi", "done", "ende", ");", "};", ">"].contains(&said) {
+        let whole = end - said.len()..end;
+        let message = format!("the `{{` of the policy is closed by {}", quoted(said));
+        return Some(Meant::write(whole, "}").saying(message));
+    }
     let meant = Meant::told(around.at.clone()).changing(end..end, "\n}");
     Some(meant.help("end the policy with `}`"))
 }
 
 /// `use policy b`.
 pub(super) fn used(around: &Around<'_>, text: &str) -> Option<Meant> {
-    let (name, _) = around.next_on_line().filter(|_| text == "policy")?;
+    around.next_on_line().filter(|_| text == "policy")?;
     let message = "`policy` is not needed behind `use`";
-    Some(Meant::leave_out(around, around.at.clone()).saying(message).until(name.end))
+    Some(Meant::leave_out(around, around.at.clone()).saying(message))
 }
 
 /// A policy of the text without `use`, perhaps with parentheses: `night()`.
@@ -102,7 +110,7 @@ pub(super) fn not_used(around: &Around<'_>, text: &str) -> Option<Meant> {
     let close = empty.and_then(|(open, _)| around.word_from(open.end)).filter(|(_, word)| *word == ")");
     let end = close.map_or(around.at.end, |(at, _)| at.end);
     let message = format!("{} is a policy; one is used by `use`", quoted(text));
-    Some(Meant::write(around.at.start..end, &format!("use {text}")).saying(message).until(end))
+    Some(Meant::write(around.at.start..end, &format!("use {text}")).saying(message))
 }
 
 /// `fail "why"`, `or else fail "why"`.
@@ -130,41 +138,45 @@ pub(super) fn fail(around: &Around<'_>, text: &str) -> Option<Meant> {
         (around.at.start..end, "otherwise")
     };
     let message = format!("{} does not say when; did you mean `{meant}`?", quoted(around.part(at.clone())));
-    Some(Meant::write(at, meant).named("bad-otherwise").saying(message).until(around.line_end(end)))
+    Some(Meant::write(at, meant).named("bad-otherwise").saying(message))
 }
 
 /// `then fail "why"`.
 pub(super) fn then_fail(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (then, _) = around.before().filter(|(_, word)| *word == "then" && text == "fail")?;
-    let (quote, _) = around.next().filter(|(_, word)| *word == "\"")?;
+    around.next().filter(|(_, word)| *word == "\"")?;
     let message = "a policy fails behind `otherwise`, not behind `then`";
     let meant = Meant::write(then, "otherwise").named("bad-otherwise").saying(message);
-    Some(meant.help("write `otherwise fail`").until(around.line_end(quote.end)))
+    Some(meant.help("write `otherwise fail`"))
 }
 
 /// `otherwise: fail "why"`, `otherwise voice`.
 pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
     let word = around.at.start..around.at.start + "otherwise".len();
-    let line = around.line_end(word.end);
     let (at, next) = around.word_from(word.end)?;
     if next == ":" {
         let message = "`otherwise` stands without `:`";
-        return Some(Meant::leave_out(around, at).saying(message).until(line));
+        return Some(Meant::leave_out(around, at).saying(message));
     }
     if next == "then" {
         let message = "another stage stands behind `then` alone";
-        return Some(Meant::leave_out(around, word).saying(message).until(line));
+        return Some(Meant::leave_out(around, word).saying(message));
     }
     next.parse::<Channel>().ok()?;
     let message =
         format!("another stage stands behind `then`; behind `otherwise` stands `fail`, not `{next}`");
-    Some(Meant::write(word, "then").saying(message).until(at.end))
+    Some(Meant::write(word, "then").saying(message))
 }
 
 /// `1. push`: stages with numbers.
 pub(super) fn numbered(around: &Around<'_>, text: &str, joins: bool) -> Option<Meant> {
     let dot = around.source.get(around.at.end..)?.chars().next()?;
-    let fits = text.bytes().all(|b| b.is_ascii_digit()) && ['.', ')'].contains(&dot);
+    let is_letter = text.len() == 1 && text.bytes().all(|b| b.is_ascii_lowercase()) && dot == ')';
+    let is_ordinal = ["first", "second", "third", "fourth", "step", "finally", "erst", "zuerst"]
+        .contains(&text)
+        && dot == ':';
+    let fits =
+        text.bytes().all(|b| b.is_ascii_digit()) && ['.', ')'].contains(&dot) || is_letter || is_ordinal;
     let whole = around.at.start..around.at.end + 1;
     let message = format!(
         "stages have no numbers such as {}; they are joined by `then`",
@@ -173,23 +185,29 @@ pub(super) fn numbered(around: &Around<'_>, text: &str, joins: bool) -> Option<M
     if !fits {
         return None;
     }
-    let end = whole.end;
     let meant = if joins { Meant::write(whole, "then") } else { Meant::leave_out(around, whole) };
-    Some(meant.saying(message).until(end))
+    Some(meant.saying(message))
 }
 
 /// `- push`: stages as a list.
 pub(super) fn listed(around: &Around<'_>, text: &str) -> Option<Meant> {
     let before = around.source.get(..around.at.start)?;
     let is_first = before.rsplit('\n').next()?.trim().is_empty();
-    let (stage, word) = around.next_on_line()?;
+    let (_, word) = around.next_on_line()?;
     let begins = word.parse::<Channel>().is_ok() || ["wait", "use", "any", "all"].contains(&word);
     if !is_first || !begins || !["-", "*", "•", "–"].contains(&text) {
         return None;
+    }
+    if around.in_group() {
+        let message = format!("the members of a group have no marks such as {}", quoted(text));
+        let end = before.trim_end().len();
+        let meant = Meant::leave_out(around, around.at.clone()).saying(message);
+        let is_joined = before.trim_end().ends_with(['(', ',']);
+        return Some(if is_joined { meant } else { meant.and(end..end, ",").help("write `,` before it") });
     }
     let message = format!("stages have no marks such as {}; they are joined by `then`", quoted(text));
     let joins = !before.trim_end().is_empty() && !before.trim_end().ends_with('{');
     let at = around.at.clone();
     let meant = if joins { Meant::write(at, "then") } else { Meant::leave_out(around, at) };
-    Some(meant.saying(message).until(stage.end))
+    Some(meant.saying(message))
 }

@@ -23,9 +23,8 @@ pub(super) fn sign(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 fn without_sign(around: &Around<'_>, header: &str, at: std::ops::Range<usize>, sign: &str) -> Meant {
-    let line = around.line_end(at.end);
     let message = format!("`{header}` stands without `{sign}`");
-    Meant::leave_out(around, at).saying(message).named("stray-text").until(line)
+    Meant::leave_out(around, at).saying(message).named("stray-text")
 }
 
 /// A header of vars with another word, sign or bracket.
@@ -33,16 +32,14 @@ pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (at, word) = around.next()?;
     match (text, word) {
         ("vars", ":" | "=") => {
-            let (open, _) = around.word_from(at.end).filter(|(_, word)| *word == "{")?;
-            let end = around.closing(open.start).map_or(open.end, |close| close.end);
-            Some(without_sign(around, "vars", at, word).until(end).until(around.source.len()))
+            around.word_from(at.end).filter(|(_, word)| *word == "{")?;
+            Some(without_sign(around, "vars", at, word))
         }
         ("vars", "(" | "[") => {
             let close = around.closing(at.start)?;
             let message = format!("the vars stand between `{{` and `}}`, not behind `{word}`");
             let help = "write `vars { name: string }`";
-            let meant = Meant::write(at, "{").named("bad-var").saying(message).help(help).and(close, "}");
-            Some(meant)
+            Some(Meant::write(at, "{").named("bad-var").saying(message).help(help).and(close, "}"))
         }
         ("vars", _) if at.start >= around.line_end(around.at.end) => {
             let meant = Meant::told(around.at.clone()).named("bad-var");
@@ -56,6 +53,11 @@ pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
             let line = around.line_end(around.at.end);
             let declared = around.part(at.start..line).split(['#', '}']).next()?.trim_end();
             let message = "the vars stand between `{` and `}`";
+            // The brace that ends them is there.
+            if around.part(at.start..line).split('#').next()?.contains('}') {
+                let meant = Meant::write(at.start..at.start, "{ ").named("bad-var").saying(message);
+                return Some(meant.about(around.at.clone()).help("write `{` before them"));
+            }
             let help = format!("write `vars {{ {declared} }}`");
             let end = at.start + declared.len();
             let meant = Meant::write(at.start..at.start, "{ ")
@@ -63,9 +65,9 @@ pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
                 .saying(message)
                 .help(help)
                 .about(around.at.start..end);
-            Some(meant.and(end..end, " }").until(line))
+            Some(meant.and(end..end, " }"))
         }
-        (_, "{") => Some(Meant::write(around.at.clone(), "vars").until(around.source.len()))
+        (_, "{") => Some(Meant::write(around.at.clone(), "vars"))
             .filter(|_| ["var", "variables", "variable", "params", "fields", "Vars", "VARS"].contains(&text)),
         _ => None,
     }
@@ -83,8 +85,7 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         {
             let whole = at.start..last.end;
             let message = format!("{} is not written as money is", quoted(around.part(whole.clone())));
-            let meant = Meant::write(whole, &format!("{amount} {word}")).named("bad-money").saying(message);
-            return Some(meant.until(line));
+            return Some(Meant::write(whole, &format!("{amount} {word}")).named("bad-money").saying(message));
         }
         if [":", "="].contains(&word) {
             return Some(without_sign(around, "limit", at, word));
@@ -92,15 +93,14 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         if ["none", "no", "off", "unlimited", "never"].contains(&word) {
             let message = "a policy without `limit` has none";
             let whole = around.at.start..at.end;
-            let next = around.word_from(at.end).map_or(at.end, |(at, _)| at.end);
-            return Some(Meant::leave_out(around, whole).saying(message).until(next));
+            return Some(Meant::leave_out(around, whole).saying(message));
         }
         let few = ["max", "maximum", "of", "to", "at", "up"];
         if few.contains(&word) {
             let message = format!("{} is not needed: a limit is the most that is allowed", quoted(word));
             let more = around.word_from(at.end).filter(|(_, next)| ["most", "to"].contains(next));
             let whole = at.start..more.map_or(at.end, |(at, _)| at.end);
-            return Some(Meant::leave_out(around, whole).saying(message).until(line));
+            return Some(Meant::leave_out(around, whole).saying(message));
         }
         return None;
     }
@@ -112,7 +112,7 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         let at = around.at.start..around.at.start + digits.len();
         let message = format!("{} is not written as money is", quoted(digits));
         let meant = format!("{amount} {currency}");
-        return Some(Meant::write(at, &meant).named("bad-money").saying(message).until(line));
+        return Some(Meant::write(at, &meant).named("bad-money").saying(message));
     }
     let behind = around.word_from(around.at.start + digits.len());
     let cents = behind.clone().filter(|(_, word)| ["cent", "cents", "ct", "c"].contains(word));
@@ -144,14 +144,12 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         let meant = format!("{digits}.{}", decimals.get(..length)?);
         Money::parse_amount(&meant).ok()?;
         let message = format!("{} is not written as amounts are", quoted(around.part(at.clone())));
-        return Some(Meant::write(at, &meant).named("bad-money").saying(message).until(line));
+        return Some(Meant::write(at, &meant).named("bad-money").saying(message));
     }
     let end = unit.map_or(around.at.start + digits.len(), |(at, _)| at.end);
     let whole = around.at.start..end;
     // A channel's word was taken for the first stage, so the one behind it lacks its `then`.
-    let eaten = around.part(around.at.start + digits.len()..end).trim().parse::<Channel>().is_ok();
-    let next = around.word_from(end).filter(|_| eaten).map_or(end, |(at, _)| at.end);
-    Some(Meant::write(whole, &format!("{digits} sends")).until(line).until(next))
+    Some(Meant::write(whole, &format!("{digits} sends")))
 }
 
 /// What is no category.
@@ -159,23 +157,22 @@ pub(super) fn category(around: &Around<'_>, text: &str) -> Option<Meant> {
     if text == "category" {
         return None;
     }
-    let line = around.line_end(around.at.end);
     if let Some(first) = text.strip_suffix(',')
         && let Some((last, _)) = around.next_on_line()
     {
         let whole = around.at.start..last.end;
         let message = format!("a policy has one category, not {}", quoted(around.part(whole.clone())));
         let help = format!("write `category {first}`");
-        return Some(Meant::write(whole, first).saying(message).help(help).until(line));
+        return Some(Meant::write(whole, first).saying(message).help(help));
     }
     if let Some(sign) = ["=", ":"].into_iter().find(|sign| text.starts_with(*sign)) {
         let at = around.at.start..around.at.start + sign.len();
-        return Some(without_sign(around, "category", at, sign).until(line));
+        return Some(without_sign(around, "category", at, sign));
     }
     let plain = text.trim_matches(['"', '\'']).to_lowercase();
     let meant: String = plain.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let usable = !meant.is_empty() && meant.len() <= 64 && meant.bytes().any(|b| b.is_ascii_alphanumeric());
-    usable.then(|| Meant::write(around.at.clone(), meant.trim_end_matches('_')).until(line))
+    usable.then(|| Meant::write(around.at.clone(), meant.trim_end_matches('_')))
 }
 
 /// `expires` with another word than `after`.
@@ -186,7 +183,7 @@ pub(super) fn expires(around: &Around<'_>) -> Option<Meant> {
         let message = "there is no `after` behind `expires`";
         let meant =
             Meant::write(at.clone(), &format!("after {word}")).saying(message).about(around.at.clone());
-        return Some(meant.help(format!("write `expires after {word}`")).until(line));
+        return Some(meant.help(format!("write `expires after {word}`")));
     }
     if [":", "="].contains(&word) {
         return Some(without_sign(around, "expires", at, word));
@@ -199,7 +196,7 @@ pub(super) fn expires(around: &Around<'_>) -> Option<Meant> {
     let (_, span) =
         around.word_from(at.end).filter(|(_, span)| span.starts_with(|c: char| c.is_ascii_digit()))?;
     let message = format!("`expires` is followed by `after`, not by {}", quoted(word));
-    Some(Meant::write(at, "after").saying(message).help(format!("write `expires after {span}`")).until(line))
+    Some(Meant::write(at, "after").saying(message).help(format!("write `expires after {span}`")))
 }
 
 /// What is no declaration of a var.
@@ -262,11 +259,12 @@ pub(super) fn unclosed_vars(around: &Around<'_>) -> Option<Meant> {
         return None;
     }
     let end = open + declared.len();
-    let meant = Meant::write(end..end, " }")
-        .saying("the `{` of `vars` is never closed")
-        .about(vars..vars + "vars".len())
-        .help("end the vars with `}`".to_owned());
-    Some(meant.until(around.source.len()))
+    Some(
+        Meant::write(end..end, " }")
+            .saying("the `{` of `vars` is never closed")
+            .about(vars..vars + "vars".len())
+            .help("end the vars with `}`".to_owned()),
+    )
 }
 
 /// `limit 2 sends; 1 EUR`, `limit 3 sends 0.50 EUR`: its parts with another sign between them, or with none.
@@ -285,8 +283,35 @@ pub(super) fn limit_parts(around: &Around<'_>, text: &str) -> Option<Meant> {
         return None;
     };
     // The currency was taken for a stage, so what begins the next line follows from it too.
-    let until = around.word_from(around.line_end(next.end)).map_or(next.end, |(at, _)| at.end);
-    Some(Meant::write(joint, ",").about(whole).named("bad-limit").saying(message).until(until))
+    Some(Meant::write(joint, ",").about(whole).named("bad-limit").saying(message))
+}
+
+/// `vars { a: string )`.
+pub(super) fn other_brace(around: &Around<'_>) -> Option<Meant> {
+    let (open, _) = around.next().filter(|(_, word)| around.text() == "vars" && *word == "{")?;
+    let written = around.part(open.end..around.line_end(open.end));
+    let place = open.end + written.trim_end().len();
+    let sign = written.trim_end().chars().next_back().filter(|sign| [')', ']', '>'].contains(sign))?;
+    let message = format!("the `{{` of `vars` is closed by `{sign}`");
+    Some(Meant::write(place - 1..place, "}").saying(message))
+}
+
+/// `vars { a: string }}`: a brace too many ends the policy before its stages.
+pub(super) fn closed_twice(around: &Around<'_>) -> Option<Meant> {
+    let rest = around.source.get(around.at.start..)?;
+    let (line, written) = rest
+        .split_inclusive('\n')
+        .scan(around.at.start, |start, line| {
+            *start += line.len();
+            Some((*start - line.len(), line))
+        })
+        .find(|(_, line)| line.trim_start().starts_with("vars"))?;
+    let words = written.trim_end();
+    let before = words.strip_suffix('}')?.trim_end();
+    before.ends_with('}').then_some(())?;
+    let at = line + words.len() - 1..line + words.len();
+    let message = "`}` stands twice behind the vars";
+    Some(Meant::leave_out(around, at).named("stray-text").saying(message))
 }
 
 /// A header with nothing behind it on its line: what stands on the next one was taken for it.

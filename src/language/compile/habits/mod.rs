@@ -5,10 +5,11 @@
 //! says what to write instead, and what only follows from it is not told.
 
 mod brackets;
-mod conditions;
-mod everyday;
+pub(super) mod conditions;
+pub(super) mod everyday;
 mod groups;
 mod headers;
+mod headings;
 mod programs;
 mod routes;
 mod sentences;
@@ -53,10 +54,7 @@ impl Meant {
 
     /// To be left out, with the blanks behind it; at the end of a line with those before it.
     fn leave_out(around: &Around<'_>, at: TextRange) -> Meant {
-        let end = around.blanks_from(at.end);
-        let is_last = end == around.line_end(end);
-        let start = if is_last { around.blanks_before(at.start) } else { at.start };
-        Meant::told(at).changing(start..end, "").help("leave it out")
+        Meant::told(at.clone()).changing(around.left_out(at), "").help("leave it out")
     }
 
     fn saying(mut self, message: impl Into<String>) -> Meant {
@@ -160,33 +158,37 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| headers::limit_parts(around, text))
             .or_else(|| stages::missing(around, text)),
         "missing-then" => conditions::has(around).or_else(|| groups::missing_comma(around)),
-        "no-stage" => groups::last_comma(around, text).or_else(|| headers::alone(around)),
+        "no-stage" => headers::closed_twice(around)
+            .or_else(|| groups::last_comma(around, text))
+            .or_else(|| headers::alone(around)),
         "unclosed-bracket" if text == "policy" => headers::alone(around)
             .or_else(|| headers::unclosed_vars(around))
             .or_else(|| groups::close(around)),
-        "unclosed-bracket" => {
-            spelling::other_bracket(around, text).or_else(|| brackets::unclosed(around, text))
-        }
+        "unclosed-bracket" => headers::other_brace(around)
+            .or_else(|| spelling::other_bracket(around, text))
+            .or_else(|| brackets::unclosed(around, text)),
         "unknown-goal" => spans::doubled(around, text).or_else(|| stages::goal(around, text)),
         "bad-group" => {
             stages::group(around).or_else(|| brackets::unopened(around)).or_else(|| groups::members(around))
         }
         "bad-route" => spans::doubled(around, text).or_else(|| brackets::route(around)),
         "bad-otherwise" => stages::otherwise(around).or_else(|| groups::otherwise(around)),
-        "bad-policy" => groups::parentheses(around).or_else(|| stages::policy(around)),
+        "bad-policy" => groups::parentheses(around).or_else(|| headings::policy(around)),
         "outside-policy" if text.trim() == "}" => Some(Meant::leave_out(around, around.at.clone())),
         "unknown-policy" => spans::doubled(around, text)
-            .or_else(|| stages::used(around))
+            .or_else(|| headings::used(around))
             .or_else(|| groups::used(around, text)),
         "bad-shares" => routes::comma(around),
         "unknown-name" => conditions::one_of(around, text)
             .or_else(|| conditions::in_words(around))
+            .or_else(|| conditions::other_value(around, text))
             .or_else(|| values::in_digits(around, text))
             .or_else(|| spelling::opening_quote(around, text)),
         "unknown-priority" => conditions::priority_word(around, text),
         "unclosed-text" => Some(stages::close_text(around)),
         "bad-name" => conditions::has_in_one_word(around, text)
             .or_else(|| routes::slash(around, text))
+            .or_else(|| routes::fractions(around, text))
             .or_else(|| stages::name(around, text)),
         "bad-retry" | "bad-repeat" => spans::doubled(around, text)
             .or_else(|| values::again(around, text))
@@ -204,7 +206,7 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| windows::no_time(around, text))
             .or_else(|| windows::window(around)),
         "unknown-zone" => windows::zone(around, text),
-        "unknown-day" => windows::days_apart(around, text),
+        "unknown-day" => windows::two_letters(around).or_else(|| windows::days_apart(around, text)),
         "bad-number" => values::count(around, text),
         "bad-doubt" => headers::sign_behind(around).or_else(|| values::doubt(around)),
         "bad-wait" | "bad-valid" if text == "for" => Some(Meant::leave_out(around, around.at.clone())),

@@ -13,9 +13,9 @@ pub(super) fn is_in_route(around: &Around<'_>, from: usize) -> bool {
 
 /// `via a + b`, `via a else b`.
 pub(super) fn joint(around: &Around<'_>) -> Option<Meant> {
-    let (next, _) = around.next().filter(|_| is_in_route(around, around.at.start))?;
+    around.next().filter(|_| is_in_route(around, around.at.start))?;
     let message = format!("the providers of `via` are joined by `or`, not by {}", quoted(around.text()));
-    Some(Meant::write(around.at.clone(), "or").named("bad-route").saying(message).until(next.end))
+    Some(Meant::write(around.at.clone(), "or").named("bad-route").saying(message))
 }
 
 /// `via a/b`.
@@ -57,7 +57,7 @@ pub(super) fn share_behind(around: &Around<'_>) -> Option<Meant> {
         meant = meant.and(provider.start..at.end, &format!("{share}% {name}"));
         end = at.end;
     }
-    Some(meant.until(end + 1))
+    Some(meant)
 }
 
 /// `via 50% a 50% b`.
@@ -65,6 +65,30 @@ pub(super) fn comma(around: &Around<'_>) -> Option<Meant> {
     let (_, word) = around.next_on_line().filter(|(_, word)| share(word).is_some())?;
     let message = format!("there is no `,` before {}", quoted(word));
     let end = around.at.end;
-    let meant = Meant::write(end..end, ",").named("bad-route").saying(message).about(around.at.clone());
-    Some(meant.until(around.line_end(end)))
+    Some(Meant::write(end..end, ",").named("bad-route").saying(message).about(around.at.clone()))
+}
+
+/// `via 0.6 a, 0.4 b`.
+pub(super) fn fractions(around: &Around<'_>, text: &str) -> Option<Meant> {
+    around.before().filter(|(_, word)| *word == "via")?;
+    let percent = |text: &str| {
+        let digits = text.strip_prefix("0.").or_else(|| text.strip_prefix('.'))?;
+        let share = match digits.len() {
+            1 => digits.parse::<u8>().ok()? * 10,
+            2 => digits.parse::<u8>().ok()?,
+            _ => return None,
+        };
+        (share > 0).then(|| format!("{share}%"))
+    };
+    let message = format!("the share {} is not written with `%`", quoted(text));
+    let mut meant = Meant::write(around.at.clone(), &percent(text)?).named("bad-shares").saying(message);
+    let (mut end, _) = around.next()?;
+    while let Some((comma, ",")) = around.word_from(end.end)
+        && let Some((share, word)) = around.word_from(comma.end)
+        && let Some((provider, _)) = around.word_from(share.end)
+    {
+        meant = meant.and(share, &percent(word)?);
+        end = provider;
+    }
+    Some(meant)
 }

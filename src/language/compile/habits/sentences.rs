@@ -25,7 +25,7 @@ pub(super) fn clock(around: &Around<'_>) -> Option<Meant> {
 /// `delivered, read`, `delivered & read`: words of a condition, joined as other things are.
 pub(super) fn joined(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (_, before) = around.before()?;
-    let (next, behind) = around.next()?;
+    let (_, behind) = around.next()?;
     let meant = match text {
         "," | "|" | "||" | "/" => "or",
         "&" | "&&" | "+" => "and",
@@ -35,7 +35,7 @@ pub(super) fn joined(around: &Around<'_>, text: &str) -> Option<Meant> {
     let help = format!("write `{before} {meant} {behind}`");
     let fits = STATES.contains(&before) && STATES.contains(&behind);
     let meant = Meant::write(around.at.clone(), meant);
-    fits.then(|| meant.named("bad-condition").saying(message).help(help).until(next.end))
+    fits.then(|| meant.named("bad-condition").saying(message).help(help))
 }
 
 /// `the sms was delivered`: a sentence around the word that is the condition.
@@ -81,7 +81,7 @@ pub(super) fn sentence(around: &Around<'_>, text: &str) -> Option<Meant> {
         if STATES.contains(&state) {
             let whole = around.at.start..end;
             let message = format!("{} is more than the condition", quoted(around.part(whole.clone())));
-            return Some(Meant::write(whole, state).saying(message).until(line));
+            return Some(Meant::write(whole, state).saying(message));
         }
         if !fills(word) {
             return None;

@@ -18,36 +18,34 @@ pub(super) fn doubled(around: &Around<'_>, text: &str) -> Option<Meant> {
         _ => return None,
     };
     let message = format!("{} stands twice", quoted(word));
-    Some(Meant::leave_out(around, at).named("repeated-modifier").saying(message).until(line))
+    Some(Meant::leave_out(around, at).named("repeated-modifier").saying(message))
 }
 
 /// What a duration stands behind, where it was taken for missing: `after "5m"`, `after (5m)`, `after ~5m`.
 pub(super) fn hidden(around: &Around<'_>) -> Option<Meant> {
     let (at, sign) = around.next_on_line()?;
-    let line = around.line_end(at.end);
     let (span_at, span) = around.word_from(at.end).unwrap_or((at.end..at.end, ""));
     let is_span = span.parse::<Span>().is_ok();
     match sign {
-        "between" if is_span => Some(range(around, at.start)?.until(line)),
+        "between" if is_span => Some(range(around, at.start)?),
         "\"" | "'" | "(" | "[" if is_span => {
             let (close, closing) = around.word_from(span_at.end)?;
             let fits = matches!((sign, closing), ("\"", "\"") | ("'", "'") | ("(", ")") | ("[", "]"));
             let message = format!("the duration {} stands without quotes and brackets", quoted(span));
             let whole = at.start..close.end;
-            fits.then(|| Meant::write(whole, span).named("bad-duration").saying(message).until(line))
+            fits.then(|| Meant::write(whole, span).named("bad-duration").saying(message))
         }
         "~" | ">" | "<" | "=" | "+" | "≈" | "≥" | "≤" if is_span => {
             let message = format!("{} is not needed before a duration", quoted(sign));
             let whole = at.start..span_at.end;
-            let meant = Meant::write(whole, span).named("bad-duration").saying(message).about(at);
-            Some(meant.until(line))
+            Some(Meant::write(whole, span).named("bad-duration").saying(message).about(at))
         }
         // `'5m'` is one word here.
         _ => {
             let span = sign.trim_matches(['\'', '’']);
             let message = format!("the duration {} stands without quotes and brackets", quoted(span));
             (span != sign && span.parse::<Span>().is_ok())
-                .then(|| Meant::write(at, span).named("bad-duration").saying(message).until(line))
+                .then(|| Meant::write(at, span).named("bad-duration").saying(message))
         }
     }
 }
@@ -99,10 +97,10 @@ pub(super) fn more_or_less(around: &Around<'_>, text: &str) -> Option<Meant> {
     ];
     for words in FILLING {
         let Some(whole) = around.words_from(around.at.start, words) else { continue };
-        let (span_at, span) = around.word_from(whole.end)?;
+        let (_, span) = around.word_from(whole.end)?;
         if span.parse::<Span>().is_ok() {
             let message = format!("{} is not needed before a duration", quoted(words));
-            return Some(Meant::leave_out(around, whole).saying(message).until(span_at.end));
+            return Some(Meant::leave_out(around, whole).saying(message));
         }
     }
     let digits = super::values::number(text)?;
@@ -114,9 +112,8 @@ pub(super) fn more_or_less(around: &Around<'_>, text: &str) -> Option<Meant> {
 /// `valid until 10m`.
 pub(super) fn valid_until(around: &Around<'_>) -> Option<Meant> {
     let (at, word) = around.next_on_line().filter(|_| around.text() == "valid")?;
-    let (span, _) = around.word_from(at.end).filter(|(_, span)| span.parse::<Span>().is_ok())?;
+    around.word_from(at.end).filter(|(_, span)| span.parse::<Span>().is_ok())?;
     let message = format!("`valid` stands before its duration without {}", quoted(word));
-    let until = around.line_end(span.end);
     let fits = ["until", "within", "till", "after", "in"].contains(&word);
-    fits.then(|| Meant::leave_out(around, at).named("bad-valid").saying(message).until(until))
+    fits.then(|| Meant::leave_out(around, at).named("bad-valid").saying(message))
 }

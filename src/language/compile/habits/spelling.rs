@@ -25,8 +25,7 @@ pub(super) fn grown_together(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (first, second) = split;
     let message = format!("there is no blank between `{first}` and {}", quoted(second));
     let meant = format!("{first} {second}");
-    let line = around.line_end(around.at.end);
-    Some(Meant::write(around.at.clone(), &meant).saying(message).until(line))
+    Some(Meant::write(around.at.clone(), &meant).saying(message))
 }
 
 /// `retry 2 tims evry 30s`: what is nearly a part of `retry` or `repeat`.
@@ -38,7 +37,7 @@ pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     let meant = |(at, word): Word<'_>, meant: &str| {
         let message = format!("unknown word {} in `{begin}`; did you mean `{meant}`?", quoted(word));
-        Some(Meant::write(at, meant).saying(message).until(line))
+        Some(Meant::write(at, meant).saying(message))
     };
     let (times_at, times) = around.word_from(count.end).filter(|(at, _)| at.start < line)?;
     if times != "times" {
@@ -64,20 +63,18 @@ pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
 pub(super) fn window(around: &Around<'_>, joint: &'static str) -> Option<Meant> {
     let (at, word) = around.next_on_line()?;
     let line = around.line_end(at.end);
-    let (next_at, next) = around.word_from(at.end).filter(|(at, _)| at.start < line)?;
+    let (_, next) = around.word_from(at.end).filter(|(at, _)| at.start < line)?;
     let is_zone = next == "contact.timezone" || ZoneTable.get(next).is_some();
     let joints = ["to", "and", "in", "on"];
     // What is behind it was read as something else.
-    let behind = around.word_from(line).map_or(next_at.end, |(at, _)| at.end);
     if next.parse::<TimeOfDay>().is_ok() && !joints.contains(&word) && word.len() <= 4 {
         let message = format!("the times are joined by `{joint}`, not by {}", quoted(word));
-        return Some(Meant::write(at, joint).named("bad-window").saying(message).until(behind));
+        return Some(Meant::write(at, joint).named("bad-window").saying(message));
     }
     if is_zone && ["i", "n", "ni", "im", "inn", "on", "at", "zone"].contains(&word) {
         let message = format!("a zone stands behind `in`, not behind {}", quoted(word));
         let help = format!("write `in {next}`");
-        let meant = Meant::write(at, "in").named("missing-zone").saying(message).help(help);
-        return Some(meant.until(behind));
+        return Some(Meant::write(at, "in").named("missing-zone").saying(message).help(help));
     }
     None
 }
@@ -85,10 +82,9 @@ pub(super) fn window(around: &Around<'_>, joint: &'static str) -> Option<Meant> 
 /// `betwen 09:00 and 17:00`: what follows a misspelt word was not read as its own.
 pub(super) fn of_window(around: &Around<'_>, text: &str) -> Option<Meant> {
     let meant = near(text, ["between"]).filter(|_| text != "between")?;
-    let line = around.line_end(around.at.end);
     around.next_on_line().filter(|(_, next)| next.starts_with(|c: char| c.is_ascii_digit()))?;
     let message = format!("unknown word {}; did you mean `{meant}`?", quoted(text));
-    Some(Meant::write(around.at.clone(), meant).saying(message).until(line))
+    Some(Meant::write(around.at.clone(), meant).saying(message))
 }
 
 /// `wait unitl 08:00 in UTC`.
@@ -96,7 +92,7 @@ pub(super) fn wait(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (_, before) = around.before()?;
     let meant = near(text, ["until"]).filter(|_| before == "wait")?;
     let message = format!("{} is not a duration; did you mean `{meant}`?", quoted(text));
-    Some(Meant::write(around.at.clone(), meant).saying(message).until(around.line_end(around.at.end)))
+    Some(Meant::write(around.at.clone(), meant).saying(message))
 }
 
 /// `is AT"`: a text that lacks its first quote.
@@ -104,12 +100,13 @@ pub(super) fn opening_quote(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (quote, _) = around.next().filter(|(at, word)| *word == "\"" && at.start == around.at.end)?;
     let message = format!("the text {} has no opening quote", quoted(text));
     let at = around.at.clone();
-    let meant = Meant::write(at.start..at.start, "\"")
-        .named("bad-text")
-        .saying(message)
-        .help(format!("begin it with `\"`: `\"{text}\"`"))
-        .about(at.start..quote.end);
-    Some(meant.until(around.line_end(quote.end)))
+    Some(
+        Meant::write(at.start..at.start, "\"")
+            .named("bad-text")
+            .saying(message)
+            .help(format!("begin it with `\"`: `\"{text}\"`"))
+            .about(at.start..quote.end),
+    )
 }
 
 /// `any of (sms, email]`: a group that another bracket closes.

@@ -14,12 +14,22 @@ const SENDING: [&str; 9] = ["send", "sends", "sende", "schicke", "call", "text",
 pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> Option<Meant> {
     let next = around.next();
     let lower = text.to_lowercase();
-    if let Some((at, word)) = &next
+    if let Some((_, word)) = &next
         && SENDING.contains(&lower.as_str())
         && word.parse::<Channel>().is_ok()
     {
         let message = format!("{} is not needed: a channel alone sends", quoted(text));
-        return Some(Meant::leave_out(around, around.at.clone()).saying(message).until(at.end));
+        return Some(Meant::leave_out(around, around.at.clone()).saying(message));
+    }
+    // `start with sms`
+    if ["start", "begin", "starting", "beginning"].contains(&lower.as_str())
+        && let Some((with, "with" | "by" | "mit")) = next.clone()
+        && around.word_from(with.end).is_some_and(|(_, word)| word.parse::<Channel>().is_ok())
+    {
+        let whole = around.at.start..with.end;
+        let message =
+            format!("{} is not needed: the first stage stands first", quoted(around.part(whole.clone())));
+        return Some(Meant::leave_out(around, whole).saying(message));
     }
     // `limit 2 sends per day`
     if ["per", "each", "every"].contains(&lower.as_str())
@@ -30,11 +40,12 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
         let whole = around.at.start..day.end;
         let said = quoted(around.part(whole.clone()));
         let message = format!("a limit is that of one message, so {said} says nothing");
-        let meant = Meant::leave_out(around, whole.clone())
-            .named("bad-limit")
-            .saying(message)
-            .changing(before.end..whole.end, "");
-        return Some(meant);
+        return Some(
+            Meant::leave_out(around, whole.clone())
+                .named("bad-limit")
+                .saying(message)
+                .changing(before.end..whole.end, ""),
+        );
     }
     // `category spring sale`
     if let Some((before, word)) = around.before()
@@ -42,6 +53,10 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
         && before.end < around.at.start
         && !around.part(before.end..around.at.start).contains('\n')
     {
+        if ["is", "as", "of", "to", "the"].contains(&word) {
+            let message = format!("{} is not needed: a category stands behind its word", quoted(word));
+            return Some(Meant::leave_out(around, before).named("bad-category").saying(message));
+        }
         let both = format!("{word}_{lower}");
         let message =
             format!("a category is one word, not {}", quoted(around.part(before.start..around.at.end)));
@@ -52,20 +67,16 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
     {
         let message = format!("unknown word {} before `{word}`", quoted(text));
         let help = format!("leave it out; a provider stands behind its channel: `{word} via {lower}`");
-        let meant = Meant::told(around.at.clone()).saying(message).help(help);
-        return Some(meant);
+        return Some(Meant::told(around.at.clone()).saying(message).help(help));
     }
     // `all off (sms, email)`
     if let (true, Some((of, word))) = (["any", "all"].contains(&text), &next)
         && ["off", "fo", "ov", "von", "f", "o"].contains(word)
-        && let Some((open, "(")) = around.word_from(of.end)
+        && let Some((_, "(")) = around.word_from(of.end)
     {
         let message = format!("there is no `of` after `{text}`");
-        let end = around.closing(open.start).map_or(open.end, |close| close.end);
         let whole = around.at.start..of.end;
-        return Some(
-            Meant::write(whole, &format!("{text} of")).named("bad-group").saying(message).until(end),
-        );
+        return Some(Meant::write(whole, &format!("{text} of")).named("bad-group").saying(message));
     }
     let group = match lower.as_str() {
         "anyof" | "either" | "oneof" | "any-of" | "any_of" | "one" | "parallel" => Some("any of"),
@@ -80,21 +91,13 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
         };
         if open.1 == "(" {
             let message = format!("{} begins no group; did you mean `{group}`?", quoted(text));
-            let end = around.closing(open.0.start).map_or(open.0.end, |close| close.end);
-            return Some(Meant::write(range, group).named("bad-group").saying(message).until(end));
+            return Some(Meant::write(range, group).named("bad-group").saying(message));
         }
     }
-    if near(text, ["policy"]).is_some() || lower == "policy" {
-        let (name, _) = next.clone()?;
-        if around.word_from(name.end)?.1 == "{" {
-            let message = format!("unknown word {}; did you mean `policy`?", quoted(text));
-            let end = around.source.len();
-            return Some(
-                Meant::write(around.at.clone(), "policy").named("bad-policy").saying(message).until(end),
-            );
-        }
+    if let Some(meant) = super::headings::heading(around, text) {
+        return Some(meant);
     }
-    if lower == "vars" {
+    if lower == "vars" || next.as_ref().is_some_and(|(_, word)| *word == "{") {
         return super::headers::vars(around, text);
     }
     // `via twilio then vonage`
@@ -104,7 +107,7 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
         if around.word_before(first.start)?.1 == "via" {
             let message = format!("{} is no channel", quoted(text));
             let help = format!("write `via {provider} or {text}` for a second provider");
-            return Some(Meant::write(then, "or").help(help).saying(message).until(around.at.end));
+            return Some(Meant::write(then, "or").help(help).saying(message));
         }
     }
     None
@@ -119,11 +122,11 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     // `or else email`
     if let ("or", Some((at, "else"))) = (text, next.clone())
-        && let Some((stage, _)) = around.word_from(at.end)
+        && around.word_from(at.end).is_some()
     {
         let whole = around.at.start..at.end;
         let message = format!("stages are joined by `then`, not by {}", quoted(around.part(whole.clone())));
-        return Some(Meant::write(whole, "then").saying(message).until(stage.end));
+        return Some(Meant::write(whole, "then").saying(message));
     }
     // At the end, as in other languages.
     if [";", ","].contains(&text) && next.as_ref().is_none_or(|(_, word)| *word == "}") {
@@ -131,12 +134,11 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
         return Some(meant.saying(format!("{} does not belong here", quoted(text))));
     }
     if text == ","
-        && let Some((last, "or")) = next.clone()
+        && let Some((_, "or")) = next.clone()
         && super::routes::is_in_route(around, around.at.start)
     {
         let message = "`,` is not needed before `or`";
-        let meant = Meant::leave_out(around, around.at.clone()).named("bad-route").saying(message);
-        return Some(meant.until(around.line_end(last.end)));
+        return Some(Meant::leave_out(around, around.at.clone()).named("bad-route").saying(message));
     }
     let modifiers = ["after", "unless", "if", "until", "via", "retry", "repeat", "between", "valid"];
     if text == ","
@@ -162,21 +164,20 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
     {
         return super::routes::joint(around);
     }
-    if around.in_group() && ["and", "or", "&&", "||", ";"].contains(&text) {
+    if around.in_group() && ["and", "or", "&&", "||", ";", "|", "/", "+"].contains(&text) {
         let message = format!("the members of a group are joined by `,`, not by {}", quoted(text));
         let start = around.before().map_or(around.at.start, |(at, _)| at.end);
-        let meant = Meant::write(around.at.clone(), ",").saying(message).changing(start..around.at.end, ",");
-        return Some(meant);
+        return Some(
+            Meant::write(around.at.clone(), ",").saying(message).changing(start..around.at.end, ","),
+        );
     }
     if text == "," {
         let (first, _) = around.before()?;
         let word = around.word_before(first.start)?.1;
-        let (at, provider) = next?;
+        let (_, provider) = next?;
         if word == "via" || (word == "or" && provider.parse::<Channel>().is_err()) {
             let message = "the providers of `via` are joined by `or`, not by `,`";
-            return Some(
-                Meant::write(around.at.clone(), "or").named("bad-route").saying(message).until(at.end),
-            );
+            return Some(Meant::write(around.at.clone(), "or").named("bad-route").saying(message));
         }
         return None;
     }
@@ -204,18 +205,25 @@ fn both(around: &Around<'_>, text: &str) -> Meant {
 
 fn other_zone(around: &Around<'_>) -> Meant {
     let message = "the zone for those without one stands behind `else`, not behind `or`";
-    let end = around.next().map_or(around.at.end, |(at, _)| at.end);
-    Meant::write(around.at.clone(), "else").named("unknown-zone").saying(message).until(end)
+    Meant::write(around.at.clone(), "else").named("unknown-zone").saying(message)
 }
 
 /// What is no word.
 pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
+    // The marks of a text that was copied from elsewhere, with the word behind the first of them.
+    if text.starts_with("```") {
+        let line = around.line_end(around.at.start) + 1;
+        let close = around.source.get(line..).and_then(|rest| rest.find("```")).map(|at| line + at)?;
+        let message = "the marks of a copied text are not needed";
+        let meant = Meant::leave_out(around, around.at.clone()).named("stray-text").saying(message);
+        let meant = meant.changing(around.at.start..line, "").help("leave them out");
+        return Some(meant.and(close..close + 3, ""));
+    }
     for sign in ["//", "--", "/*"] {
         if text.starts_with(sign) {
             let at = around.at.start..around.at.start + sign.len();
             let message = format!("a comment begins with `#`, not with `{sign}`");
-            let line = around.line_end(around.at.start);
-            return Some(Meant::write(at, "#").saying(message).until(line));
+            return Some(Meant::write(at, "#").saying(message));
         }
     }
     if ["+", "&", "/", "|", "||"].contains(&text)
@@ -227,14 +235,18 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
         return Some(both(around, text));
     }
     let next = around.next().map(|(_, word)| word);
+    if around.in_group() && ["|", "||", "/"].contains(&text) {
+        return joiner(around, text);
+    }
     if ["|", "||", "="].contains(&text) && next.is_some_and(|word| word.parse::<Channel>().is_ok()) {
         let message = format!("stages are joined by `then`, not by {}", quoted(text));
-        let meant = Meant::write(around.at.clone(), "then").named("wrong-joiner").saying(message);
-        return Some(meant.until(around.line_end(around.at.end)));
+        return Some(Meant::write(around.at.clone(), "then").named("wrong-joiner").saying(message));
     }
     // `"sms"`, `` `sms` ``
     let inner = text.trim_matches(['"', '\'', '`', '’', '“', '”', '„']);
-    if inner != text && (inner.parse::<Channel>().is_ok() || ["then", "wait"].contains(&inner)) {
+    let first = inner.split_whitespace().next().unwrap_or_default();
+    if inner != text && (first.parse::<Channel>().is_ok() || ["then", "wait", "any", "all"].contains(&first))
+    {
         let message = format!("{} stands without quotes", quoted(inner));
         return Some(Meant::write(around.at.clone(), inner).saying(message));
     }
@@ -244,11 +256,12 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
         && let Some((last, _)) = around.word_from(word.end).filter(|(_, sign)| *sign == close)
     {
         let message = format!("{} stands without quotes and brackets", quoted(name));
-        let meant = Meant::leave_out(around, around.at.clone())
-            .saying(message)
-            .changing(around.at.start..last.end, name)
-            .help(format!("write `{name}`"));
-        return Some(meant.until(last.end));
+        return Some(
+            Meant::leave_out(around, around.at.clone())
+                .saying(message)
+                .changing(around.at.start..last.end, name)
+                .help(format!("write `{name}`")),
+        );
     }
     Some(Meant::leave_out(around, around.at.clone()))
 }
@@ -276,11 +289,8 @@ pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
         && channel.parse::<Channel>().is_ok()
     {
         let message = format!("`{word}` stands behind its channel");
-        let line = around.line_end(around.at.end);
         let meant = Meant::write(around.at.clone(), &format!("{channel} {word}"));
-        return Some(
-            meant.named(if word == "retry" { "bad-retry" } else { "bad-repeat" }).saying(message).until(line),
-        );
+        return Some(meant.named(if word == "retry" { "bad-retry" } else { "bad-repeat" }).saying(message));
     }
     if text == "then"
         && let Some((at, quote @ ("\"" | "'" | "`"))) = around.next_on_line()
@@ -291,7 +301,7 @@ pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
     {
         let message = format!("{} stands without quotes", quoted(name));
         let whole = at.start..close.end;
-        return Some(Meant::write(whole.clone(), name).named("stray-text").saying(message).until(whole.end));
+        return Some(Meant::write(whole.clone(), name).named("stray-text").saying(message));
     }
     if text == "then" {
         let start = around.source.get(..around.at.start)?.trim_end().len();
@@ -307,7 +317,7 @@ pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
         if let Some(first) = text.strip_prefix("after ").filter(|first| first.parse::<Channel>().is_ok()) {
             let message = "`after` stands before a time; stages are joined by `then`";
             let meant = Meant::write(around.at.clone(), &format!("{first} then")).saying(message);
-            return Some(meant.help(format!("write `{first} then {channel}`")).until(at.end));
+            return Some(meant.help(format!("write `{first} then {channel}`")));
         }
         let whole = around.at.start..at.end;
         let message = format!("{} stands before its channel", quoted(text));
@@ -324,7 +334,7 @@ pub(super) fn goal(around: &Around<'_>, text: &str) -> Option<Meant> {
     if !filling.contains(&text) {
         return None;
     }
-    let (mut end, line) = (around.at.end, around.line_end(around.at.end));
+    let (mut end, _) = (around.at.end, around.line_end(around.at.end));
     for _ in 0..4 {
         let (at, word) = around.word_from(end)?;
         end = at.end;
@@ -337,9 +347,7 @@ pub(super) fn goal(around: &Around<'_>, text: &str) -> Option<Meant> {
         if meant.parse::<Confirmation>().is_ok() {
             let whole = around.at.start..end;
             let message = format!("{} is more than the goal", quoted(around.part(whole.clone())));
-            return Some(
-                Meant::write(whole, meant).saying(message).help(format!("write `until {meant}`")).until(line),
-            );
+            return Some(Meant::write(whole, meant).saying(message).help(format!("write `until {meant}`")));
         }
     }
     None
@@ -355,9 +363,7 @@ pub(super) fn group(around: &Around<'_>) -> Option<Meant> {
     let close = around.closing(open.start)?;
     let message = format!("the members of a group stand between `(` and `)`, not behind `{word}`");
     // A brace has ended the policy, so that all behind it stands outside.
-    let until = if word == "{" { around.source.len() } else { close.end };
-    let meant = Meant::write(open, "(").saying(message).help("write `any of (sms, email)`").and(close, ")");
-    Some(meant.until(until))
+    Some(Meant::write(open, "(").saying(message).help("write `any of (sms, email)`").and(close, ")"))
 }
 
 /// `otherwise` without `fail`, or with a text that is not in quotes.
@@ -377,7 +383,7 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
             *quote == "\"" && (failing.contains(&word) || near(word, ["fail"]).is_some())
         })?;
         let message = format!("behind `otherwise` stands `fail`, not {}", quoted(word));
-        return Some(Meant::write(at.clone(), "fail").saying(message).until(around.line_end(at.end)));
+        return Some(Meant::write(at.clone(), "fail").saying(message));
     }
     let line = around.line_end(at.end);
     let rest = around.part(at.end..line);
@@ -398,65 +404,20 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
     )
 }
 
-/// `policy NAME` without its brace.
-pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
-    let (name, word) = around.next()?;
-    let rest = around.source.get(name.end..)?;
-    if [":", "="].contains(&word) && rest.contains('{') {
-        let message = format!("`policy` stands before its name without `{word}`");
-        let end = around.source.len();
-        let meant = Meant::leave_out(around, name.clone())
-            .saying(message)
-            .until(end)
-            .changing(around.at.end..around.blanks_from(name.end), " ");
-        return Some(meant);
-    }
-    // A policy within another.
-    let is_inside = around.source.get(..around.at.start).is_some_and(|before| before.contains('{'));
-    if let (true, Some((open, "{"))) = (is_inside, around.word_from(name.end)) {
-        let end = around.closing(open.start).map_or(open.end, |close| close.end);
-        let message = format!("the policy {} stands within another", quoted(word));
-        let help = format!("write it before or behind that one, and `use {word}` here");
-        let meant = Meant::told(around.at.start..end).saying(message).help(help);
-        return Some(meant.until(around.source.len()));
-    }
-    if rest.contains('{') || word == "{" {
-        return None;
-    }
-    let sign = rest.trim_start().starts_with([':', '=']);
-    let open = if sign { name.end..name.end + rest.find([':', '='])? + 1 } else { name.end..name.end };
-    let last = around.source.trim_end().len();
-    let message = format!("there is no `{{` behind `policy {word}`");
-    let meant = Meant::write(open, " {")
-        .saying(message)
-        .help(format!("write `policy {word} {{ … }}`"))
-        .about(around.at.start..name.end);
-    Some(meant.and(last..last, "\n}").until(around.source.len()))
-}
-
-/// `use "name"`.
-pub(super) fn used(around: &Around<'_>) -> Option<Meant> {
-    let (at, _) = around.next().filter(|(_, word)| *word == "\"")?;
-    let inner = around.source.get(at.end..)?;
-    let name = inner.get(..inner.find('"')?)?;
-    let whole = at.start..at.end + name.len() + 1;
-    let message = "the policy behind `use` stands without quotes";
-    Some(
-        Meant::write(whole.clone(), name)
-            .saying(message)
-            .help(format!("write `use {name}`"))
-            .until(whole.end),
-    )
-}
-
 /// A text without its closing quote.
 pub(super) fn close_text(around: &Around<'_>) -> Meant {
-    let end = around.at.end;
     let text = around.text().trim_end().trim_end_matches('}').trim_end();
     let last = around.at.start + text.len();
-    let meant =
-        Meant::write(around.at.clone(), "\"").help("end it with `\"`").until(end).changing(last..last, "\"");
-    meant
+    let meant = Meant::write(around.at.clone(), "\"").help("end it with `\"`");
+    // `"de'`
+    if let Some(sign) = text.chars().next_back().filter(|c| ['\'', '’', '”', '“', '`'].contains(c)) {
+        return meant.changing(last - sign.len_utf8()..last, "\"");
+    }
+    // `(vars.plan is "gold)`
+    let line = around.part(around.line_start(around.at.start)..around.at.start);
+    let is_open = line.matches('(').count() > line.matches(')').count();
+    let last = if is_open && text.ends_with(')') { last - 1 } else { last };
+    meant.changing(last..last, "\"")
 }
 
 /// A name that is none.

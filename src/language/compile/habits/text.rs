@@ -33,6 +33,19 @@ impl<'s> Around<'s> {
         self.source.get(..end).unwrap_or_default().trim_end_matches([' ', '\t']).len()
     }
 
+    /// The beginning of the line of a byte.
+    pub(in super::super) fn line_start(&self, from: usize) -> usize {
+        self.source.get(..from).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1)
+    }
+
+    /// What goes when a word is left out: the blanks behind it, at the end of a line those before it.
+    pub(in super::super) fn left_out(&self, at: TextRange) -> TextRange {
+        let end = self.blanks_from(at.end);
+        let is_last = end == self.line_end(end);
+        let start = if is_last { self.blanks_before(at.start) } else { at.start };
+        start..end
+    }
+
     /// The end of the line of a byte.
     pub(in super::super) fn line_end(&self, from: usize) -> usize {
         let rest = self.source.get(from..).unwrap_or_default();

@@ -8,7 +8,11 @@ use super::text::Around;
 
 /// The short unit of a word for one, in English and German, misspelt too.
 pub(super) fn unit(word: &str) -> Option<&'static str> {
-    const UNITS: [(&str, &str); 30] = [
+    const UNITS: [(&str, &str); 34] = [
+        ("heures", "h"),
+        ("heure", "h"),
+        ("jours", "d"),
+        ("jour", "d"),
         ("milliseconds", "ms"),
         ("millisecond", "ms"),
         ("seconds", "s"),
@@ -104,10 +108,11 @@ fn nearly(around: &Around<'_>, text: &str) -> Option<Meant> {
         && first.parse::<u8>().is_ok()
         && second.parse::<u8>().is_ok()
     {
-        let meant = Meant::told(around.at.clone())
-            .saying(format!("{} is a time of day, not a duration", quoted(text)))
-            .help(format!("write `{first}h{second}m`, or `{first}m{second}s`"));
-        return Some(meant);
+        return Some(
+            Meant::told(around.at.clone())
+                .saying(format!("{} is a time of day, not a duration", quoted(text)))
+                .help(format!("write `{first}h{second}m`, or `{first}m{second}s`")),
+        );
     }
     let lower = text.trim_start_matches('-').to_lowercase();
     let digits = lower.replace('o', "0").replace(['l', 'i'], "1");
@@ -121,7 +126,7 @@ pub(super) fn duration(around: &Around<'_>, text: &str) -> Option<Meant> {
         return Some(meant);
     }
     if ["till", "til", "bis"].contains(&text) {
-        return Some(Meant::write(around.at.clone(), "until").until(around.line_end(around.at.end)));
+        return Some(Meant::write(around.at.clone(), "until"));
     }
     let rest = around.source.get(around.at.start..)?;
     if let Some((length, span)) = fraction(rest) {
@@ -203,7 +208,6 @@ pub(super) const DASHES: [&str; 3] = ["-", "–", "—"];
 
 /// A time of day that is none.
 pub(super) fn time(around: &Around<'_>, text: &str) -> Option<Meant> {
-    let line = around.line_end(around.at.end);
     for dash in DASHES {
         let Some((from, to)) = text.split_once(dash) else { continue };
         let (from, to) = (time_meant(from)?, time_meant(to)?);
@@ -212,15 +216,12 @@ pub(super) fn time(around: &Around<'_>, text: &str) -> Option<Meant> {
         return Some(
             Meant::write(around.at.clone(), &format!("{from} {word} {to}"))
                 .named("bad-window")
-                .saying(message)
-                .until(line),
+                .saying(message),
         );
     }
     if ["from", "hours", "between", "during", "for", "von", "hour", "at", "the"].contains(&text) {
         let message = format!("{} is not needed before the times", quoted(text));
-        return Some(
-            Meant::leave_out(around, around.at.clone()).named("bad-window").saying(message).until(line),
-        );
+        return Some(Meant::leave_out(around, around.at.clone()).named("bad-window").saying(message));
     }
     if let Some(meant) = day_before(around, around.at.clone(), text) {
         return Some(meant);
@@ -242,17 +243,15 @@ pub(super) fn oclock(around: &Around<'_>, text: &str) -> Option<Meant> {
         _ => None,
     }?;
     let message = format!("{} is not a time of day", quoted(around.part(whole.clone())));
-    let line = around.line_end(whole.end);
-    Some(Meant::write(whole, &meant.to_string()).named("bad-time").saying(message).until(line))
+    Some(Meant::write(whole, &meant.to_string()).named("bad-time").saying(message))
 }
 
 /// `tomorrow 09:00`: a day that no policy knows.
 pub(super) fn day_before(around: &Around<'_>, at: std::ops::Range<usize>, text: &str) -> Option<Meant> {
     let days = ["tomorrow", "today", "next", "morgen", "heute"];
-    let (time, _) = around.word_from(at.end).filter(|(_, next)| next.parse::<TimeOfDay>().is_ok())?;
-    let line = around.line_end(time.end);
+    around.word_from(at.end).filter(|(_, next)| next.parse::<TimeOfDay>().is_ok())?;
     let message = format!("{} is not needed: the next such time is meant", quoted(text));
-    days.contains(&text).then(|| Meant::leave_out(around, at).named("bad-time").saying(message).until(line))
+    days.contains(&text).then(|| Meant::leave_out(around, at).named("bad-time").saying(message))
 }
 
 /// A count such as `3x`.
@@ -271,8 +270,7 @@ pub(super) fn count(around: &Around<'_>, text: &str) -> Option<Meant> {
     };
     if let Some(whole) = few {
         let message = format!("{} is not needed before a number", quoted(around.part(whole.clone())));
-        let line = around.line_end(whole.end);
-        return Some(Meant::leave_out(around, whole).saying(message).until(line));
+        return Some(Meant::leave_out(around, whole).saying(message));
     }
     let word = match text {
         "once" => Some("1"),
@@ -306,7 +304,7 @@ pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
     if count.bytes().all(|b| b.is_ascii_digit())
         && let Some((_, "every" | "backoff")) = around.word_from(count_at.end)
     {
-        return Some(Meant::write(count_at, &format!("{count} times")).until(around.at.end));
+        return Some(Meant::write(count_at, &format!("{count} times")));
     }
     let (at, next) = around.next_on_line()?;
     // `repeat until replied every 5m`: the pause stands apart from its word.
@@ -316,25 +314,30 @@ pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
     {
         let message = format!("`{word}` does not say how often");
         let help = format!("write for example `{word} 2 times every 5m`, in one piece");
-        let meant = Meant::told(around.at.start..pause.end).saying(message).help(help).until(line);
-        return Some(meant);
+        return Some(Meant::told(around.at.start..pause.end).saying(message).help(help).until(line));
     }
     let joins = DASHES.contains(&next) || ["until", "till", "and", "up", ".."].contains(&next);
     if joins && text.contains("backoff") {
         let message = format!("the pauses of `backoff` are joined by `to`, not by {}", quoted(next));
-        return Some(Meant::write(at, "to").saying(message).until(line));
+        return Some(Meant::write(at, "to").saying(message));
     }
     let (_, pause) = around.word_from(at.end).unwrap_or((at.clone(), ""));
     let pauses = ["each", "in", "with", "per", "alle", "after", "apart", "at"];
     if pauses.contains(&next) && pause.parse::<Span>().is_ok() {
         let message = format!("the pause of `{word}` stands behind `every`, not behind {}", quoted(next));
-        return Some(
-            Meant::write(at, "every").saying(message).help(format!("write `every {pause}`")).until(line),
-        );
+        let (pause_at, _) = around.word_from(at.end)?;
+        let meant = Meant::write(at, "every").saying(message).help(format!("write `every {pause}`"));
+        // `with 1m pause`
+        let behind =
+            around.word_from(pause_at.end).filter(|(_, word)| ["pause", "apart", "between"].contains(word));
+        return Some(match behind {
+            Some((last, _)) => meant.and(pause_at.end..last.end, ""),
+            None => meant,
+        });
     }
     if next.parse::<Span>().is_ok() {
         let message = format!("there is no `every` before {}", quoted(next));
-        return Some(Meant::write(at, &format!("every {next}")).saying(message).until(line));
+        return Some(Meant::write(at, &format!("every {next}")).saying(message));
     }
     None
 }
@@ -344,8 +347,16 @@ pub(super) fn doubt(around: &Around<'_>) -> Option<Meant> {
     let behind =
         if around.text().starts_with("on") { around.next()? } else { (around.at.clone(), around.text()) };
     let (mut at, word) = behind;
-    if let Some((again, "again" | "twice")) = around.word_from(at.end) {
+    let next = around.word_from(at.end);
+    if let Some((again, "again" | "twice")) = next {
         at.end = again.end;
+    } else if let ("go" | "carry" | "moving", Some((on, "on"))) = (word, next) {
+        let whole = at.start..on.end;
+        let message = format!(
+            "{} says nothing of what is done in doubt; did you mean `move on`?",
+            quoted(around.part(whole.clone()))
+        );
+        return Some(Meant::write(whole, "move on").saying(message).help("write `on doubt move on`"));
     }
     let meant = match word {
         "retry" | "again" | "repeat" | "resent" | "send" | "sendagain" => "resend",

@@ -18,7 +18,7 @@ pub(super) fn from_to(around: &Around<'_>, text: &str) -> Option<Meant> {
     let message = format!("unknown word {}; did you mean `between`?", quoted(text));
     let help = format!("write `between {from} and {to}`");
     let meant = Meant::write(around.at.clone(), "between").saying(message).help(help);
-    fits.then(|| meant.and(joint, "and").until(line))
+    fits.then(|| meant.and(joint, "and"))
 }
 
 /// `wait until tomorrow`: the zone is missing to no time at all.
@@ -51,7 +51,6 @@ fn days_between(from: &str, to: &str) -> Option<String> {
 /// `week days`, `monday to friday`.
 pub(super) fn days_apart(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (at, next) = around.next_on_line()?;
-    let line = around.line_end(at.end);
     let (whole, meant) = match (text, next) {
         ("week", "days" | "day") => (around.at.start..at.end, "weekdays".to_owned()),
         ("week", "ends" | "end") => (around.at.start..at.end, "weekends".to_owned()),
@@ -62,7 +61,32 @@ pub(super) fn days_apart(around: &Around<'_>, text: &str) -> Option<Meant> {
         _ => return None,
     };
     let message = format!("{} is not how days are written", quoted(around.part(whole.clone())));
-    Some(Meant::write(whole, &meant).named("unknown-day").saying(message).until(line))
+    Some(Meant::write(whole, &meant).named("unknown-day").saying(message))
+}
+
+/// `on mo, tu, we`: days in two letters.
+pub(super) fn two_letters(around: &Around<'_>) -> Option<Meant> {
+    let meant = |word: &str| match word.to_lowercase().as_str() {
+        "mo" => Some("mon"),
+        "tu" | "di" => Some("tue"),
+        "we" | "mi" => Some("wed"),
+        "th" | "do" => Some("thu"),
+        "fr" => Some("fri"),
+        "sa" => Some("sat"),
+        "su" | "so" => Some("sun"),
+        _ => None,
+    };
+    let (mut end, mut days) = (around.at.end, vec![meant(around.text())?]);
+    while let Some((comma, ",")) = around.word_from(end)
+        && let Some((at, word)) = around.word_from(comma.end)
+        && let Some(day) = meant(word)
+    {
+        days.push(day);
+        end = at.end;
+    }
+    let whole = around.at.start..end;
+    let message = format!("{} is not how days are written", quoted(around.part(whole.clone())));
+    Some(Meant::write(whole, &days.join(", ")).saying(message))
 }
 
 /// Whether a word is one for days.
@@ -73,7 +97,6 @@ pub(super) fn is_day(word: &str) -> bool {
 
 /// A window whose words go on in another way.
 pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
-    let line = around.line_end(around.at.end);
     let (at, word) = around.next_on_line()?;
     if let Some((last, text)) = around.word_before(around.at.end) {
         let inside = Around { source: around.source, at: last.clone() };
@@ -91,12 +114,13 @@ pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
     if ZoneTable.get(word).is_some() && word.contains('/') || word == "contact.timezone" || word == "UTC" {
         let message = format!("there is no `in` before {}", quoted(word));
         let help = format!("write `in {word}`");
-        let meant = Meant::write(at.start..at.start, "in ")
-            .named("missing-zone")
-            .saying(message)
-            .help(help)
-            .about(at);
-        return Some(meant.until(line));
+        return Some(
+            Meant::write(at.start..at.start, "in ")
+                .named("missing-zone")
+                .saying(message)
+                .help(help)
+                .about(at),
+        );
     }
     if word == ","
         && let Some((day, name)) = around.word_from(at.end).filter(|(_, name)| is_day(name))
@@ -104,28 +128,24 @@ pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
         let message = format!("days stand behind `on`, not behind `,`: `on {name}`");
         let meant =
             Meant::write(at.start..day.end, &format!(" on {name}")).named("unknown-day").saying(message);
-        return Some(meant.help(format!("write `on {name}`")).until(line));
+        return Some(meant.help(format!("write `on {name}`")));
     }
     if DASHES.contains(&word) || ["bis", "until", "through", "–"].contains(&word) {
         let meant = joint(around);
         let message = format!("the times are joined by `{meant}`, not by {}", quoted(word));
-        return Some(Meant::write(at, meant).named("bad-window").saying(message).until(line));
+        return Some(Meant::write(at, meant).named("bad-window").saying(message));
     }
     if ["at", "every", "only", "each", "am", "during"].contains(&word) {
         let (_, day) = around.word_from(at.end).filter(|(_, day)| is_day(day))?;
         let message = format!("days stand behind `on`, not behind {}", quoted(word));
         return Some(
-            Meant::write(at, "on")
-                .named("unknown-day")
-                .saying(message)
-                .help(format!("write `on {day}`"))
-                .until(line),
+            Meant::write(at, "on").named("unknown-day").saying(message).help(format!("write `on {day}`")),
         );
     }
     if is_day(word) {
         let message = format!("there is no `on` before {}", quoted(word));
         let fix = format!("on {word}");
-        return Some(Meant::write(at, &fix).named("unknown-day").saying(message).until(line));
+        return Some(Meant::write(at, &fix).named("unknown-day").saying(message));
     }
     None
 }
@@ -133,7 +153,6 @@ pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
 /// A zone in two words.
 pub(super) fn zone(around: &Around<'_>, text: &str) -> Option<Meant> {
     let next = around.next_on_line();
-    let line = around.line_end(around.at.end);
     let owners =
         ["local", "their", "contact's", "customer's", "user's", "the", "person's", "recipient's", "ortszeit"];
     if owners.contains(&text.to_lowercase().as_str()) {
@@ -141,13 +160,15 @@ pub(super) fn zone(around: &Around<'_>, text: &str) -> Option<Meant> {
         let whole = around.at.start..zone.map_or(around.at.end, |(at, _)| at.end);
         let message =
             format!("unknown zone {}; did you mean `contact.timezone`?", quoted(around.part(whole.clone())));
-        return Some(Meant::write(whole, "contact.timezone").saying(message).until(line));
+        return Some(Meant::write(whole, "contact.timezone").saying(message));
     }
     let (at, next) = next?;
     let both = around.at.start..at.end;
     let message = format!("unknown zone {}", quoted(around.part(both.clone())));
-    if text.eq_ignore_ascii_case("contact") && next.eq_ignore_ascii_case("timezone") {
-        return Some(Meant::write(both, "contact.timezone").saying(message).until(line));
+    if ["contact", "contacts"].contains(&text.to_lowercase().as_str())
+        && next.eq_ignore_ascii_case("timezone")
+    {
+        return Some(Meant::write(both, "contact.timezone").saying(message));
     }
     let name = format!("{text}_{next}");
     ZoneTable.get(&name).is_some().then(|| Meant::write(both, &name).saying(message))

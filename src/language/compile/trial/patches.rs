@@ -1,9 +1,9 @@
 //! Changes of a text, and the way back from the changed text to the first one.
 
 use super::super::{Diagnostic, Edit, TextRange};
-use super::guess::guess;
 
 /// One change.
+#[derive(Clone)]
 struct Patch {
     /// The bytes of the first text that are replaced.
     at: TextRange,
@@ -13,27 +13,31 @@ struct Patch {
 }
 
 /// Changes of one text that do not overlap, in its order.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Patches {
     all: Vec<Patch>,
 }
 
 impl Patches {
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
+    /// These and the changes of a finding; none where they are of the same bytes.
+    pub(super) fn with(&self, edits: &[Edit]) -> Option<Patches> {
+        let mut patches = self.clone();
+        for edit in edits {
+            if !patches.is_free(&edit.at) {
+                return None;
+            }
+            patches.add(edit.clone(), false);
+        }
+        Some(patches)
     }
 
-    /// Mends what a finding is about, so that what it hides is seen.
-    pub(super) fn mend(&mut self, source: &str, finding: &Diagnostic) {
-        if finding.fix.is_empty() {
-            if let Some(edit) = guess(source, finding) {
-                self.add(edit, true);
-            }
-            return;
-        }
-        if finding.fix.iter().all(|edit| self.is_free(&edit.at)) {
-            finding.fix.iter().for_each(|edit| self.add(edit.clone(), false));
-        }
+    /// These and something that only stands in the place of a finding.
+    pub(super) fn and_guessed(&self, edit: Edit) -> Patches {
+        let mut patches = self.clone();
+        // What takes the place of a whole header takes that of its changes.
+        patches.all.retain(|patch| !(edit.at.start < patch.at.start && patch.at.end < edit.at.end));
+        patches.add(edit, true);
+        patches
     }
 
     fn is_free(&self, at: &TextRange) -> bool {

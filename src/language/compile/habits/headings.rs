@@ -1,0 +1,94 @@
+//! How policies begin, and how they are used.
+
+use crate::language::words::{near, quoted};
+
+use super::Meant;
+use super::text::Around;
+
+/// `function night {`, `night {`, `policynight {`: a policy that begins with another word, or with none.
+pub(super) fn heading(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let is_first = !around.part(0..around.at.start).contains('{')
+        && around.part(around.line_start(around.at.start)..around.at.start).trim().is_empty();
+    let (next, word) = around.next_on_line()?;
+    // Words of programs, which stand around stages.
+    if ["try", "do", "begin", "main", "flow", "steps", "stages", "strategy", "sequence", "if"].contains(&text)
+    {
+        return None;
+    }
+    if word == "{" {
+        let name = text.strip_prefix("policy").map(|name| name.trim_start_matches(['_', '-', ':']));
+        let (meant, message) = match name.filter(|name| !name.is_empty()) {
+            Some(name) => {
+                (format!("policy {name}"), format!("there is no blank between `policy` and `{name}`"))
+            }
+            None => (format!("policy {text}"), format!("there is no `policy` before {}", quoted(text))),
+        };
+        let fits = is_first && super::super::is_name(meant.trim_start_matches("policy "));
+        return fits.then(|| Meant::write(around.at.clone(), &meant).named("bad-policy").saying(message));
+    }
+    if around.word_from(next.end)?.1 != "{" || !is_first && near(text, ["policy"]).is_none() {
+        return None;
+    }
+    let message = format!("unknown word {}; did you mean `policy`?", quoted(text));
+    Some(Meant::write(around.at.clone(), "policy").named("bad-policy").saying(message))
+}
+
+/// `policy NAME` without its brace.
+pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
+    let (name, word) = around.next()?;
+    let rest = around.source.get(name.end..)?;
+    if [":", "="].contains(&word) && rest.contains('{') {
+        let message = format!("`policy` stands before its name without `{word}`");
+        return Some(
+            Meant::leave_out(around, name.clone())
+                .saying(message)
+                .changing(around.at.end..around.blanks_from(name.end), " "),
+        );
+    }
+    // A policy within another.
+    let is_inside = around.source.get(..around.at.start).is_some_and(|before| before.contains('{'));
+    if let (true, Some((open, "{"))) = (is_inside, around.word_from(name.end)) {
+        let end = around.closing(open.start).map_or(open.end, |close| close.end);
+        let message = format!("the policy {} stands within another", quoted(word));
+        let help = format!("write it before or behind that one, and `use {word}` here");
+        let meant = Meant::told(around.at.start..end).saying(message).help(help);
+        return Some(meant.until(around.source.len()));
+    }
+    // The braces of its vars are none of its own.
+    let own = rest.matches('{').count() != rest.matches('}').count();
+    let is_heading = rest.lines().next().is_some_and(|line| line.trim().trim_matches([':', '=']).is_empty());
+    if is_heading && own && word != "{" && !rest.contains("policy ") {
+        let line = around.line_end(name.end);
+        let message = format!("there is no `{{` behind `policy {word}`");
+        let meant = Meant::write(name.end..line, " {").saying(message).about(around.at.start..name.end);
+        return Some(meant.help(format!("write `policy {word} {{`")));
+    }
+    if rest.contains('{') && own || word == "{" {
+        return None;
+    }
+    let sign = rest.trim_start().starts_with([':', '=']);
+    let signs = rest.len() - rest.trim_start().trim_start_matches([':', '=', '>', '-']).trim_start().len();
+    let open = if sign { name.end..name.end + signs } else { name.end..name.end };
+    let end = around.source.trim_end().len();
+    // `end`, as programs have it.
+    let own = around.part(around.line_start(end)..end).trim();
+    let last = if own == "end" { end - own.len()..end } else { end..end };
+    let message = format!("there is no `{{` behind `policy {word}`");
+    let begin = if sign && !around.part(open.clone()).contains('\n') { " { " } else { " {" };
+    let meant = Meant::write(open, begin)
+        .saying(message)
+        .help(format!("write `policy {word} {{ … }}`"))
+        .about(around.at.start..name.end);
+    let close = if last.is_empty() { "\n}" } else { "}" };
+    Some(meant.and(last, close))
+}
+
+/// `use "name"`.
+pub(super) fn used(around: &Around<'_>) -> Option<Meant> {
+    let (at, _) = around.next().filter(|(_, word)| *word == "\"")?;
+    let inner = around.source.get(at.end..)?;
+    let name = inner.get(..inner.find('"')?)?;
+    let whole = at.start..at.end + name.len() + 1;
+    let message = "the policy behind `use` stands without quotes";
+    Some(Meant::write(whole.clone(), name).saying(message).help(format!("write `use {name}`")))
+}
