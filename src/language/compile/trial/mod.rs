@@ -203,10 +203,16 @@ impl Trial<'_> {
         })
     }
 
-    /// Whether a finding is of the words directly behind those for which nothing could be written.
+    /// Whether a finding is of the words directly behind those for which nothing could be written, or of the
+    /// bracket that closes one of them.
     fn adjoins(&self, finding: &Diagnostic) -> bool {
-        let between = |known: &Diagnostic| self.source.get(known.at.end..finding.at.start);
-        let is_beside = |known: &Diagnostic| between(known).is_some_and(|text| text.trim().is_empty());
+        let text = |at: TextRange| self.source.get(at).unwrap_or_default();
+        let is_beside = |known: &Diagnostic| {
+            let closes = [("(", ")"), ("[", "]"), ("{", "}")]
+                .contains(&(text(known.at.clone()), text(finding.at.clone())));
+            let is_behind = known.at.end <= finding.at.start;
+            closes || is_behind && text(known.at.end..finding.at.start).trim().is_empty()
+        };
         self.follows(finding) && self.told.iter().any(|known| known.fix.is_empty() && is_beside(known))
     }
 
