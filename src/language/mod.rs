@@ -27,5 +27,5 @@ pub use names::{names, uses};
 pub use policy::Policy;
 pub use source::{comments, line_column, with_comment_above};
 
-pub(crate) use compile::bad_name;
+pub(crate) use compile::{bad_name, keeps_comments};
 pub(crate) use source::is_blank;

@@ -1,7 +1,7 @@
 //! Texts mended by the changes that findings bring along.
 
 use crate::language::policy::TextRange;
-use crate::language::{Diagnostic, Edit, Library};
+use crate::language::{Diagnostic, Edit, Library, keeps_comments};
 
 use super::{FileFindings, Settings, SourceFile, check_by};
 
@@ -76,7 +76,8 @@ fn chosen<'a>(findings: &'a [Diagnostic], source: &str) -> Vec<&'a Diagnostic> {
     let mut chosen: Vec<&Diagnostic> = Vec::new();
     let mut taken: Vec<&TextRange> = Vec::new();
     let fits = |edit: &Edit| source.get(edit.at.clone()).is_some();
-    for finding in findings.iter().filter(|f| !f.fix.is_empty() && f.fix.iter().all(fits)) {
+    let is_safe = |f: &Diagnostic| f.fix.iter().all(fits) && keeps_comments(source, &f.fix);
+    for finding in findings.iter().filter(|f| !f.fix.is_empty() && is_safe(f)) {
         let inside = |edit: &Edit| taken.iter().any(|other| touch(other, &edit.at));
         if !finding.fix.iter().any(inside) {
             taken.extend(finding.fix.iter().map(|edit| &edit.at));

@@ -24,6 +24,7 @@ use super::policy::{Policy, TextRange};
 use super::source::Scan;
 use super::{limits, words};
 
+pub(crate) use trial::keeps_comments;
 pub(crate) use unit::bad_name;
 use unit::{Session, Text, Unit};
 

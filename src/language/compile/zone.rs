@@ -55,12 +55,17 @@ impl Faults<'_> {
         if ZoneTable.get(name).is_some() {
             return Some(name.to_owned());
         }
-        let meant = zone_meant(name);
+        // `UTC+2` is not UTC.
+        let is_distance = name.contains(|c: char| c == '+' || c.is_ascii_digit());
+        let meant = zone_meant(name).filter(|_| !is_distance);
         let message = format!("unknown zone {}{}", quoted(name), did_you_mean(meant));
         match meant {
             Some(meant) => self.tell_replace("unknown-zone", at, message, meant),
             None => {
-                let help = "write an IANA name like `Europe/Berlin`, or `contact.timezone`";
+                let help = match is_distance {
+                    true => "name a place, `Europe/Berlin` for example: its clock is changed in summer",
+                    false => "write an IANA name like `Europe/Berlin`, or `contact.timezone`",
+                };
                 self.tell("unknown-zone", at, message, help);
             }
         }

@@ -30,7 +30,11 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
         );
     }
     // `(sms, email)`: which of the two groups is meant, nobody knows.
-    if inner.contains(',') {
+    let members: Vec<&str> = inner.split([',', ' ', '\n', '\t']).filter(|word| !word.is_empty()).collect();
+    let is_member = |word: &&str| word.parse::<Channel>().is_ok() || ["or", "and"].contains(word);
+    let joined = members.iter().all(is_member) && members.iter().any(|word| ["or", "and"].contains(word));
+    if inner.contains(',') || joined {
+        let inner = inner.replace(" or ", ", ").replace(" and ", ", ");
         let message = "parentheses alone make no group: it begins with `any of` or `all of`";
         let help = format!("write `any of ({inner})` where one of them is enough, or `all of ({inner})`");
         let meant = Meant::told(around.at.clone()).named("bad-group").saying(message);

@@ -1,6 +1,7 @@
 //! Conditions as people say them.
 
 use crate::language::diagnostic::Diagnostic;
+use crate::language::policy::TextRange;
 use crate::language::words::{near, quoted};
 use crate::model::{Channel, Priority};
 
@@ -229,11 +230,34 @@ pub(super) fn amount(around: &Around<'_>, text: &str) -> Option<Meant> {
     None
 }
 
+/// `contact lacks sms`, `contact has no sms`.
+pub(super) fn lacks(around: &Around<'_>, whole: TextRange, channel: &str) -> Meant {
+    let message = format!("{} is not how a missing address is asked for", quoted(around.part(whole.clone())));
+    Meant::write(whole, &format!("not contact has {channel}")).named("bad-condition").saying(message)
+}
+
+/// `"a" in vars.tags`: a list of the message is asked by `has`.
+fn in_a_list(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (sign, _) = around.before()?;
+    let before = around.source.get(..sign.start)?.trim_end();
+    let start = match before.strip_suffix('"') {
+        Some(open) => open.rfind('"')?,
+        None => around.word_before(sign.start)?.0.start,
+    };
+    let whole = start..around.at.end;
+    let value = before.get(start..)?;
+    let message = format!("{} is not how a list is asked", quoted(around.part(whole.clone())));
+    Some(Meant::write(whole, &format!("{text} has {value}")).named("bad-comparison").saying(message))
+}
+
 /// `in AT, DE`.
 pub(super) fn list(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (_, before) = around.before()?;
     if before != "in" || text.starts_with('[') {
         return None;
+    }
+    if text.starts_with("vars.") || text.starts_with("contact.") {
+        return in_a_list(around, text);
     }
     if text.starts_with('"') {
         // `in "AT, DE"`
@@ -366,6 +390,13 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message = format!("{} is one word", quoted(around.part(whole.clone())));
         Some(Meant::write(whole, meant).saying(message))
     };
+    if let ("contact", Some((has, said))) = (text, next.as_ref())
+        && ["lacks", "misses", "hasnt", "hasn't", "hasn’t", "without"].contains(said)
+        && let Some((at, channel)) =
+            around.word_from(has.end).filter(|(_, word)| word.parse::<Channel>().is_ok())
+    {
+        return Some(lacks(around, around.at.start..at.end, channel));
+    }
     match (text, next.as_ref().map_or("", |(_, word)| *word)) {
         ("contact", "have" | "having" | "owns" | "with" | "got") => {
             let (at, said) = next?;

@@ -146,6 +146,29 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         let meant = Meant::told(around.at.clone()).saying(message);
         return Some(meant.help("write for example `after 10m`").until(line));
     }
+    // `unless delivered by sms`
+    if ["by", "via", "on", "per", "through"].contains(&text)
+        && before.as_ref().is_some_and(|(_, word)| super::conditions::STATES.contains(word))
+        && let Some((at, _)) = around.next_on_line().filter(|(_, word)| word.parse::<Channel>().is_ok())
+    {
+        let whole = around.at.start..at.end;
+        let message = format!(
+            "{} is not needed: a condition asks for the whole message",
+            quoted(around.part(whole.clone()))
+        );
+        return Some(Meant::leave_out(around, whole).named("bad-condition").saying(message));
+    }
+    // `until read within 5m`
+    if ["within", "in", "for"].contains(&text)
+        && let Some((goal, _)) = before.as_ref()
+        && around.word_before(goal.start).is_some_and(|(_, word)| word == "until")
+        && let Some((at, span)) = around.next_on_line().filter(|(_, word)| word.parse::<Span>().is_ok())
+    {
+        let message = "a stage waits for its goal until the next one starts";
+        let help = format!("write `after {span}` behind the next stage");
+        let meant = Meant::told(around.at.start..at.end).named("bad-wait").saying(message);
+        return Some(meant.help(help).until(line));
+    }
     for (words, meant) in EVERYDAY {
         let Some(whole) = around.words_from(around.at.start, words) else { continue };
         let next = around.word_from(whole.end).map_or("", |(_, word)| word);

@@ -42,9 +42,9 @@ pub(super) fn last_comma(around: &Around<'_>, text: &str) -> Option<Meant> {
 
 /// Two members with nothing between.
 pub(super) fn missing_comma(around: &Around<'_>) -> Option<Meant> {
-    let (before, _) = around.before().filter(|_| around.in_group())?;
+    let end = around.in_group().then(|| around.end_before(around.at.start))?;
     let message = format!("there is no `,` before {}", quoted(around.text()));
-    let meant = Meant::write(before.end..before.end, ",").saying(message).about(around.at.clone());
+    let meant = Meant::write(end..end, ",").saying(message).about(around.at.clone());
     Some(meant.help("write `,` between the members of a group, or `then` for one after the other"))
 }
 

@@ -1,5 +1,6 @@
 //! Headers as people write them.
 
+use crate::language::policy::TextRange;
 use crate::language::words::{near, quoted};
 use crate::model::{Channel, Currency, Money, Span};
 
@@ -146,9 +147,12 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message = format!("{} is not written as amounts are", quoted(around.part(at.clone())));
         return Some(Meant::write(at, &meant).named("bad-money").saying(message));
     }
+    // `limit 3 sms then email`: that channel is the first stage.
+    let is_stage =
+        |at: &TextRange| around.word_from(at.end).is_none_or(|(_, next)| ["then", "}"].contains(&next));
+    let unit = unit.filter(|(at, word)| word.parse::<Channel>().is_err() || !is_stage(at));
     let end = unit.map_or(around.at.start + digits.len(), |(at, _)| at.end);
     let whole = around.at.start..end;
-    // A channel's word was taken for the first stage, so the one behind it lacks its `then`.
     Some(Meant::write(whole, &format!("{digits} sends")))
 }
 

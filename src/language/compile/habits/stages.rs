@@ -14,6 +14,14 @@ const SENDING: [&str; 9] = ["send", "sends", "sende", "schicke", "call", "text",
 pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> Option<Meant> {
     let next = around.next();
     let lower = text.to_lowercase();
+    // `contact has no sms`
+    if let (Some((at, channel)), Some((has, "has"))) = (&next, around.before())
+        && ["no", "not", "kein", "keine", "keinen"].contains(&lower.as_str())
+        && channel.parse::<Channel>().is_ok()
+        && let Some((contact, "contact")) = around.word_before(has.start)
+    {
+        return Some(super::conditions::lacks(around, contact.start..at.end, channel));
+    }
     if let Some((_, word)) = &next
         && SENDING.contains(&lower.as_str())
         && word.parse::<Channel>().is_ok()
@@ -184,7 +192,7 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
     if text == "or" && around.before().is_some_and(|(_, word)| word == "contact.timezone") {
         return Some(other_zone(around));
     }
-    if text == "and" {
+    if ["and", "&&", "&", "+"].contains(&text) {
         return Some(both(around, text));
     }
     let message = format!("stages are joined by `then`, not by {}", quoted(text));

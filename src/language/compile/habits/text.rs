@@ -2,6 +2,7 @@
 
 use super::Edit;
 use crate::language::policy::TextRange;
+use crate::language::source::comments;
 
 /// A place in a source.
 pub(in super::super) struct Around<'s> {
@@ -26,6 +27,16 @@ impl<'s> Around<'s> {
     pub(in super::super) fn blanks_from(&self, from: usize) -> usize {
         let rest = self.source.get(from..).unwrap_or_default();
         from + rest.len() - rest.trim_start_matches([' ', '\t']).len()
+    }
+
+    /// The end of what stands before a byte, but for blanks and comments.
+    pub(in super::super) fn end_before(&self, at: usize) -> usize {
+        let comments = comments(self.source);
+        let mut end = self.part(0..at).trim_end().len();
+        while let Some(comment) = comments.iter().find(|comment| comment.start < end && end <= comment.end) {
+            end = self.part(0..comment.start).trim_end().len();
+        }
+        end
     }
 
     /// Before the blanks that stand before a byte.

@@ -1,5 +1,6 @@
 //! What no change may do: send by another channel than the text says, or another number.
 
+use crate::language::source::comments;
 use crate::language::words::{near, synonym};
 use crate::model::Channel;
 
@@ -20,7 +21,29 @@ const SENDS_NOTHING: [&str; 7] = [
 pub(super) fn keeps_what_is_sent(source: &str, finding: &Diagnostic, edits: &[Edit]) -> bool {
     let in_condition = SENDS_NOTHING.contains(&finding.rule);
     edits.iter().all(|edit| keeps_sign_of_number(source, edit) && keeps_texts(source, edit))
+        && keeps_comments(source, edits)
         && (in_condition || keeps_channels(source, edits))
+}
+
+/// Whether each comment says what it said: nothing was drawn into one, and none is gone.
+pub(crate) fn keeps_comments(source: &str, edits: &[Edit]) -> bool {
+    let texts = |text: &str| -> Vec<String> {
+        comments(text).into_iter().filter_map(|at| Some(text.get(at)?.trim_end().to_owned())).collect()
+    };
+    let before = texts(source);
+    if before.is_empty() {
+        return true;
+    }
+    let mut text = source.to_owned();
+    let mut edits: Vec<&Edit> = edits.iter().collect();
+    edits.sort_by_key(|edit| std::cmp::Reverse(edit.at.start));
+    for edit in edits {
+        if text.get(edit.at.clone()).is_some() {
+            text.replace_range(edit.at.clone(), &edit.text);
+        }
+    }
+    let after = texts(&text);
+    before.iter().all(|comment| after.contains(comment))
 }
 
 fn keeps_channels(source: &str, edits: &[Edit]) -> bool {

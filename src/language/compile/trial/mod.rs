@@ -18,6 +18,7 @@ use std::cell::Cell;
 use super::habits::text::Around;
 use super::{Diagnostic, Edit, TextRange, limits};
 use candidates::Candidate;
+pub(crate) use guard::keeps_comments;
 use patches::Patches;
 
 /// Findings of one text that are tried.

@@ -6,7 +6,8 @@ use crate::model::{Channel, Confirmation, Days, Priority, Span, TimeOfDay, ZoneT
 use super::super::habits::text::Around;
 
 /// Findings that a slip in one word does not explain.
-pub(super) const NO_SLIPS: [&str; 22] = [
+pub(super) const NO_SLIPS: [&str; 23] = [
+    "bad-wait",
     "unclosed-bracket",
     "unclosed-text",
     "misplaced-header",
