@@ -1,7 +1,7 @@
 //! Texts mended by the changes that findings bring along.
 
 use crate::language::policy::TextRange;
-use crate::language::{Diagnostic, Edit, Library, keeps_comments};
+use crate::language::{Diagnostic, Edit, Library, comments, keeps_comments};
 
 use super::{FileFindings, Settings, SourceFile, check_by};
 
@@ -76,7 +76,10 @@ fn chosen<'a>(findings: &'a [Diagnostic], source: &str) -> Vec<&'a Diagnostic> {
     let mut chosen: Vec<&Diagnostic> = Vec::new();
     let mut taken: Vec<&TextRange> = Vec::new();
     let fits = |edit: &Edit| source.get(edit.at.clone()).is_some();
-    let is_safe = |f: &Diagnostic| f.fix.iter().all(fits) && keeps_comments(source, &f.fix);
+    let is_safe = |f: &Diagnostic| {
+        let is_of_comments = f.fix.iter().all(|edit| is_within_a_comment(source, edit));
+        f.fix.iter().all(fits) && (is_of_comments || keeps_comments(source, &f.fix))
+    };
     for finding in findings.iter().filter(|f| !f.fix.is_empty() && is_safe(f)) {
         let inside = |edit: &Edit| taken.iter().any(|other| touch(other, &edit.at));
         if !finding.fix.iter().any(inside) {
@@ -85,6 +88,14 @@ fn chosen<'a>(findings: &'a [Diagnostic], source: &str) -> Vec<&'a Diagnostic> {
         }
     }
     chosen
+}
+
+/// Whether a change is one of a comment itself, as of one that allows what is not found.
+fn is_within_a_comment(source: &str, edit: &Edit) -> bool {
+    let text = source.get(edit.at.clone()).unwrap_or_default();
+    let start = edit.at.start + (text.len() - text.trim_start().len());
+    let end = start + text.trim().len();
+    comments(source).iter().any(|comment| comment.start <= start && end <= comment.end)
 }
 
 fn touch(one: &TextRange, other: &TextRange) -> bool {
@@ -131,6 +142,11 @@ mod tests {
                 ("\u{feff}whatsapp\r\n  then sms after 30s\r\n", 1, 0),
             ),
             ("push then sms after 30sec # one\r\n", ("push then sms after 30s # one\r\n", 1, 0)),
+            // The comment would be gone with the parentheses.
+            (
+                "sms unless not ( # one\n contact has sms)",
+                ("sms unless not ( # one\n contact has sms)", 0, 1),
+            ),
             ("nonexistent then watsapp", ("nonexistent then whatsapp", 1, 1)),
             ("# spine: allow unsure-zone -- none\nsms\n", ("sms\n", 1, 0)),
             ("sms # spine: allow unsure-zone -- none\n", ("sms\n", 1, 0)),
