@@ -7,19 +7,7 @@ use spine::lint::{SourceFile, check, faults, rules};
 
 /// The policies of a file of cases, each with its heading.
 fn cases(file: &str) -> Vec<(String, String)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/language").join(file);
-    let text = std::fs::read_to_string(path).unwrap();
-    let (mut out, mut heading, mut lines) = (Vec::new(), String::new(), text.lines());
-    while let Some(line) = lines.next() {
-        if let Some(name) = line.strip_prefix("## ") {
-            heading = name.to_owned();
-        }
-        if line == "```policy" {
-            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            out.push((heading.clone(), block.join("\n")));
-        }
-    }
-    out
+    slips(file).into_iter().map(|(heading, text, _)| (heading, text)).collect()
 }
 
 /// The slips of a file, each with the text that was meant, where one alone can have been.

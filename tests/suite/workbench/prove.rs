@@ -5,6 +5,7 @@ use proptest::sample::select;
 use spine::language::facts_text::GivenFacts;
 use spine::language::script::Scripts;
 use spine::language::yaml::Place;
+use spine::machine::catalog::Catalog;
 use spine::machine::{Entry, Scenario, Timeline, simulate};
 use spine::model::Span;
 use spine::workbench::prove::{Sentence, Verdict, prove};
@@ -98,6 +99,17 @@ proptest! {
                 Verdict::Undecided(_) => {}
             }
         }
+    }
+}
+
+/// Holds that a sentence is decided so: it holds, or is broken.
+fn is_decided(policy: &str, catalog: &Catalog, (word, text): (InvariantWord, &str), holds: bool) {
+    let machine = machine(policy);
+    let sentence = Sentence::read(&invariant(word, text), &machine).unwrap();
+    match prove(&sentence, &machine, catalog, 100_000).verdict {
+        Verdict::Holds => assert!(holds, "{policy}: {text} holds"),
+        Verdict::Broken { witness, .. } => assert!(!holds, "{policy}: {text} is broken by {witness:?}"),
+        Verdict::Undecided(why) => panic!("{policy}: {text}: {why:?}"),
     }
 }
 
@@ -222,21 +234,13 @@ fn a_sentence_is_decided_whenever_a_message_is_accepted() {
             !HOLDS,
         ),
     ] {
-        let machine = machine(policy);
-        let sentence = Sentence::read(&invariant(word, text), &machine).unwrap();
-        let proof = prove(&sentence, &machine, &spine::machine::catalog::Catalog::default(), 100_000);
-        match proof.verdict {
-            Verdict::Holds => assert!(holds, "{policy}: {text} holds"),
-            Verdict::Broken { witness, .. } => assert!(!holds, "{policy}: {text} is broken by {witness:?}"),
-            Verdict::Undecided(why) => panic!("{policy}: {text}: {why:?}"),
-        }
+        is_decided(policy, &Catalog::default(), (word, text), holds);
     }
 }
 
 #[test]
 fn a_sentence_is_decided_over_all_facts() {
     let policy = "policy p { expires after 1h\n vars { n: number }\n push then sms after 10m if vars.n > 5 unless quota }";
-    let machine = machine(policy);
     for (word, text, holds) in [
         (InvariantWord::Never, "send sms when vars.n is 5", true),
         (InvariantWord::Never, "send sms when vars.n <= 6", false),
@@ -255,13 +259,7 @@ fn a_sentence_is_decided_over_all_facts() {
             true,
         ),
     ] {
-        let sentence = Sentence::read(&invariant(word, text), &machine).unwrap();
-        let proof = prove(&sentence, &machine, &spine::machine::catalog::Catalog::default(), 100_000);
-        match proof.verdict {
-            Verdict::Holds => assert!(holds, "{text} holds"),
-            Verdict::Broken { witness, .. } => assert!(!holds, "{text} is broken by {witness:?}"),
-            Verdict::Undecided(why) => panic!("{text}: {why:?}"),
-        }
+        is_decided(policy, &Catalog::default(), (word, text), holds);
     }
 }
 
@@ -295,16 +293,7 @@ fn what_facts_settle_is_no_more_than_they_settle() {
         ("push then sms", "send sms when opted_out.push", !HOLDS),
         ("push then sms", "fail sms when contact has sms and opted_out.sms", !HOLDS),
     ] {
-        let machine = machine(policy);
-        let sentence = Sentence::read(&invariant(InvariantWord::Never, text), &machine).unwrap();
-        let proof = prove(&sentence, &machine, &spine::machine::catalog::Catalog::default(), 100_000);
-        match proof.verdict {
-            Verdict::Holds => assert!(holds, "{policy}: never {text} holds"),
-            Verdict::Broken { witness, .. } => {
-                assert!(!holds, "{policy}: never {text} is broken by {witness:?}");
-            }
-            Verdict::Undecided(why) => panic!("{policy}: never {text}: {why:?}"),
-        }
+        is_decided(policy, &Catalog::default(), (InvariantWord::Never, text), holds);
     }
 }
 
@@ -349,19 +338,14 @@ fn what_a_sentence_asks_for_is_told_apart() {
             !HOLDS,
         ),
     ] {
-        let machine = machine(policy);
-        let text_of = format!("{policy}: {text}");
-        let sentence = Sentence::read(&invariant(word, text), &machine).unwrap();
-        let proof = prove(&sentence, &machine, &catalog(), 100_000);
-        assert_eq!(matches!(proof.verdict, Verdict::Holds), holds, "{text_of}: {:?}", proof.verdict);
-        assert!(!matches!(proof.verdict, Verdict::Undecided(_)), "{text_of}: {:?}", proof.verdict);
+        is_decided(policy, &catalog(), (word, text), holds);
     }
 }
 
 /// An end by the expiry is in time only where the expiry is.
 #[test]
 fn an_expiry_proves_no_more_than_it_brings() {
-    let machine = machine("policy p { expires after 10m\n push then sms after 5m }");
+    let policy = "policy p { expires after 10m\n push then sms after 5m }";
     for (text, holds) in [
         ("end within 10m", true),
         ("end within 9m59s", false),
@@ -369,9 +353,7 @@ fn an_expiry_proves_no_more_than_it_brings() {
         ("send sms or end within 10m", true),
         ("send sms within 10m", false),
     ] {
-        let sentence = Sentence::read(&invariant(InvariantWord::Always, text), &machine).unwrap();
-        let proof = prove(&sentence, &machine, &spine::machine::catalog::Catalog::default(), 100_000);
-        assert_eq!(proof.verdict == Verdict::Holds, holds, "{text}: {:?}", proof.verdict);
+        is_decided(policy, &Catalog::default(), (InvariantWord::Always, text), holds);
     }
 }
 
@@ -379,7 +361,7 @@ fn an_expiry_proves_no_more_than_it_brings() {
 #[test]
 fn a_bound_that_is_called_met_is_met_by_its_script() {
     use spine::machine::explore::meet_bounds;
-    let catalog = spine::machine::catalog::Catalog::default();
+    let catalog = Catalog::default();
     for text in [
         "sms then email after 1m",
         "sms repeat 2 times every 5m then voice after 20m",

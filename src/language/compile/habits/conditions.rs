@@ -236,95 +236,6 @@ pub(super) fn lacks(around: &Around<'_>, whole: TextRange, channel: &str) -> Mea
     Meant::write(whole, &format!("not contact has {channel}")).named("bad-condition").saying(message)
 }
 
-/// `"a" in vars.tags`: a list of the message is asked by `has`.
-fn in_a_list(around: &Around<'_>, text: &str) -> Option<Meant> {
-    let (sign, _) = around.before()?;
-    let before = around.source.get(..sign.start)?.trim_end();
-    let start = match before.strip_suffix('"') {
-        Some(open) => open.rfind('"')?,
-        None => around.word_before(sign.start)?.0.start,
-    };
-    let whole = start..around.at.end;
-    let value = before.get(start..)?;
-    let message = format!("{} is not how a list is asked", quoted(around.part(whole.clone())));
-    Some(Meant::write(whole, &format!("{text} has {value}")).named("bad-comparison").saying(message))
-}
-
-/// `in AT, DE`.
-pub(super) fn list(around: &Around<'_>, text: &str) -> Option<Meant> {
-    let (_, before) = around.before()?;
-    if before != "in" || text.starts_with('[') {
-        return None;
-    }
-    if text.starts_with("vars.") || text.starts_with("contact.") {
-        return in_a_list(around, text);
-    }
-    if text.starts_with('"') {
-        // `in "AT, DE"`
-        let inner = text.trim_matches('"');
-        if inner.contains(',') {
-            let values: Vec<String> = inner.split(',').map(|value| format!("\"{}\"", value.trim())).collect();
-            let message = format!("{} is one text, no list", quoted(text));
-            return Some(
-                Meant::write(around.at.clone(), &format!("[{}]", values.join(", "))).saying(message),
-            );
-        }
-        return texts(around);
-    }
-    let value = |word: &str| {
-        let number = word.parse::<f64>().is_ok();
-        if number { word.to_owned() } else { format!("\"{}\"", word.trim_matches('"')) }
-    };
-    let (mut values, mut end) = (vec![value(text)], around.at.end);
-    while let Some((comma, ",")) = around.word_from(end) {
-        let Some((at, word)) = around.word_from(comma.end) else { break };
-        if word == "\"" {
-            break;
-        }
-        values.push(value(word));
-        end = at.end;
-    }
-    let message = format!("{} is no list", quoted(around.part(around.at.start..end)));
-    Some(Meant::write(around.at.start..end, &format!("[{}]", values.join(", "))).saying(message))
-}
-
-/// `in "AT", "DE"`, perhaps with the `]` that ends a list.
-fn texts(around: &Around<'_>) -> Option<Meant> {
-    let mut end = around.at.end;
-    while let Some((comma, ",")) = around.word_from(end)
-        && let Some((open, "\"")) = around.word_from(comma.end)
-        && let Some(length) = around.source.get(open.end..)?.find('"')
-    {
-        end = open.end + length + 1;
-    }
-    let whole = around.at.start..end;
-    let said = quoted(around.part(whole.clone()));
-    match around.word_from(end) {
-        Some((close, "]")) => {
-            let meant = Meant::write(whole.start..whole.start, "[").saying("there is no `[` behind `in`");
-            let meant =
-                meant.help(format!("write `[{}]`", around.part(whole.clone()))).about(whole.start..close.end);
-            Some(meant)
-        }
-        _ => {
-            let list = format!("[{}]", around.part(whole.clone()));
-            Some(Meant::write(whole, &list).saying(format!("{said} is no list")))
-        }
-    }
-}
-
-/// `in ("AT", "DE")`.
-pub(super) fn parentheses(around: &Around<'_>) -> Option<Meant> {
-    if around.text() != "in" {
-        return None;
-    }
-    let (open, _) = around.next().filter(|(_, word)| *word == "(")?;
-    let close = around.closing(open.start)?;
-    let message = "a list stands between `[` and `]`, not between `(` and `)`";
-    let help = "write for example `in [\"AT\", \"DE\"]`";
-    Some(Meant::write(open, "[").named("bad-list").saying(message).help(help).and(close, "]"))
-}
-
 /// `contact.has.push`.
 pub(super) fn has_in_one_word(around: &Around<'_>, text: &str) -> Option<Meant> {
     let channel: Channel = text.strip_prefix("contact.has.")?.parse().ok()?;
@@ -334,17 +245,6 @@ pub(super) fn has_in_one_word(around: &Around<'_>, text: &str) -> Option<Meant> 
             .named("bad-condition")
             .saying(message),
     )
-}
-
-/// `is one of ["AT", "DE"]`.
-pub(super) fn one_of(around: &Around<'_>, text: &str) -> Option<Meant> {
-    let (of, _) = around.next().filter(|(_, word)| *word == "of")?;
-    around.word_from(of.end).filter(|(_, word)| *word == "[")?;
-    let (is, _) = around.before().filter(|(_, word)| *word == "is")?;
-    let fits = ["one", "any", "either"].contains(&text);
-    let whole = is.start..of.end;
-    let message = format!("{} is no comparison", quoted(around.part(whole.clone())));
-    fits.then(|| Meant::write(whole, "in").named("bad-comparison").saying(message))
 }
 
 /// `is True`, `is yes`, `is null`: words for values that the language writes otherwise, or has not.

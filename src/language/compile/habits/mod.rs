@@ -10,6 +10,7 @@ pub(super) mod everyday;
 mod groups;
 mod headers;
 mod headings;
+mod lists;
 mod programs;
 mod routes;
 mod sentences;
@@ -179,7 +180,7 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| headings::used(around))
             .or_else(|| groups::used(around, text)),
         "bad-shares" => routes::comma(around),
-        "unknown-name" => conditions::one_of(around, text)
+        "unknown-name" => lists::one_of(around, text)
             .or_else(|| conditions::in_words(around))
             .or_else(|| conditions::other_value(around, text))
             .or_else(|| values::in_digits(around, text))
@@ -230,8 +231,8 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
         "types-differ" => {
             conditions::priority(around, text).or_else(|| conditions::typed(around, text, finding))
         }
-        "bad-list" => conditions::list(around, text),
-        "missing-value" => conditions::parentheses(around).or_else(|| sentences::clock(around)),
+        "bad-list" => lists::list(around, text),
+        "missing-value" => lists::parentheses(around).or_else(|| sentences::clock(around)),
         _ => None,
     }
 }
