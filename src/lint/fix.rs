@@ -78,7 +78,7 @@ fn chosen<'a>(findings: &'a [Diagnostic], source: &str) -> Vec<&'a Diagnostic> {
     let fits = |edit: &Edit| source.get(edit.at.clone()).is_some();
     let is_safe = |f: &Diagnostic| {
         let is_of_comments = f.fix.iter().all(|edit| is_within_a_comment(source, edit));
-        f.fix.iter().all(fits) && (is_of_comments || keeps_comments(source, &f.fix))
+        f.fix.iter().all(fits) && (is_of_comments || keeps_comments(source, &applied(source, &[f])))
     };
     for finding in findings.iter().filter(|f| !f.fix.is_empty() && is_safe(f)) {
         let inside = |edit: &Edit| taken.iter().any(|other| touch(other, &edit.at));

@@ -54,10 +54,12 @@ pub(super) fn clocks(machine: &Machine) -> Vec<Span> {
 /// whether these are all.
 fn offsets(machine: &Machine) -> (Vec<i64>, bool) {
     let mut starts = BTreeSet::from([0_i64]);
-    let mut again = BTreeSet::new();
+    let (mut again, mut whole) = (BTreeSet::new(), true);
     for id in machine.ids() {
         let stage = machine.stage(id);
         if let Kind::Channel(channel) = &stage.kind {
+            let repeats = channel.repeat.map_or(0, |repeat| repeat.times);
+            whole &= channel.retry.times.max(repeats) <= AGAIN_MAX;
             let mut paused = 0_i64;
             for n in 1..=channel.retry.times.min(AGAIN_MAX) {
                 paused = paused.saturating_add(channel.retry.pause(n).ms());
@@ -84,7 +86,7 @@ fn offsets(machine: &Machine) -> (Vec<i64>, bool) {
         .flat_map(|start| again.iter().map(move |paused| start.saturating_add(*paused)))
         .collect();
     starts.extend(tried_again);
-    let whole = starts.len() <= OFFSETS_MAX;
+    whole &= starts.len() <= OFFSETS_MAX;
     (starts.into_iter().take(OFFSETS_MAX).collect(), whole)
 }
 

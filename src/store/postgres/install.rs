@@ -138,12 +138,15 @@ pub(super) async fn prepare(connector: &Connector) -> Result<(), StoreError> {
         }
         if tries > INSTALL_TRIES {
             found.check_inherited()?;
+            return Err(refused(
+                "roles and schema were made, and are not there; is something taking them away?",
+            ));
         }
         match install(&mut conn, connector.known).await {
             Ok(()) => {}
             Err(error @ StoreError::Database(_)) => return Err(error),
             // Another node did the same at once, or roles were granted in another database.
-            Err(error) if tries == INSTALL_TRIES => return Err(error),
+            Err(error) if tries >= INSTALL_TRIES => return Err(error),
             Err(_) => conn = connector.connect().await?,
         }
     }

@@ -5,6 +5,7 @@ use crate::language::words::{near, synonym};
 use crate::model::Channel;
 
 use super::super::{Diagnostic, Edit};
+use super::patches::Patches;
 
 /// Rules of findings in conditions and limits, in which a channel's word sends nothing.
 const SENDS_NOTHING: [&str; 7] = [
@@ -21,28 +22,19 @@ const SENDS_NOTHING: [&str; 7] = [
 pub(super) fn keeps_what_is_sent(source: &str, finding: &Diagnostic, edits: &[Edit]) -> bool {
     let in_condition = SENDS_NOTHING.contains(&finding.rule);
     edits.iter().all(|edit| keeps_sign_of_number(source, edit) && keeps_texts(source, edit))
-        && keeps_comments(source, edits)
+        && Patches::default()
+            .with(edits)
+            .is_some_and(|patches| keeps_comments(source, &patches.applied(source)))
         && (in_condition || keeps_channels(source, edits))
 }
 
-/// Whether each comment says what it said: nothing was drawn into one, and none is gone.
-pub(crate) fn keeps_comments(source: &str, edits: &[Edit]) -> bool {
+/// Whether each comment of a text says in a changed one what it said: nothing was drawn into one, and none is gone.
+pub(crate) fn keeps_comments(source: &str, changed: &str) -> bool {
     let texts = |text: &str| -> Vec<String> {
         comments(text).into_iter().filter_map(|at| Some(text.get(at)?.trim_end().to_owned())).collect()
     };
     let before = texts(source);
-    if before.is_empty() {
-        return true;
-    }
-    let mut text = source.to_owned();
-    let mut edits: Vec<&Edit> = edits.iter().collect();
-    edits.sort_by_key(|edit| std::cmp::Reverse(edit.at.start));
-    for edit in edits {
-        if text.get(edit.at.clone()).is_some() {
-            text.replace_range(edit.at.clone(), &edit.text);
-        }
-    }
-    let after = texts(&text);
+    let after = if before.is_empty() { Vec::new() } else { texts(changed) };
     before.iter().all(|comment| after.contains(comment))
 }
 
