@@ -134,7 +134,7 @@ async fn beside_the_floor(asked: &Asked, kind: Kind) {
     }
     if asked.wants("floor") {
         let place = Place::make(kind, 1).await;
-        let floor = floor::run(&place, &sample, asked.time).await;
+        let floor = floor::run(&place, &sample, asked.time, true).await;
         println!("floor, the same rows by the store alone: {floor}");
         if let Some(whole) = whole {
             println!("ratio to the floor: {:.2}", whole.per_second / floor.per_second);
@@ -158,14 +158,28 @@ async fn nodes(asked: &Asked, kind: Kind) {
     }
 }
 
-/// The same load with row-level security and without it, in turns.
+/// With row-level security and without it, in turns: the same rows by the store alone, whose statements name
+/// the scope either way, and the same load, of which what is read leaves it to the security to name it.
 async fn security(asked: &Asked, kind: Kind) {
-    println!("\n{:>8}  {}", "security", Load::head(true));
+    const TURNS: [(bool, &str); 6] = [
+        (true, "forced"),
+        (false, "off"),
+        (true, "forced"),
+        (false, "off"),
+        (true, "forced"),
+        (false, "off"),
+    ];
     let place = Place::make(kind, 1).await;
     warm(&place).await;
-    for is_secure in [true, false, true, false] {
+    let sample = floor::sample(&place).await;
+    println!("\nthe rows by the store alone, by row-level security");
+    for (is_secure, word) in TURNS {
+        println!("{word:>8}  {}", floor::run(&place, &sample, asked.time, is_secure).await);
+    }
+    println!("\n{:>8}  {}", "security", Load::head(true));
+    for (is_secure, word) in TURNS {
         let load = run::full_load(&place, run::Asked { is_secure, ..asked.load() }).await;
-        println!("{:>8}  {}", if is_secure { "forced" } else { "off" }, load.row());
+        println!("{word:>8}  {}", load.row());
     }
 }
 

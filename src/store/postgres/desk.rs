@@ -13,6 +13,7 @@ use super::encode::{BLOCK, Raises, Statements};
 use super::error::{Fault, fault};
 use super::lost::{self, Found};
 use super::parts::part;
+use super::plans;
 use super::shared::{Base, SharedScope, lock};
 use super::source::arguments;
 use super::verdict::{self, Facts};
@@ -31,12 +32,6 @@ const TRIES: u32 = 12;
 const AGAIN_AFTER: Duration = Duration::from_millis(15);
 /// How often contiguous blocks are asked for.
 const BLOCKS_TRIES: u32 = 32;
-/// How the one statement is planned: once, and not for its values each time, which are whole columns; rows
-/// that it changes are found by their keys, however many dead ones stand beside them and however
-/// small the table was when it was planned. What is found is joined by hash: a loop was planned for a table
-/// without rows, and then compared each row of a batch with all that the scope had.
-pub(super) const PLANS: &str = "SET LOCAL plan_cache_mode=force_generic_plan;SET LOCAL enable_seqscan=off;\
-     SET LOCAL enable_bitmapscan=off;SET LOCAL enable_nestloop=off;SET LOCAL enable_mergejoin=off;";
 /// From how many rows of counters on they are folded.
 const FOLD_ROWS: i64 = 500;
 
@@ -209,11 +204,16 @@ impl Desk {
              EXISTS (SELECT FROM node WHERE n = {} AND epoch = {} AND ended_at IS NULL \
                      AND lease_until > clock_timestamp()), \
              (SELECT settings FROM generation), (SELECT people FROM generation), (SELECT health FROM generation), \
-             {chain};{PLANS}",
-            me.node, me.epoch
+             {chain};{}",
+            me.node,
+            me.epoch,
+            plans::SETTINGS
         ));
-        let (held, rows) = Held::begin(&self.base.writers, As::Engine(self.shared.scope), &sql).await?;
+        let (mut held, rows) = Held::begin(&self.base.writers, As::Engine(self.shared.scope), &sql).await?;
         let facts = rows.last().ok_or_else(nothing).and_then(read_facts)?;
+        if self.base.connector.prepares {
+            self.base.plans.renew(&mut held, facts.process).await?;
+        }
         Ok((held, facts))
     }
 

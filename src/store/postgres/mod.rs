@@ -24,6 +24,7 @@ mod lost;
 mod news;
 mod nodes;
 mod parts;
+mod plans;
 mod prune;
 mod registry;
 mod registry_rows;

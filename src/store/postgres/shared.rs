@@ -10,6 +10,7 @@ use super::bound::Bound;
 use super::connect::Connector;
 use super::follow::Follower;
 use super::news::Teller;
+use super::plans::Plans;
 use crate::model::ScopeId;
 use crate::store::{Generation, NodeId, Position};
 
@@ -48,6 +49,7 @@ pub(super) struct Base {
     pub(super) bound: Arc<Bound>,
     pub(super) follower: Follower,
     pub(super) teller: Teller,
+    pub(super) plans: Plans,
     /// Moves when another node may have left something.
     pub(super) rung: watch::Sender<u64>,
     fenced: AtomicBool,
@@ -73,6 +75,7 @@ impl Base {
             bound,
             follower,
             teller,
+            plans: Plans::default(),
             rung,
             fenced: AtomicBool::new(false),
             alone: AtomicBool::new(false),
