@@ -37,6 +37,7 @@ mod receiver;
 mod reference;
 mod retention;
 mod shares;
+mod stores;
 mod webhooks;
 mod workbench;
 mod world;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
-use super::time::within_a_second;
+use crate::stores::{Kind, on_each_store, within_a_second};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -11,9 +11,8 @@ fn advanced(cluster: &Cluster, node: usize) -> i64 {
     cluster.ask(node, "GET /test_clock", &Value::Null).body["advanced_by_ms"].as_i64().unwrap()
 }
 
-#[test]
-fn a_clock_that_is_moved_at_one_node_has_moved_at_the_others_with_all_that_was_due() {
-    let cluster = Cluster::of(2);
+fn a_clock_that_is_moved_at_one_node_has_moved_at_the_others_with_all_that_was_due(on: Kind) {
+    let cluster = Cluster::of(on, 2);
     let ids: Vec<String> =
         (0..6).map(|n| cluster.send(n % 2, "test", &json!({"strategy": "wait 1h then sms"}))).collect();
     let moved = cluster.ask(1, "POST /test_clock/advance", &json!({"by": "2h"}));
@@ -31,9 +30,8 @@ fn a_clock_that_is_moved_at_one_node_has_moved_at_the_others_with_all_that_was_d
     assert_eq!(advanced(&cluster, 1), 4 * HOUR_MS);
 }
 
-#[test]
-fn an_advance_whose_node_dies_another_finishes_before_it_takes_anything_in() {
-    let mut cluster = Cluster::of(2);
+fn an_advance_whose_node_dies_another_finishes_before_it_takes_anything_in(on: Kind) {
+    let mut cluster = Cluster::of(on, 2);
     let id = cluster.send(0, "test", &json!({"strategy": "wait 1h then sms"}));
     // The record of the advance is written, and nothing after it.
     cluster.hold_changes(0, 1);
@@ -56,9 +54,8 @@ fn an_advance_whose_node_dies_another_finishes_before_it_takes_anything_in() {
     assert_eq!(advanced(&cluster, 1), 2 * HOUR_MS);
 }
 
-#[test]
-fn a_test_clock_that_its_node_could_not_let_go_is_free_a_moment_later() {
-    let cluster = Cluster::of(2);
+fn a_test_clock_that_its_node_could_not_let_go_is_free_a_moment_later(on: Kind) {
+    let cluster = Cluster::of(on, 2);
     let advance = "POST /test_clock/advance";
     // Taking it passes.
     cluster.hold_duties(0, 1);
@@ -77,9 +74,8 @@ fn a_test_clock_that_its_node_could_not_let_go_is_free_a_moment_later() {
     assert_eq!(advanced(&cluster, 0), 2 * HOUR_MS);
 }
 
-#[test]
-fn an_advance_takes_along_what_its_node_has_taken_over_and_not_heard_of() {
-    let mut cluster = Cluster::of(2);
+fn an_advance_takes_along_what_its_node_has_taken_over_and_not_heard_of(on: Kind) {
+    let mut cluster = Cluster::of(on, 2);
     let id = cluster.send(0, "test", &json!({"strategy": "wait 1h then sms"}));
     cluster.hold_word_of_adoptions(1);
     cluster.kill(0);
@@ -92,9 +88,8 @@ fn an_advance_takes_along_what_its_node_has_taken_over_and_not_heard_of() {
     cluster.let_go_on(1);
 }
 
-#[test]
-fn a_node_that_is_asked_while_another_moves_the_clock_waits_for_it() {
-    let cluster = Cluster::of(2);
+fn a_node_that_is_asked_while_another_moves_the_clock_waits_for_it(on: Kind) {
+    let cluster = Cluster::of(on, 2);
     let id = cluster.send(0, "test", &json!({"strategy": "wait 1h then sms"}));
     cluster.hold_changes(1, 1);
     let advance = cluster.asking(1, "POST /test_clock/advance", &json!({"by": "2h"}));
@@ -123,9 +118,8 @@ fn events_of(cluster: &Cluster, node: usize, id: &str) -> Vec<String> {
     kinds.map(str::to_owned).collect()
 }
 
-#[test]
-fn a_scripted_receipt_after_the_end_comes_though_its_node_died() {
-    let mut cluster = Cluster::of(2);
+fn a_scripted_receipt_after_the_end_comes_though_its_node_died(on: Kind) {
+    let mut cluster = Cluster::of(on, 2);
     let alone = cluster.send(1, "test", &late());
     let ids = [cluster.send(0, "test", &late()), cluster.send(0, "test", &late())];
     for id in &ids {
@@ -143,22 +137,20 @@ fn a_scripted_receipt_after_the_end_comes_though_its_node_died() {
         assert_eq!(cluster.status(1, "test", id), "delivered");
         assert_eq!(events_of(&cluster, 1, id), events_of(&cluster, 1, &alone));
     }
-    assert_eq!(cluster.memory.unfinished(cluster.scopes["test"]).unsettled, 0);
+    assert_eq!(cluster.unsettled("test"), 0);
 }
 
-#[test]
-fn an_advance_takes_what_comes_late_at_another_node_as_well() {
-    let cluster = Cluster::of(2);
+fn an_advance_takes_what_comes_late_at_another_node_as_well(on: Kind) {
+    let cluster = Cluster::of(on, 2);
     let id = cluster.send(0, "test", &late());
     cluster.until_status(1, "test", &id, "sent");
     assert_eq!(cluster.ask(1, "POST /test_clock/advance", &json!({"by": "3m"})).status, 200);
     assert_eq!(cluster.status(0, "test", &id), "delivered");
-    assert_eq!(cluster.memory.unfinished(cluster.scopes["test"]).unsettled, 0);
+    assert_eq!(cluster.unsettled("test"), 0);
 }
 
-#[test]
-fn what_is_overdue_comes_in_the_order_of_its_instants() {
-    let mut cluster = Cluster::of(2);
+fn what_is_overdue_comes_in_the_order_of_its_instants(on: Kind) {
+    let mut cluster = Cluster::of(on, 2);
     // The send is written, and nothing after it: what its providers say at once is said by another node,
     // when a receipt of one of them is due as well.
     cluster.hold_changes(0, 1);
@@ -174,3 +166,14 @@ fn what_is_overdue_comes_in_the_order_of_its_instants() {
     let place = |event: &str| told.iter().position(|told| *told == event).expect(event);
     assert!(place("attempt_refused") < place("receipt_delivered"), "{told:?}");
 }
+
+on_each_store!(
+    a_clock_that_is_moved_at_one_node_has_moved_at_the_others_with_all_that_was_due,
+    an_advance_whose_node_dies_another_finishes_before_it_takes_anything_in,
+    a_test_clock_that_its_node_could_not_let_go_is_free_a_moment_later,
+    an_advance_takes_along_what_its_node_has_taken_over_and_not_heard_of,
+    a_node_that_is_asked_while_another_moves_the_clock_waits_for_it,
+    a_scripted_receipt_after_the_end_comes_though_its_node_died,
+    an_advance_takes_what_comes_late_at_another_node_as_well,
+    what_is_overdue_comes_in_the_order_of_its_instants,
+);

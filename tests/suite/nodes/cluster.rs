@@ -1,10 +1,11 @@
-//! Several nodes on one store in memory, each with its own runtime, REST surface and clock, all clocks
-//! in the test's hand. A node is killed by dropping its runtime, and paused by leaving its clock behind.
+//! Several nodes on one store, in memory or on a real server, each with its own runtime, REST surface and
+//! clock, all clocks in the test's hand. A node is killed by dropping its runtime, and paused by leaving
+//! its clock behind.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -20,15 +21,13 @@ use spine::engine::{Beside, Clocks, Engine, RealTime, Settings, Setup, plain_dat
 use spine::model::shapes::Event;
 use spine::model::{Clock, Currency, Environment, Ids, Instant, ScopeId, Span};
 use spine::providers::outbound::{self, Outbound};
-use spine::store::memory::{Fate, MemoryStore, Options, Schedule};
 use spine::store::rows::StoredEvent;
-use spine::store::seal::{MasterKey, Randomness, Scope, SystemRandom};
+use spine::store::seal::{Randomness, Scope, SystemRandom};
 use spine::store::{KeyRow, NodeId, Peers, RegistryChange, Store, StoreError, TenantRow};
 use spine::webhooks::{EventForm, Outside, Webhooks};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
 
-use super::time::{Held, Holds, Still, StoreTime};
+use crate::stores::{Holds, Kind, SharedStore, Still, within_a_second};
 
 /// How long a node is taken to be alive.
 pub(crate) const LEASE_S: i64 = 10;
@@ -40,7 +39,6 @@ const MANY: Rate = match NonZeroU32::new(1_000_000) {
     None => Rate::DEFAULT,
 };
 const NOW_MS: i64 = 1_767_614_400_000;
-const MASTER: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 struct Nobody;
 
@@ -99,8 +97,7 @@ pub(crate) struct Answer {
 /// The nodes and what they share.
 pub(crate) struct Cluster {
     pub(crate) runtime: Runtime,
-    time: Arc<StoreTime>,
-    pub(crate) memory: MemoryStore,
+    shared: SharedStore,
     pub(crate) nodes: Vec<Node>,
     keys: BTreeMap<&'static str, ApiKey>,
     pub(crate) scopes: BTreeMap<&'static str, ScopeId>,
@@ -110,20 +107,9 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// With so many nodes.
-    pub(crate) fn of(count: usize) -> Cluster {
+    pub(crate) fn of(on: Kind, count: usize) -> Cluster {
         let runtime = runtime();
-        let time = Arc::new(StoreTime {
-            now_ms: AtomicI64::new(NOW_MS),
-            written: watch::Sender::new(0),
-            held: std::sync::Mutex::default(),
-        });
-        let memory = MemoryStore::new(Options {
-            schedule: Arc::clone(&time) as Arc<dyn Schedule>,
-            random: Arc::new(SystemRandom::new()),
-            master_key: MasterKey::from_base64(MASTER).unwrap(),
-            is_shared: true,
-            sabotage: None,
-        });
+        let shared = runtime.block_on(SharedStore::new(on, Instant::from_ms(NOW_MS)));
         if std::env::var_os("SPINE_TRACE").is_some() {
             let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).try_init();
         }
@@ -132,8 +118,7 @@ impl Cluster {
         let client = reqwest::Client::new();
         let mut cluster = Cluster {
             runtime,
-            time,
-            memory,
+            shared,
             nodes: Vec::new(),
             keys: BTreeMap::new(),
             scopes: BTreeMap::new(),
@@ -150,10 +135,11 @@ impl Cluster {
 
     /// A node starts.
     pub(crate) fn join(&mut self, name: &str) -> usize {
-        let handle = self.memory.node(name, Span::from_s(LEASE_S));
-        let (id, store) = (handle.id(), handle as Arc<dyn Store>);
-        let clock = Arc::new(Still::at(self.time.now_ms.load(Ordering::Acquire)));
+        self.runtime.block_on(self.shared.lay_wire());
         let runtime = runtime();
+        let store = runtime.block_on(self.shared.node(name, Span::from_s(LEASE_S)));
+        let id = store.nodes().me();
+        let clock = Arc::new(Still::at(self.shared.now_ms()));
         let (engine, address) = runtime.block_on(start(Arc::clone(&store), Arc::clone(&clock)));
         self.nodes.push(Node {
             runtime: Some(runtime),
@@ -235,6 +221,17 @@ impl Cluster {
         answer(call)
     }
 
+    /// Waits for the answer to what a node may leave to another: it looks each 200 ms whether that is done.
+    pub(crate) fn answered(&self, asked: impl Future<Output = Answer> + Send + 'static) -> Answer {
+        let mut asked = self.runtime.spawn(asked);
+        loop {
+            self.moment();
+            if let Some(answer) = within_a_second(&self.runtime, &mut asked) {
+                return answer.unwrap();
+            }
+        }
+    }
+
     /// A provider's callback to a node.
     pub(crate) fn called_back(
         &self,
@@ -270,7 +267,7 @@ impl Cluster {
 
     /// Waits until something holds, which is looked at whenever the store has worked.
     pub(crate) fn until<T>(&self, what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
-        let mut written = self.time.written.subscribe();
+        let mut written = self.shared.written();
         let begun = std::time::Instant::now();
         loop {
             written.borrow_and_update();
@@ -301,14 +298,15 @@ impl Cluster {
     /// has renewed its lease before the next moment.
     pub(crate) fn later(&self, seconds: i64) {
         for _ in 0..seconds {
-            let now = self.time.now_ms.fetch_add(1_000, Ordering::AcqRel) + 1_000;
+            let now = self.runtime.block_on(self.shared.later(1_000));
             let up: Vec<&Node> = self.nodes.iter().filter(|node| node.goes_on()).collect();
             for node in up {
                 node.clock.set(now);
                 // The store knows until when it holds the lease.
                 let half = Instant::from_ms(now + LEASE_S * 1_000 / 2 - 1);
                 self.until("a lease that is renewed", || {
-                    (self.memory.alive(half).contains(&node.id) || node.is_fenced()).then_some(())
+                    let alive = self.runtime.block_on(self.shared.alive(half));
+                    (alive.contains(&node.id) || node.is_fenced()).then_some(())
                 });
                 // And the node itself, once the store's answer has come to it.
                 node.until_ready();
@@ -318,7 +316,7 @@ impl Cluster {
 
     /// Lets a moment pass, too short for any lease.
     pub(crate) fn moment(&self) {
-        let now = self.time.now_ms.fetch_add(200, Ordering::AcqRel) + 200;
+        let now = self.runtime.block_on(self.shared.later(200));
         for node in self.nodes.iter().filter(|node| node.goes_on()) {
             node.clock.set(now);
         }
@@ -326,19 +324,19 @@ impl Cluster {
 
     /// Real time, in milliseconds since 1970.
     pub(crate) fn now(&self) -> Instant {
-        self.time.now()
+        Instant::from_ms(self.shared.now_ms())
     }
 
     /// Stops a node: its clock stands, and nothing that it asks comes to the store.
     pub(crate) fn pause(&self, node: usize) {
-        self.hold(node, Held { what: Holds::All, passing: 0, works: Vec::new() });
+        self.shared.hold(self.nodes[node].id, Holds::All, 0);
         self.nodes[node].is_paused.store(true, Ordering::Release);
     }
 
     /// The paused node comes back, its clock where the others' is.
     pub(crate) fn come_back(&self, node: usize) {
         self.nodes[node].is_paused.store(false, Ordering::Release);
-        self.nodes[node].clock.set(self.time.now_ms.load(Ordering::Acquire));
+        self.nodes[node].clock.set(self.shared.now_ms());
         self.let_go_on(node);
     }
 
@@ -349,54 +347,49 @@ impl Cluster {
         }
     }
 
-    fn hold(&self, node: usize, held: Held) {
-        self.time.held.lock().unwrap().insert(self.nodes[node].id, held);
-    }
-
     /// After so many more of them a node's changes wait.
     pub(crate) fn hold_changes(&self, node: usize, passing: usize) {
-        self.hold(node, Held { what: Holds::Changes, passing, works: Vec::new() });
+        self.shared.hold(self.nodes[node].id, Holds::Changes, passing);
     }
 
     /// After so many more of them what a node asks about its lease and duties waits.
     pub(crate) fn hold_duties(&self, node: usize, passing: usize) {
-        self.hold(node, Held { what: Holds::Duties, passing, works: Vec::new() });
+        self.shared.hold(self.nodes[node].id, Holds::Duties, passing);
     }
 
     /// A node takes messages over, and does not hear yet that it has.
     pub(crate) fn hold_word_of_adoptions(&self, node: usize) {
-        self.hold(node, Held { what: Holds::WordOfAdoptions, passing: 0, works: Vec::new() });
+        self.shared.hold(self.nodes[node].id, Holds::WordOfAdoptions, 0);
     }
 
     /// Waits until something of a node's waits.
     pub(crate) fn until_held(&self, node: usize) {
-        self.until("a change that waits", || {
-            let held = self.time.held.lock().unwrap();
-            held.get(&self.nodes[node].id).is_some_and(|held| !held.works.is_empty()).then_some(())
-        });
+        self.until("a change that waits", || self.shared.is_held(self.nodes[node].id).then_some(()));
     }
 
     /// Lets what waits of a node's go on.
     pub(crate) fn let_go_on(&self, node: usize) {
-        self.end_hold(node, &Fate::Done);
+        self.shared.let_go_on(self.nodes[node].id);
     }
 
     /// The answers that wait for a node never come to it.
     pub(crate) fn lose_what_is_held(&self, node: usize) {
-        self.end_hold(node, &Fate::Lost(StoreError::Unavailable { detail: "it was lost".to_owned() }));
+        self.shared.lose_what_is_held(self.nodes[node].id);
     }
 
     /// What waits of a node's is refused.
     pub(crate) fn refuse_what_is_held(&self, node: usize) {
-        self.end_hold(node, &Fate::Refused(StoreError::Unavailable { detail: "it was refused".to_owned() }));
+        self.shared.refuse_what_is_held(self.nodes[node].id);
     }
 
-    fn end_hold(&self, node: usize, fate: &Fate) {
-        let held = self.time.held.lock().unwrap().remove(&self.nodes[node].id);
-        for work in held.into_iter().flat_map(|held| held.works) {
-            work(fate.clone());
-        }
-        self.time.written.send_modify(|times| *times = times.wrapping_add(1));
+    /// How many messages have ended of which something is still to come.
+    pub(crate) fn unsettled(&self, who: &str) -> usize {
+        self.runtime.block_on(self.shared.unsettled(self.scopes[who]))
+    }
+
+    /// How many signals nobody has carried out.
+    pub(crate) fn signals_waiting(&self, who: &str) -> usize {
+        self.runtime.block_on(self.shared.signals_waiting(self.scopes[who]))
     }
 }
 

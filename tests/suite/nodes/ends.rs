@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Live, accepted, attempt_of, outcomes};
+use crate::stores::{Kind, on_each_store};
 
-#[test]
-fn what_a_dead_node_left_another_finishes_with_its_call_in_doubt() {
-    let mut live = Live::of(2);
+fn what_a_dead_node_left_another_finishes_with_its_call_in_doubt(on: Kind) {
+    let mut live = Live::of(on, 2);
     let under_way = live.send(0, "sms");
     let waiting = live.send(0, "wait 20s then sms");
     let first = attempt_of(&live.call());
@@ -24,9 +24,8 @@ fn what_a_dead_node_left_another_finishes_with_its_call_in_doubt() {
     live.until_status(1, &waiting, "sent");
 }
 
-#[test]
-fn what_was_taken_over_without_a_word_of_it_is_finished_all_the_same() {
-    let mut live = Live::of(2);
+fn what_was_taken_over_without_a_word_of_it_is_finished_all_the_same(on: Kind) {
+    let mut live = Live::of(on, 2);
     let under_way = live.send(0, "sms");
     let waiting = live.send(0, "wait 20s then sms");
     let first = attempt_of(&live.call());
@@ -49,9 +48,8 @@ fn what_was_taken_over_without_a_word_of_it_is_finished_all_the_same() {
     live.until_status(1, &waiting, "sent");
 }
 
-#[test]
-fn a_node_that_was_paused_for_too_long_writes_nothing_and_ends() {
-    let mut live = Live::of(2);
+fn a_node_that_was_paused_for_too_long_writes_nothing_and_ends(on: Kind) {
+    let mut live = Live::of(on, 2);
     let id = live.send(0, "sms");
     let first = live.call();
     live.cluster.pause(0);
@@ -71,9 +69,8 @@ fn a_node_that_was_paused_for_too_long_writes_nothing_and_ends() {
     assert_eq!(outcomes(&before), ["accepted"]);
 }
 
-#[test]
-fn a_node_that_stops_hands_over_at_once() {
-    let mut live = Live::of(2);
+fn a_node_that_stops_hands_over_at_once(on: Kind) {
+    let mut live = Live::of(on, 2);
     let waiting = live.send(0, "wait 20s then sms");
     let under_way = live.send(0, "sms");
     let call = live.call();
@@ -99,9 +96,8 @@ fn a_node_that_stops_hands_over_at_once() {
     live.until_status(1, &waiting, "sent");
 }
 
-#[test]
-fn a_node_that_comes_back_under_its_old_name_is_another_node() {
-    let mut live = Live::of(1);
+fn a_node_that_comes_back_under_its_old_name_is_another_node(on: Kind) {
+    let mut live = Live::of(on, 1);
     let id = live.send(0, "sms");
     let first = attempt_of(&live.call());
     live.cluster.kill(0);
@@ -116,9 +112,8 @@ fn a_node_that_comes_back_under_its_old_name_is_another_node() {
     live.until_status(again, &id, "sent");
 }
 
-#[test]
-fn several_nodes_adopt_at_once_and_nothing_is_lost_or_called_twice() {
-    let mut live = Live::of(4);
+fn several_nodes_adopt_at_once_and_nothing_is_lost_or_called_twice(on: Kind) {
+    let mut live = Live::of(on, 4);
     let ids: Vec<String> = (0..40).map(|n| live.send(n % 2, "sms")).collect();
     let mut attempts: Vec<String> = ids.iter().map(|_| attempt_of(&live.call())).collect();
     live.cluster.kill(0);
@@ -139,9 +134,8 @@ fn several_nodes_adopt_at_once_and_nothing_is_lost_or_called_twice() {
     assert!(live.gateway.waiting().is_none());
 }
 
-#[test]
-fn a_call_open_where_its_message_ended_is_closed_by_whoever_goes_on() {
-    let mut live = Live::of(2);
+fn a_call_open_where_its_message_ended_is_closed_by_whoever_goes_on(on: Kind) {
+    let mut live = Live::of(on, 2);
     let id = live.send(0, "sms");
     let _call = live.call();
     let canceled = live.cluster.ask(0, &format!("POST /messages/{id}/cancel as live"), &Value::Null);
@@ -156,9 +150,8 @@ fn a_call_open_where_its_message_ended_is_closed_by_whoever_goes_on() {
     assert_eq!(live.unsettled(), 0);
 }
 
-#[test]
-fn a_call_that_a_receipt_confirmed_before_its_node_died_counts_as_accepted() {
-    let mut live = Live::of(2);
+fn a_call_that_a_receipt_confirmed_before_its_node_died_counts_as_accepted(on: Kind) {
+    let mut live = Live::of(on, 2);
     let id = live.send(0, "sms");
     let call = live.call();
     let receipt = json!({"type": "receipt", "attempt_id": attempt_of(&call), "id": "g1",
@@ -172,9 +165,8 @@ fn a_call_that_a_receipt_confirmed_before_its_node_died_counts_as_accepted() {
     assert_eq!(live.unsettled(), 0);
 }
 
-#[test]
-fn what_comes_late_for_a_call_open_elsewhere_goes_to_its_owner() {
-    let mut live = Live::of(2);
+fn what_comes_late_for_a_call_open_elsewhere_goes_to_its_owner(on: Kind) {
+    let mut live = Live::of(on, 2);
     let id = live.send(0, "sms");
     let call = live.call();
     let canceled = live.cluster.ask(0, &format!("POST /messages/{id}/cancel as live"), &Value::Null);
@@ -187,7 +179,19 @@ fn what_comes_late_for_a_call_open_elsewhere_goes_to_its_owner() {
     live.cluster.until("an outcome", || (outcomes(&live.message(1, &id)) == ["accepted"]).then_some(()));
     live.cluster.later(2);
     live.cluster.until("a receipt that was carried out", || {
-        (live.cluster.memory.signals_waiting(live.cluster.scopes["live"]) == 0).then_some(())
+        (live.cluster.signals_waiting("live") == 0).then_some(())
     });
     assert_eq!((live.status(1, &id).as_str(), live.unsettled()), ("canceled", 0));
 }
+
+on_each_store!(
+    what_a_dead_node_left_another_finishes_with_its_call_in_doubt,
+    what_was_taken_over_without_a_word_of_it_is_finished_all_the_same,
+    a_node_that_was_paused_for_too_long_writes_nothing_and_ends,
+    a_node_that_stops_hands_over_at_once,
+    a_node_that_comes_back_under_its_old_name_is_another_node,
+    several_nodes_adopt_at_once_and_nothing_is_lost_or_called_twice,
+    a_call_open_where_its_message_ended_is_closed_by_whoever_goes_on,
+    a_call_that_a_receipt_confirmed_before_its_node_died_counts_as_accepted,
+    what_comes_late_for_a_call_open_elsewhere_goes_to_its_owner,
+);

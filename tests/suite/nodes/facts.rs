@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Live;
 use super::cluster::Cluster;
+use crate::stores::{Kind, on_each_store};
 
 fn contact(cluster: &Cluster, node: usize) -> String {
     let body = json!({"addresses": {"sms": "+4915112345678"}});
@@ -17,9 +18,8 @@ fn sent(cluster: &Cluster, node: usize, body: &Value) -> super::Answer {
     cluster.ask(node, "POST /messages", body)
 }
 
-#[test]
-fn a_template_or_policy_that_one_node_publishes_is_used_by_the_next_send_at_another() {
-    let cluster = Cluster::of(2);
+fn a_template_or_policy_that_one_node_publishes_is_used_by_the_next_send_at_another(on: Kind) {
+    let cluster = Cluster::of(on, 2);
     let template = |body: &str| json!({"name": "t", "bodies": [{"channel": "sms", "body": body}]});
     let policy = |text: &str| json!({"source": format!("policy p {{ {text} }}")});
     assert_eq!(cluster.ask(0, "POST /templates", &template("one")).status, 201);
@@ -37,9 +37,8 @@ fn a_template_or_policy_that_one_node_publishes_is_used_by_the_next_send_at_anot
     }
 }
 
-#[test]
-fn who_opted_out_at_one_node_is_not_written_to_by_another() {
-    let cluster = Cluster::of(2);
+fn who_opted_out_at_one_node_is_not_written_to_by_another(on: Kind) {
+    let cluster = Cluster::of(on, 2);
     let id = contact(&cluster, 0);
     let body = json!({"contact_id": id, "content": {"sms": {"body": "hi"}}, "strategy": "sms"});
     assert_eq!(sent(&cluster, 1, &body).body["status"], "queued");
@@ -50,9 +49,8 @@ fn who_opted_out_at_one_node_is_not_written_to_by_another() {
     assert_eq!(refused.body["reasons"][0]["reason"], "opted_out");
 }
 
-#[test]
-fn an_erasure_cancels_what_is_on_its_way_at_every_node() {
-    let mut live = Live::of(2);
+fn an_erasure_cancels_what_is_on_its_way_at_every_node(on: Kind) {
+    let mut live = Live::of(on, 2);
     let made =
         live.cluster.ask(0, "POST /contacts as live", &json!({"addresses": {"sms": "+4915112345678"}}));
     let contact = made.body["id"].as_str().unwrap().to_owned();
@@ -64,7 +62,8 @@ fn an_erasure_cancels_what_is_on_its_way_at_every_node() {
     };
     let ids = [send(0, "sms"), send(0, "wait 1h then sms"), send(1, "wait 1h then sms")];
     let call = live.call();
-    let erased = live.cluster.ask(1, &format!("DELETE /contacts/{contact} as live"), &Value::Null);
+    let erased = live.cluster.asking(1, &format!("DELETE /contacts/{contact} as live"), &Value::Null);
+    let erased = live.cluster.answered(erased);
     assert_eq!(erased.status, 204, "{erased:?}");
     for id in &ids {
         assert_eq!(live.status(0, id), "canceled");
@@ -74,3 +73,9 @@ fn an_erasure_cancels_what_is_on_its_way_at_every_node() {
     let body = json!({"contact_id": contact, "content": {"sms": {"body": "hi"}}, "strategy": "sms"});
     assert_eq!(live.cluster.ask(0, "POST /messages as live", &body).status, 422);
 }
+
+on_each_store!(
+    a_template_or_policy_that_one_node_publishes_is_used_by_the_next_send_at_another,
+    who_opted_out_at_one_node_is_not_written_to_by_another,
+    an_erasure_cancels_what_is_on_its_way_at_every_node,
+);

@@ -6,15 +6,15 @@ mod cluster;
 mod ends;
 mod facts;
 mod passed_on;
-mod time;
+mod rates;
 
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use spine::providers::signature::{self, Secret};
 
 use crate::receiver::{Received, Receiver};
+use crate::stores::{Kind, within_a_second};
 use cluster::{Answer, Cluster};
-use time::within_a_second;
 
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODw==";
 
@@ -26,11 +26,17 @@ struct Live {
 }
 
 impl Live {
-    fn of(count: usize) -> Live {
-        let cluster = Cluster::of(count);
+    fn of(on: Kind, count: usize) -> Live {
+        Live::with(on, count, &json!({}))
+    }
+
+    /// With a provider of which more is said.
+    fn with(on: Kind, count: usize, more: &Value) -> Live {
+        let cluster = Cluster::of(on, count);
         let gateway = cluster.runtime.block_on(Receiver::start());
-        let body = json!({"name": "gw", "kind": "http", "settings": {"url": gateway.url("/send")},
+        let mut body = json!({"name": "gw", "kind": "http", "settings": {"url": gateway.url("/send")},
             "credentials": {"secret": SECRET}});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let made = cluster.ask(0, "POST /providers as live", &body);
         assert_eq!(made.status, 201, "{made:?}");
         let provider = made.body["id"].as_str().unwrap().to_owned();
@@ -75,7 +81,7 @@ impl Live {
 
     /// How many messages have ended of which something is still to come.
     fn unsettled(&self) -> usize {
-        self.cluster.memory.unfinished(self.cluster.scopes["live"]).unsettled
+        self.cluster.unsettled("live")
     }
 
     /// What the gateway tells a node by a callback.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Answer, Live, accepted, attempt_of, outcomes};
+use crate::stores::{Kind, on_each_store};
 
 /// What comes in at the other node, while a call is open and while none is.
 enum Came {
@@ -43,15 +44,14 @@ fn come(live: &Live, what: &Came, id: &str, attempt: &str) -> Answer {
         ),
         Came::Asked(what) => {
             let body = if *what == "confirm" { json!({"goal": "delivered"}) } else { json!({}) };
-            live.cluster.ask(1, &format!("POST /messages/{id}/{what} as live"), &body)
+            live.cluster.answered(live.cluster.asking(1, &format!("POST /messages/{id}/{what} as live"), &body))
         }
     }
 }
 
-#[test]
-fn what_comes_in_at_another_node_while_a_call_is_open_its_owner_carries_out() {
+fn what_comes_in_at_another_node_while_a_call_is_open_its_owner_carries_out(on: Kind) {
     for (what, status, told) in CASES {
-        let mut live = Live::of(2);
+        let mut live = Live::of(on, 2);
         let id = live.send(0, "sms until delivered");
         let call = live.call();
         let attempt = attempt_of(&call);
@@ -69,14 +69,13 @@ fn what_comes_in_at_another_node_while_a_call_is_open_its_owner_carries_out() {
         let told_of = types.iter().map(String::as_str).filter(|kind| *kind != "sent");
         assert_eq!(told_of.collect::<Vec<_>>(), *told, "{status}");
         live.cluster.until("an outcome", || (outcomes(&live.message(1, &id)) == ["accepted"]).then_some(()));
-        assert_eq!(live.cluster.memory.signals_waiting(live.cluster.scopes["live"]), 0);
+        assert_eq!(live.cluster.signals_waiting("live"), 0);
     }
 }
 
-#[test]
-fn what_comes_in_at_another_node_while_no_call_is_open_it_does_itself_and_owns_the_message() {
+fn what_comes_in_at_another_node_while_no_call_is_open_it_does_itself_and_owns_the_message(on: Kind) {
     for (what, status, _) in CASES {
-        let mut live = Live::of(2);
+        let mut live = Live::of(on, 2);
         let id = live.send(0, "sms until delivered then email after 5s");
         let call = live.call();
         let attempt = attempt_of(&call);
@@ -104,9 +103,8 @@ fn what_comes_in_at_another_node_while_no_call_is_open_it_does_itself_and_owns_t
     }
 }
 
-#[test]
-fn a_receipt_that_came_to_another_node_before_the_answer_to_its_send_is_taken_up() {
-    let mut live = Live::of(2);
+fn a_receipt_that_came_to_another_node_before_the_answer_to_its_send_is_taken_up(on: Kind) {
+    let mut live = Live::of(on, 2);
     let id = live.send(0, "sms until delivered");
     let call = live.call();
     let receipt = json!({"type": "receipt", "id": "g1", "status": "delivered", "at": "2026-01-05T12:00:00Z"});
@@ -116,9 +114,8 @@ fn a_receipt_that_came_to_another_node_before_the_answer_to_its_send_is_taken_up
     live.until_status(1, &id, "delivered");
 }
 
-#[test]
-fn one_idempotency_key_is_one_message_also_at_two_nodes_at_once() {
-    let live = Live::of(2);
+fn one_idempotency_key_is_one_message_also_at_two_nodes_at_once(on: Kind) {
+    let live = Live::of(on, 2);
     let body = json!({"to": {"sms": "+4915112345678"}, "content": {"sms": {"body": "hi"}},
         "strategy": "wait 30s then sms"});
     live.cluster.hold_changes(0, 0);
@@ -135,9 +132,8 @@ fn one_idempotency_key_is_one_message_also_at_two_nodes_at_once() {
     assert_eq!(all.body["data"].as_array().unwrap().len(), 1);
 }
 
-#[test]
-fn an_owner_that_does_not_come_to_a_cancel_has_its_caller_ask_again_under_the_same_key() {
-    let mut live = Live::of(2);
+fn an_owner_that_does_not_come_to_a_cancel_has_its_caller_ask_again_under_the_same_key(on: Kind) {
+    let mut live = Live::of(on, 2);
     let id = live.send(0, "sms");
     let call = live.call();
     live.cluster.hold_changes(0, 0);
@@ -156,3 +152,11 @@ fn an_owner_that_does_not_come_to_a_cancel_has_its_caller_ask_again_under_the_sa
     assert_eq!((again.status, again.body["status"].as_str()), (200, Some("canceled")), "{again:?}");
     accepted(call, "g1");
 }
+
+on_each_store!(
+    what_comes_in_at_another_node_while_a_call_is_open_its_owner_carries_out,
+    what_comes_in_at_another_node_while_no_call_is_open_it_does_itself_and_owns_the_message,
+    a_receipt_that_came_to_another_node_before_the_answer_to_its_send_is_taken_up,
+    one_idempotency_key_is_one_message_also_at_two_nodes_at_once,
+    an_owner_that_does_not_come_to_a_cancel_has_its_caller_ask_again_under_the_same_key,
+);

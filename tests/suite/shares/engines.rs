@@ -1,10 +1,9 @@
-//! Several engines on one store in memory, each with a clock of its own: what they count, open and
-//! let pass together.
+//! Several engines on one store, in memory or on a real server, each with a clock of its own: what they
+//! count, open and let pass together.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
@@ -15,34 +14,16 @@ use spine::engine::{Beside, Clocks, Engine, RealTime, Settings, Setup};
 use spine::model::shapes::BreakerState;
 use spine::model::{Clock, Currency, Environment, Id, Ids, Instant, ScopeId};
 use spine::providers::outbound::Outbound;
-use spine::store::memory::{AtOnce, MemoryNode, MemoryStore, Options};
-use spine::store::rows::{
-    EventFilter, IdempotencyKey, MessageFilter, QuotaRow, StoredAttempt, UsageRow, UsageWindow,
-};
-use spine::store::seal::{MasterKey, Randomness, Scope, SystemRandom};
-use spine::store::{Change, Page, PageStart, Peers, Store, TenantRow};
-use tokio::sync::watch;
+use spine::store::rows::{EventFilter, IdempotencyKey, MessageFilter, QuotaRow, StoredAttempt};
+use spine::store::seal::{Randomness, Scope, SystemRandom};
+use spine::store::{Change, NodeId, Page, PageStart, Peers, Store, TenantRow};
+
+use crate::stores::{Kind, SharedStore, Still, on_each_store};
 
 /// A Monday at noon.
 const START: Instant = Instant::from_ms(1_767_614_400_000);
 /// A limit for a fault; nothing takes nearly as long.
 const PATIENCE: Duration = Duration::from_secs(200);
-
-/// Real time of one node, which stands still until the test moves it.
-struct Still {
-    now_ms: AtomicI64,
-    moved: watch::Sender<()>,
-}
-
-impl RealTime for Still {
-    fn now(&self) -> Instant {
-        Instant::from_ms(self.now_ms.load(Ordering::Relaxed))
-    }
-    fn sleep_until(&self, at: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let mut moved = self.moved.subscribe();
-        Box::pin(async move { while self.now() < at && moved.changed().await.is_ok() {} })
-    }
-}
 
 /// Nothing works on scopes beside the engines.
 struct Nobody;
@@ -61,29 +42,21 @@ struct Node {
     clock: Arc<Still>,
     engine: Arc<Engine>,
     scope: Arc<Scope>,
-    _store: Arc<MemoryNode>,
+    id: NodeId,
+    _store: Arc<dyn Store>,
 }
 
 struct World {
-    schedule: Arc<AtOnce>,
-    store: MemoryStore,
+    store: SharedStore,
     scope: ScopeId,
     nodes: Vec<Node>,
     keys: AtomicU64,
 }
 
 impl World {
-    async fn new(nodes: usize, quotas: Vec<QuotaRow>) -> World {
-        let schedule = Arc::new(AtOnce::at(START));
-        let random: Arc<dyn Randomness> = Arc::new(SystemRandom::new());
-        let store = MemoryStore::new(Options {
-            schedule: Arc::clone(&schedule) as Arc<_>,
-            random: Arc::clone(&random),
-            master_key: MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap(),
-            is_shared: true,
-            sabotage: None,
-        });
-        let first = store.node("maker", Settings::default().lease);
+    async fn new(on: Kind, nodes: usize, quotas: Vec<QuotaRow>) -> World {
+        let store = SharedStore::new(on, START).await;
+        let first = store.node("maker", Settings::default().lease).await;
         let tenant = TenantRow {
             id: Id::from_u128(1),
             name: "acme".into(),
@@ -96,7 +69,7 @@ impl World {
         let rows = first.scope(scope).await.unwrap();
         rows.commit(Change { quotas, ..Change::default() }).await.map(|_| ()).unwrap();
         first.nodes().leave().await.unwrap();
-        let mut world = World { schedule, store, scope, nodes: Vec::new(), keys: AtomicU64::new(1) };
+        let mut world = World { store, scope, nodes: Vec::new(), keys: AtomicU64::new(1) };
         for _ in 0..nodes {
             world.join().await;
         }
@@ -104,15 +77,15 @@ impl World {
     }
 
     async fn join(&mut self) {
-        let store = self.store.node(&format!("node {}", self.nodes.len()), Settings::default().lease);
-        let now_ms = self.nodes.first().map_or(START.ms(), |node| node.clock.now().ms());
-        let clock = Arc::new(Still { now_ms: AtomicI64::new(now_ms), moved: watch::Sender::new(()) });
+        let name = format!("node {}", self.nodes.len());
+        let store = self.store.node(&name, Settings::default().lease).await;
+        let clock = Arc::new(Still::at(self.store.now_ms()));
         let clocks = Arc::new(Clocks::new(Arc::clone(&clock) as Arc<dyn RealTime>));
         let random: Arc<dyn Randomness> = Arc::new(SystemRandom::new());
         let ids = Arc::new(RisingIds::above(0, Arc::clone(&clocks) as Arc<dyn Clock>, random));
         let _: &dyn Ids = ids.as_ref();
         let engine = Engine::start(Setup {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: Arc::clone(&store),
             clocks,
             ids,
             outbound: Outbound::new(spine::providers::outbound::Settings::default()).unwrap(),
@@ -123,22 +96,39 @@ impl World {
         .await
         .unwrap();
         let scope = engine.open(self.scope).await.unwrap();
-        self.nodes.push(Node { clock, engine, scope, _store: store });
+        let id = store.nodes().me();
+        self.nodes.push(Node { clock, engine, scope, id, _store: store });
     }
 
-    /// Time passes, for the store and for the nodes from this place on.
+    /// Time passes, for the store and for the nodes from this place on. It does not pass again before each
+    /// of them has renewed its lease where that is due.
     async fn tick_from(&self, first: usize, ms: i64) {
-        self.schedule.later(ms);
+        let now = self.store.later(ms).await;
         for node in &self.nodes[first..] {
-            node.clock.now_ms.fetch_add(ms, Ordering::Relaxed);
-            node.clock.moved.send_replace(());
+            node.clock.set(node.clock.now().ms() + ms);
         }
         for _ in 0..200 {
             tokio::task::yield_now().await;
         }
+        let half = Instant::from_ms(now + Settings::default().lease.ms() / 2);
+        self.settles("leases that hold", || async {
+            let alive = self.store.alive(half).await;
+            self.nodes[first..].iter().all(|node| alive.contains(&node.id) && node.engine.is_ready())
+        })
+        .await;
         for node in &self.nodes[first..] {
             node.engine.idle().await;
         }
+    }
+
+    /// Waits until something holds, while no time passes.
+    async fn settles<F: Future<Output = bool>>(&self, what: &str, mut holds: impl FnMut() -> F) {
+        let waiting = async {
+            while !holds().await {
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "not to be waited for: {what}");
     }
 
     async fn tick(&self, ms: i64) {
@@ -199,10 +189,23 @@ impl World {
         listed.rows.into_iter().map(|event| event.row.data).collect()
     }
 
-    fn used(&self, name: &str) -> Vec<(u64, u64)> {
-        let is = |row: &UsageRow| row.name == name && row.window == UsageWindow::Day;
-        let rows = self.store.usage(self.scope);
-        rows.into_iter().filter(is).map(|row| (row.used, row.held)).collect()
+    /// Uses and places held of a quota.
+    async fn used(&self, name: &str) -> Option<(u64, u64)> {
+        self.store.used(self.scope, name).await
+    }
+
+    async fn has_probe(&self) -> bool {
+        self.store.claims(self.scope).await.contains_key("probe gw")
+    }
+
+    /// Waits, while no time passes, until the breaker is the same on all nodes.
+    async fn breakers_settle(&self, state: BreakerState) {
+        let all = vec![Some(state); self.nodes.len()];
+        let all = &all;
+        self.settles(&format!("a breaker that is {state:?} on all"), || async move {
+            self.breakers().await == *all
+        })
+        .await;
     }
 
     async fn breakers(&self) -> Vec<Option<BreakerState>> {
@@ -216,9 +219,8 @@ fn day(name: &str, limit: u64) -> QuotaRow {
     QuotaRow { name: name.into(), day: Some(limit), month: None }
 }
 
-#[tokio::test]
-async fn a_quota_of_1000_lets_1000_pass_on_three_nodes_and_is_told_of_once() {
-    let world = World::new(3, vec![day("sms", 1_000)]).await;
+async fn a_quota_of_1000_lets_1000_pass_on_three_nodes_and_is_told_of_once(on: Kind) {
+    let world = World::new(on, 3, vec![day("sms", 1_000)]).await;
     for round in 0..5 {
         let sends = (0..252).map(|n| world.send(n % 3, "sms unless quota", json!({})));
         for sent in join_all(sends).await {
@@ -230,106 +232,119 @@ async fn a_quota_of_1000_lets_1000_pass_on_three_nodes_and_is_told_of_once() {
     world.until(0, || async { world.live(0).await == 0 }).await;
     world.tick(2_000).await;
     assert_eq!(world.attempts(0).await.len(), 1_000, "of 1260");
-    assert_eq!(world.used("sms"), [(1_000, 0)]);
-    let mut told: Vec<_> =
-        world.told(1, "quota.threshold").await.iter().map(|it| it["percent"].as_u64()).collect();
-    told.sort_unstable();
-    assert_eq!(told, [Some(80), Some(100)]);
+    assert_eq!(world.used("sms").await, Some((1_000, 0)));
+    let told = || async {
+        let told = world.told(1, "quota.threshold").await;
+        let mut told: Vec<_> = told.iter().map(|it| it["percent"].as_u64()).collect();
+        told.sort_unstable();
+        told
+    };
+    world.until(0, || async { told().await.len() >= 2 }).await;
+    assert_eq!(told().await, [Some(80), Some(100)]);
 }
 
-#[tokio::test]
-async fn a_quota_of_messages_refuses_what_is_too_much_wherever_it_comes_in() {
-    let world = World::new(3, vec![day("messages", 100)]).await;
+async fn a_quota_of_messages_refuses_what_is_too_much_wherever_it_comes_in(on: Kind) {
+    let world = World::new(on, 3, vec![day("messages", 100)]).await;
     let sent = join_all((0..150).map(|n| world.send(n % 3, "sms", json!({})))).await;
     let refused = sent.iter().filter(|sent| matches!(sent, Err(Refusal::QuotaExceeded(_)))).count();
     assert_eq!((sent.iter().filter(|sent| sent.is_ok()).count(), refused), (100, 50));
-    assert_eq!(world.used("messages"), [(100, 0)]);
+    assert_eq!(world.used("messages").await, Some((100, 0)));
 }
 
-#[tokio::test]
-async fn a_place_given_back_by_one_node_is_free_for_another_a_moment_later() {
-    let world = World::new(2, vec![day("sms", 1)]).await;
+async fn a_place_given_back_by_one_node_is_free_for_another_a_moment_later(on: Kind) {
+    let world = World::new(on, 2, vec![day("sms", 1)]).await;
     world.send(0, "sms unless quota", json!({"sms": "recipient fault after 5s"})).await.unwrap();
     world.tick(100).await;
     world.send(1, "sms unless quota", json!({})).await.unwrap();
     assert_eq!(world.attempts(0).await.len(), 1, "the place is taken");
-    assert_eq!(world.used("sms"), [(0, 1)]);
-    world.until(0, || async { world.used("sms") == [(0, 0)] }).await;
+    assert_eq!(world.used("sms").await, Some((0, 1)));
+    world.until(0, || async { world.used("sms").await == Some((0, 0)) }).await;
     world.tick(100).await;
     world.send(1, "sms unless quota", json!({})).await.unwrap();
     assert_eq!(world.attempts(0).await.len(), 2, "it is free again");
 }
 
-#[tokio::test]
-async fn what_a_node_held_when_it_died_is_counted_once_by_who_goes_on() {
-    let world = World::new(2, vec![day("sms", 3)]).await;
+async fn what_a_node_held_when_it_died_is_counted_once_by_who_goes_on(on: Kind) {
+    let world = World::new(on, 2, vec![day("sms", 3)]).await;
     for _ in 0..3 {
         world
             .send(0, "sms unless quota", json!({"sms": "accepted after 1m, delivered after 1s"}))
             .await
             .unwrap();
     }
-    assert_eq!(world.used("sms"), [(0, 3)]);
+    assert_eq!(world.used("sms").await, Some((0, 3)));
     // The first node's clock stands still for good, so it renews its lease no more.
     world.tick_from(1, 100).await;
     world.send(1, "sms unless quota", json!({})).await.unwrap();
     assert_eq!(world.attempts(1).await.len(), 3);
     world.until(1, || async { world.live(1).await == 0 }).await;
-    assert_eq!(world.used("sms"), [(3, 0)]);
+    assert_eq!(world.used("sms").await, Some((3, 0)));
     world.tick_from(1, 100).await;
     world.send(1, "sms unless quota", json!({})).await.unwrap();
     assert_eq!(world.attempts(1).await.len(), 3, "the three count still");
 }
 
-#[tokio::test]
-async fn a_breaker_is_one_on_all_nodes_and_lets_one_probe_pass() {
-    let world = World::new(3, Vec::new()).await;
+async fn a_breaker_is_one_on_all_nodes_and_lets_one_probe_pass(on: Kind) {
+    let world = World::new(on, 3, Vec::new()).await;
     let fails = || json!({"gw": "account fault"});
     // Each has failures enough for its own, at once.
     let sends = (0..15).map(|n| world.send(n % 3, "sms via gw", fails()));
     join_all(sends).await.into_iter().for_each(Result::unwrap);
     world.tick(1_000).await;
-    world.tick(1_000).await;
-    assert_eq!(world.breakers().await, [Some(BreakerState::Open); 3]);
+    world.breakers_settle(BreakerState::Open).await;
+    world.until(0, || async { !world.told(0, "provider.circuit_opened").await.is_empty() }).await;
     assert_eq!(world.told(0, "provider.circuit_opened").await.len(), 1, "told once");
 
     // Half open: of many that come at once one passes, on one node.
     for _ in 0..31 {
         world.tick(1_000).await;
     }
-    assert_eq!(world.breakers().await, [Some(BreakerState::HalfOpen); 3]);
+    world.breakers_settle(BreakerState::HalfOpen).await;
     let before = world.attempts(0).await.len();
     let slow = || json!({"gw": "accepted after 5s"});
     for round in 0..3 {
         let sends = (0..9).map(|n| world.send(n % 3, "sms via gw", slow()));
         join_all(sends).await.into_iter().for_each(Result::unwrap);
         assert_eq!(world.attempts(0).await.len(), before + round + 1, "one probe at a time");
-        assert_eq!(world.store.claims(world.scope).keys().filter(|name| *name == "probe gw").count(), 1);
-        for _ in 0..6 {
-            world.tick(1_000).await;
-        }
-        assert!(!world.store.claims(world.scope).contains_key("probe gw"), "given back with its result");
+        assert!(world.has_probe().await);
+        // Given back with its result.
+        world.until(0, || async { !world.has_probe().await }).await;
+        world.tick(1_000).await;
     }
-    assert_eq!(world.breakers().await, [Some(BreakerState::Closed); 3], "three probes close it");
-    assert_eq!(world.told(2, "provider.circuit_closed").await.len(), 1);
+    world.breakers_settle(BreakerState::Closed).await;
+    world.until(0, || async { !world.told(2, "provider.circuit_closed").await.is_empty() }).await;
+    assert_eq!(world.told(2, "provider.circuit_closed").await.len(), 1, "three probes close it, once");
 }
 
-#[tokio::test]
-async fn a_breaker_that_opened_or_was_reset_on_one_node_is_so_on_all_within_a_second() {
-    let world = World::new(2, Vec::new()).await;
+async fn a_breaker_that_opened_or_was_reset_on_one_node_is_so_on_all_within_a_second(on: Kind) {
+    let world = World::new(on, 2, Vec::new()).await;
     for _ in 0..5 {
         world.send(0, "sms via gw", json!({"gw": "account fault"})).await.unwrap();
         world.tick(1).await;
     }
+    // From when it is open where it failed, a second passes and no more.
+    world
+        .settles("a breaker that opens", || async { world.breakers().await[0] == Some(BreakerState::Open) })
+        .await;
     world.tick(1_000).await;
-    assert_eq!(world.breakers().await, [Some(BreakerState::Open); 2]);
+    world.breakers_settle(BreakerState::Open).await;
     let node = &world.nodes[1];
     let reset = node.engine.reset_breaker(Arc::clone(&node.scope), "gw".into(), Change::default()).await;
     assert!(matches!(reset, Ok(Taken::Done(()))));
     world.tick(1_000).await;
-    assert_eq!(world.breakers().await, [Some(BreakerState::Closed); 2]);
+    world.breakers_settle(BreakerState::Closed).await;
     // And passes again where it had opened.
     let before = world.attempts(0).await.len();
     world.send(0, "sms via gw", json!({"gw": "accepted"})).await.unwrap();
     assert_eq!(world.attempts(0).await.len(), before + 1);
 }
+
+on_each_store!(
+    async
+    a_quota_of_1000_lets_1000_pass_on_three_nodes_and_is_told_of_once,
+    a_quota_of_messages_refuses_what_is_too_much_wherever_it_comes_in,
+    a_place_given_back_by_one_node_is_free_for_another_a_moment_later,
+    what_a_node_held_when_it_died_is_counted_once_by_who_goes_on,
+    a_breaker_is_one_on_all_nodes_and_lets_one_probe_pass,
+    a_breaker_that_opened_or_was_reset_on_one_node_is_so_on_all_within_a_second,
+);

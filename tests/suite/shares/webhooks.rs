@@ -8,14 +8,14 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use spine::model::shapes::EventType;
 use spine::model::{Clock, Currency, Environment, Id, Ids, Instant, ScopeId, Span, kinds};
-use spine::store::memory::{AtOnce, MemoryNode, MemoryStore, Options};
 use spine::store::rows::{DeliveryFilter, DeliveryRow, DeliveryState, EventRow};
-use spine::store::seal::{MasterKey, Scope, SystemRandom};
-use spine::store::{Change, EndpointChange, Page, PageStart, Peers, Put, Store as _, TenantRow};
+use spine::store::seal::Scope;
+use spine::store::{Change, EndpointChange, NodeId, Page, PageStart, Peers, Put, Store, TenantRow};
 use spine::webhooks::{Endpoint, Outside, Settings, Wanted, Webhooks, delivery, letters};
 use tokio::sync::watch;
 
 use crate::receiver::{Received, Receiver};
+use crate::stores::{Kind, SharedStore, on_each_store};
 use crate::webhooks::world::{self, START, Still, secret};
 
 const LEASE: Span = Span::from_s(10);
@@ -45,7 +45,7 @@ impl Clock for NodeClock {
 
 /// One node: its handle to the store, and its workers.
 struct Node {
-    store: Arc<MemoryNode>,
+    store: Arc<dyn Store>,
     scope: Arc<Scope>,
     peers: Arc<Peers>,
     clock: Arc<NodeClock>,
@@ -54,8 +54,9 @@ struct Node {
 }
 
 struct World {
-    store: MemoryStore,
-    schedule: Arc<AtOnce>,
+    store: SharedStore,
+    /// Who had which duty when it was last looked.
+    claims: Mutex<BTreeMap<String, NodeId>>,
     clock: Arc<Still>,
     ids: Arc<dyn Ids>,
     nodes: Vec<Node>,
@@ -63,15 +64,8 @@ struct World {
 }
 
 impl World {
-    async fn new(nodes: usize) -> World {
-        let schedule = Arc::new(AtOnce::at(START));
-        let store = MemoryStore::new(Options {
-            schedule: Arc::clone(&schedule) as Arc<_>,
-            random: Arc::new(SystemRandom::new()),
-            master_key: MasterKey::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap(),
-            is_shared: true,
-            sabotage: None,
-        });
+    async fn new(on: Kind, nodes: usize) -> World {
+        let store = SharedStore::new(on, START).await;
         let ids: Arc<dyn Ids> = Arc::new(world::Counted::default());
         let tenant = TenantRow {
             id: ids.mint(),
@@ -80,12 +74,13 @@ impl World {
             currency: Currency::EUR,
             created_at: START,
         };
-        let first = store.node("maker", LEASE);
+        let first = store.node("maker", LEASE).await;
         let scopes = first.registry().make_tenant(tenant).await.unwrap();
         let scope = scopes.iter().find(|scope| scope.environment == Environment::Live).unwrap().id;
         first.nodes().leave().await.unwrap();
         let clock = Arc::new(Still(watch::channel(START).0));
-        let mut world = World { store, schedule, clock, ids, nodes: Vec::new(), scope };
+        let claims = Mutex::default();
+        let mut world = World { store, claims, clock, ids, nodes: Vec::new(), scope };
         for _ in 0..nodes {
             world.join().await;
         }
@@ -94,7 +89,7 @@ impl World {
 
     /// A node joins, and the others hear of it.
     async fn join(&mut self) {
-        let store = self.store.node(&format!("node {}", self.nodes.len()), LEASE);
+        let store = self.store.node(&format!("node {}", self.nodes.len()), LEASE).await;
         let peers = Arc::new(Peers::new(store.nodes().as_ref()));
         let clock = Arc::new(NodeClock { still: Arc::clone(&self.clock), may_act: AtomicBool::new(true) });
         let outside = Outside {
@@ -123,12 +118,13 @@ impl World {
 
     /// A second passes.
     async fn tick(&self) {
-        self.schedule.later(1_000);
+        self.store.later(1_000).await;
         self.clock.advance(Span::from_s(1));
         self.renew().await;
         for _ in 0..50 {
             tokio::task::yield_now().await;
         }
+        *self.claims.lock().unwrap() = self.store.claims(self.scope).await;
     }
 
     /// Lets seconds pass until something holds.
@@ -172,9 +168,9 @@ impl World {
 
     /// Which node has the duty of an endpoint, by its place in the list.
     fn holder(&self, endpoint: &Endpoint) -> Option<usize> {
-        let claims = self.store.claims(self.scope);
+        let claims = self.claims.lock().unwrap();
         let node = claims.get(&format!("webhook {}", endpoint.id))?;
-        self.nodes.iter().position(|it| it.store.id() == *node)
+        self.nodes.iter().position(|it| it.store.nodes().me() == *node)
     }
 
     fn preferred(&self, endpoint: &Endpoint) -> Option<usize> {
@@ -196,9 +192,8 @@ async fn taking(mut receiver: Receiver, calls: Calls) {
     }
 }
 
-#[tokio::test]
-async fn no_two_nodes_deliver_to_an_endpoint_at_once_while_nodes_join_and_die() {
-    let mut world = World::new(2).await;
+async fn no_two_nodes_deliver_to_an_endpoint_at_once_while_nodes_join_and_die(on: Kind) {
+    let mut world = World::new(on, 2).await;
     let receiver = Receiver::start().await;
     let urls: Vec<String> = (0..8).map(|n| receiver.url(&format!("/{n}"))).collect();
     let calls = Calls::default();
@@ -218,7 +213,7 @@ async fn no_two_nodes_deliver_to_an_endpoint_at_once_while_nodes_join_and_die() 
                 let dead = world.nodes[0].scope.id();
                 world.nodes[0].webhooks.close(dead).await;
                 for _ in 0..2 {
-                    world.schedule.later(LEASE.ms() / 2);
+                    world.store.later(LEASE.ms() / 2).await;
                     world.renew().await;
                 }
             }
@@ -247,9 +242,8 @@ async fn no_two_nodes_deliver_to_an_endpoint_at_once_while_nodes_join_and_die() 
     server.abort();
 }
 
-#[tokio::test]
-async fn who_paused_and_lost_its_duty_writes_nothing_and_calls_nobody() {
-    let mut world = World::new(1).await;
+async fn who_paused_and_lost_its_duty_writes_nothing_and_calls_nobody(on: Kind) {
+    let mut world = World::new(on, 1).await;
     let mut receiver = Receiver::start().await;
     world.endpoint(0, receiver.url("/")).await;
     let event = world.tell(0).await;
@@ -258,7 +252,7 @@ async fn who_paused_and_lost_its_duty_writes_nothing_and_calls_nobody() {
     // The first node stands still past its lease, in the middle of a try.
     world.nodes[0].is_alive = false;
     for _ in 0..2 {
-        world.schedule.later(LEASE.ms() / 2);
+        world.store.later(LEASE.ms() / 2).await;
         world.renew().await;
     }
     let waiting = async {
@@ -287,9 +281,8 @@ async fn who_paused_and_lost_its_duty_writes_nothing_and_calls_nobody() {
     assert_eq!(tries.iter().map(|each| each.status_code).collect::<Vec<_>>(), [Some(500)]);
 }
 
-#[tokio::test]
-async fn a_node_that_may_not_act_makes_no_call() {
-    let world = World::new(1).await;
+async fn a_node_that_may_not_act_makes_no_call(on: Kind) {
+    let world = World::new(on, 1).await;
     let mut receiver = Receiver::start().await;
     let endpoint = world.endpoint(0, receiver.url("/")).await;
     world.until(|world| world.holder(&endpoint) == Some(0)).await;
@@ -304,9 +297,8 @@ async fn a_node_that_may_not_act_makes_no_call() {
     world.until(|_| receiver.waiting().map(Received::ok).is_some()).await;
 }
 
-#[tokio::test]
-async fn what_another_node_changes_of_an_endpoint_is_known_a_second_later() {
-    let world = World::new(2).await;
+async fn what_another_node_changes_of_an_endpoint_is_known_a_second_later(on: Kind) {
+    let world = World::new(on, 2).await;
     let mut receiver = Receiver::start().await;
     let endpoint = world.endpoint(0, receiver.url("/")).await;
     world
@@ -351,3 +343,11 @@ async fn what_another_node_changes_of_an_endpoint_is_known_a_second_later() {
     world.tell(other).await;
     world.until(|_| receiver.waiting().map(Received::ok).is_some()).await;
 }
+
+on_each_store!(
+    async
+    no_two_nodes_deliver_to_an_endpoint_at_once_while_nodes_join_and_die,
+    who_paused_and_lost_its_duty_writes_nothing_and_calls_nobody,
+    a_node_that_may_not_act_makes_no_call,
+    what_another_node_changes_of_an_endpoint_is_known_a_second_later,
+);

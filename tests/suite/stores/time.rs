@@ -2,6 +2,7 @@
 //! made to wait for the test.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -14,17 +15,17 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 /// A clock that stands still until the test moves it.
-pub(super) struct Still {
-    pub(super) now_ms: AtomicI64,
-    pub(super) moved: watch::Sender<()>,
+pub(crate) struct Still {
+    now_ms: AtomicI64,
+    moved: watch::Sender<()>,
 }
 
 impl Still {
-    pub(super) fn at(now_ms: i64) -> Still {
+    pub(crate) fn at(now_ms: i64) -> Still {
         Still { now_ms: AtomicI64::new(now_ms), moved: watch::Sender::new(()) }
     }
 
-    pub(super) fn set(&self, now_ms: i64) {
+    pub(crate) fn set(&self, now_ms: i64) {
         self.now_ms.store(now_ms, Ordering::Release);
         self.moved.send_replace(());
     }
@@ -42,13 +43,13 @@ impl RealTime for Still {
 
 /// What comes before a second of real time is over: so long whoever is to act on the time of the test has
 /// time to.
-pub(super) fn within_a_second<T>(runtime: &Runtime, what: impl Future<Output = T>) -> Option<T> {
+pub(crate) fn within_a_second<T>(runtime: &Runtime, what: impl Future<Output = T>) -> Option<T> {
     runtime.block_on(async { tokio::time::timeout(Duration::from_secs(1), what).await.ok() })
 }
 
-/// The store works at once, by its own clock, and tells of each change.
+/// The store in memory works at once, by its own clock, and tells of each change.
 pub(super) struct StoreTime {
-    pub(super) now_ms: AtomicI64,
+    pub(super) now_ms: Arc<AtomicI64>,
     pub(super) written: watch::Sender<u64>,
     pub(super) held: std::sync::Mutex<BTreeMap<NodeId, Held>>,
 }
@@ -62,8 +63,8 @@ pub(super) struct Held {
 }
 
 /// Which of it.
-#[derive(Clone, Copy)]
-pub(super) enum Holds {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Holds {
     /// All that is asked.
     All,
     /// Changes.
