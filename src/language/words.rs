@@ -56,6 +56,16 @@ pub(crate) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
         .map(|(_, k)| k)
 }
 
+/// The known word of which `word` is the plural, or the other way round: `countries` for `country`.
+pub(crate) fn in_other_number<'a>(word: &str, mut known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let is_plural = |one: &str, many: &str| {
+        many.strip_suffix('s') == Some(one)
+            || many.strip_suffix("es") == Some(one)
+            || many.strip_suffix("ies").is_some_and(|stem| one.strip_suffix('y') == Some(stem))
+    };
+    known.find(|known| is_plural(word, known) || is_plural(known, word))
+}
+
 /// What everyday words stand for in a policy.
 pub(crate) fn synonym(word: &str) -> Option<&'static str> {
     Some(match word.to_lowercase().as_str() {
@@ -69,6 +79,40 @@ pub(crate) fn synonym(word: &str) -> Option<&'static str> {
         "include" | "import" | "run" => "use",
         _ => return None,
     })
+}
+
+/// A text in letters without marks: `für` as `fuer`, `café` as `cafe`.
+pub(crate) fn plain_letters(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let plain = match c {
+            'ä' | 'æ' => "ae",
+            'ö' | 'ø' | 'œ' => "oe",
+            'ü' => "ue",
+            'Ä' | 'Æ' => "Ae",
+            'Ö' | 'Ø' | 'Œ' => "Oe",
+            'Ü' => "Ue",
+            'ß' => "ss",
+            'à' | 'á' | 'â' | 'ã' | 'å' | 'ą' => "a",
+            'ç' | 'ć' | 'č' => "c",
+            'è' | 'é' | 'ê' | 'ë' | 'ę' | 'ě' => "e",
+            'ì' | 'í' | 'î' | 'ï' => "i",
+            'ł' => "l",
+            'ñ' | 'ń' | 'ň' => "n",
+            'ò' | 'ó' | 'ô' | 'õ' | 'ő' => "o",
+            'ř' => "r",
+            'ś' | 'š' => "s",
+            'ù' | 'ú' | 'û' | 'ű' | 'ů' => "u",
+            'ý' | 'ÿ' => "y",
+            'ź' | 'ż' | 'ž' => "z",
+            _ => {
+                out.push(c);
+                continue;
+            }
+        };
+        out.push_str(plain);
+    }
+    out
 }
 
 #[cfg(test)]
@@ -92,5 +136,22 @@ mod tests {
         assert_eq!(listed(["a", "b", "c", "d", "e", "f"], "or"), "`a`, `b`, `c`, `d` or 2 others");
         assert_eq!(listed(["a"], "or"), "`a`");
         assert_eq!(listed([], "or"), "");
+    }
+
+    #[test]
+    fn a_plural_is_known_by_its_singular() {
+        let known = ["countries", "box", "amount"];
+        assert_eq!(in_other_number("country", known.into_iter()), Some("countries"));
+        assert_eq!(in_other_number("boxes", known.into_iter()), Some("box"));
+        assert_eq!(in_other_number("amounts", known.into_iter()), Some("amount"));
+        assert_eq!(in_other_number("amounted", known.into_iter()), None);
+    }
+
+    #[test]
+    fn letters_with_marks_stay_readable() {
+        assert_eq!(plain_letters("nachtdienst_für"), "nachtdienst_fuer");
+        assert_eq!(plain_letters("Größe"), "Groesse");
+        assert_eq!(plain_letters("café_niño"), "cafe_nino");
+        assert_eq!(plain_letters("日本"), "日本");
     }
 }

@@ -4,7 +4,7 @@ use crate::model::ContactField;
 
 use super::super::condition::{Literal, Operand};
 use super::super::policy::{TextRange, ValueType};
-use super::super::words::{near, quoted};
+use super::super::words::{in_other_number, near, quoted};
 use super::strategy::Walk;
 use super::types::{Type, key};
 use super::unit::bad_name;
@@ -111,12 +111,17 @@ impl<'s> Walk<'_, 's> {
             return Some(Side::Name { operand, kind: Some(Type::Value(declared.kind)) });
         }
         if let Some(vars) = &self.vars {
-            let meant = near(name, vars.keys().map(String::as_str)).map(|m| format!("vars.{m}"));
+            let declared = || vars.keys().map(String::as_str);
+            // `vars.country` where `countries` is declared: either may be the slip.
+            let other_number = in_other_number(name, declared());
+            let meant = other_number.or_else(|| near(name, declared())).map(|meant| format!("vars.{meant}"));
             let message = format!("unknown var `vars.{name}`{}", did_you_mean(meant.as_deref()));
-            let help = match &meant {
-                Some(meant) => format!("write `{meant}`, or declare `{name}` in the header `vars`"),
-                None => format!("declare it in the header: `vars {{ {name}: string }}`"),
+            let help = match (&meant, other_number) {
+                (Some(meant), Some(_)) => format!("write `{meant}`, or `{name}` in the header `vars`"),
+                (Some(meant), None) => format!("write `{meant}`, or declare `{name}` in the header `vars`"),
+                (None, _) => format!("declare it in the header: `vars {{ {name}: string }}`"),
             };
+            let meant = meant.filter(|_| other_number.is_none());
             let fix = meant.map(|m| replace(at.clone(), &m)).unwrap_or_default();
             self.faults.tell_fix("unknown-var", at.clone(), message, help, fix);
             return None;

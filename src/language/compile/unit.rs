@@ -7,7 +7,7 @@ use super::super::diagnostic::{Diagnostic, Severity};
 use super::super::grammar::{self, Node, Rule, Tree};
 use super::super::policy::{Policy, TextRange};
 use super::super::source::Scan;
-use super::super::words::{ENDS, near, quoted};
+use super::super::words::{ENDS, near, plain_letters, quoted};
 use super::super::{limits, policy::VarDeclaration};
 use super::strategy::Walk;
 use super::value::did_you_mean;
@@ -396,8 +396,7 @@ pub(crate) fn bad_name(name: &str) -> Option<String> {
     if start && rest && name.len() <= limits::NAME_CHARS_MAX {
         return (ENDS.contains(&name)).then(|| "it is a word of the language; choose another".to_owned());
     }
-    let mended: String = name
-        .trim_matches('"')
+    let mended: String = plain_letters(name.trim_matches('"'))
         .to_lowercase()
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })

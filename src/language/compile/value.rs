@@ -145,7 +145,7 @@ impl Faults<'_> {
                 let message = format!("there is no `{joined_by}` between the times");
                 let second = times.get(1).map_or(at.end, |time| self.range(time).start);
                 let fix = replace(second..second, &format!("{joined_by} "));
-                self.tell_fix("bad-window", at, message, example, fix);
+                self.tell_fix("bad-window", at, message, format!("write `{from} {joined_by} {to}`"), fix);
                 return None;
             }
         }

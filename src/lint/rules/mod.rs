@@ -1,6 +1,7 @@
 //! The rules. A rule is a file here, declared by [`declare_rule`], and one line in [`ALL`].
 
 mod after_behind_wait;
+mod attribute_named_as_word;
 mod clock_change;
 mod code_in_quiet_hours;
 mod code_without_expiry;
@@ -59,6 +60,7 @@ mod unless_not;
 mod unsure_zone;
 mod unused_var;
 mod valid_past_expiry;
+mod values_in_one_text;
 mod wait_at_end;
 mod wait_in_all_of;
 mod waits_in_a_row;
@@ -78,6 +80,7 @@ pub use scope::ExampleScope;
 pub const ALL: &[&dyn Rule] = &[
     &after_behind_wait::AfterBehindWait,
     &allow::AllowWithoutReason,
+    &attribute_named_as_word::AttributeNamedAsWord,
     &clock_change::ClockChange,
     &code_in_quiet_hours::CodeInQuietHours,
     &code_without_expiry::CodeWithoutExpiry,
@@ -138,6 +141,7 @@ pub const ALL: &[&dyn Rule] = &[
     &allow::UnusedAllow,
     &unused_var::UnusedVar,
     &valid_past_expiry::ValidPastExpiry,
+    &values_in_one_text::ValuesInOneText,
     &wait_at_end::WaitAtEnd,
     &wait_in_all_of::WaitInAllOf,
     &waits_in_a_row::WaitsInARow,

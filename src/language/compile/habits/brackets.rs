@@ -134,6 +134,13 @@ pub(super) fn unclosed(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     // `(sms, email,`
     let last = from + around.part(from..end).trim_end_matches([' ', '\t', ',']).len();
+    // `(a or b and c`: where it ends decides what is meant.
+    if is_condition && has_both_joints(around.part(from..last)) {
+        let first = from + first_place(around.part(from..last))?;
+        let [one, other] = [first, last].map(|end| quoted(last_comparison(around.part(from..end))));
+        let help = format!("write `)` behind {one} or behind {other}: the two mean different things");
+        return Some(Meant::told(around.at.clone()).help(help));
+    }
     let help = format!("end it with `)`: `{})`", around.part(from - 1..last));
     Some(Meant::told(around.at.clone()).changing(last..end, ")").help(help))
 }
@@ -151,4 +158,40 @@ fn block(around: &Around<'_>) -> Meant {
     let help = "join stages by `then`, and write a condition behind its stage: `sms if vars.amount > 100`";
     let meant = Meant::told(around.at.start..end).saying(message).help(help);
     meant.until(around.source.len())
+}
+
+/// Whether a condition is joined by `and` and by `or`, so that its parentheses decide what it means.
+pub(in super::super) fn has_both_joints(condition: &str) -> bool {
+    let bare: Vec<&str> = condition.split('"').step_by(2).flat_map(str::split_whitespace).collect();
+    ["and", "or"].iter().all(|joint| bare.contains(joint))
+}
+
+/// Where the words before the first change from one joint to the other end.
+fn first_place(condition: &str) -> Option<usize> {
+    let mut joints = [" and ", " or "].map(|joint| condition.find(joint));
+    joints.sort_unstable();
+    let [_, second] = joints;
+    second
+}
+
+/// The words behind the last joint of a condition.
+fn last_comparison(condition: &str) -> &str {
+    let start =
+        [" and ", " or "].iter().filter_map(|joint| Some(condition.rfind(joint)? + joint.len())).max();
+    condition.get(start.unwrap_or(0)..).unwrap_or(condition)
+}
+
+/// `a or b) and c`: the parenthesis that was opened nowhere decides what is meant.
+pub(super) fn unopened_condition(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let start = around.line_start(around.at.start);
+    let line = around.part(start..around.line_end(around.at.start));
+    let before = around.part(start..around.at.start);
+    let begins = ["if ", "unless "].iter().filter_map(|word| Some(before.rfind(word)? + word.len())).max()?;
+    let condition = before.get(begins..)?;
+    (text == ")" && has_both_joints(line.get(begins..)?) && !condition.contains('(')).then_some(())?;
+    let message = "the `)` of the condition is never opened";
+    let first = condition.trim_start().split(" and ").next()?.split(" or ").next()?;
+    let help =
+        format!("write `(` before {}, or leave the `)` out: the two mean different things", quoted(first));
+    Some(Meant::told(around.at.clone()).named("unclosed-bracket").saying(message).help(help))
 }

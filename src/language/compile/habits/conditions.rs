@@ -5,6 +5,7 @@ use crate::language::policy::TextRange;
 use crate::language::words::{near, quoted};
 use crate::model::{Channel, Priority};
 
+use super::super::trial::CHANNELS;
 use super::Meant;
 use super::text::Around;
 
@@ -324,6 +325,19 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
                     .saying(message),
             )
         }
+        // An address is asked for, not something named so.
+        ("contact", channel) if channel.parse::<Channel>().is_ok() => {
+            let (at, _) = next?;
+            let message = format!("there is no `has` before `{channel}`");
+            let meant = Meant::write(at.start..at.start, "has ").named("bad-condition").saying(message);
+            Some(meant.help(format!("write `contact has {channel}`")).about(around.at.start..at.end))
+        }
+        ("contact", word) if let Some(channel) = near(word, CHANNELS).filter(|_| word.len() > 3) => {
+            let (at, _) = next?;
+            let message = format!("there is no `has` before {}; did you mean `{channel}`?", quoted(word));
+            let meant = Meant::told(around.at.start..at.end).named("bad-condition").saying(message);
+            Some(meant.help(format!("write `contact has {channel}`, or `contact.{word}` for an attribute")))
+        }
         ("vars" | "contact", name)
             if name.starts_with(|c: char| c.is_ascii_lowercase())
                 && !(text == "contact" && (name.starts_with("has") || near(name, ["has"]).is_some())) =>
@@ -414,4 +428,22 @@ pub(super) fn twice(around: &Around<'_>, text: &str) -> Option<Meant> {
     let start = around.at.start + text.find(sign)?;
     let message = format!("{} is no comparison", quoted(sign));
     Some(Meant::write(start..start + sign.len(), meant).saying(message))
+}
+
+/// `Vars.Country`, `vars-severity`: a name in capital letters, or with another sign for its dot.
+pub(super) fn other_letters(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let lower = text.to_lowercase();
+    let (owner, name) = ["vars", "contact"].into_iter().find_map(|owner| {
+        let rest = lower.strip_prefix(owner)?;
+        Some((owner, rest.strip_prefix(['.', '-', '_', ':', '/'])?))
+    })?;
+    let meant = match name.strip_prefix("has").map(|rest| rest.trim_start_matches(['_', '-', '.'])) {
+        Some(channel) if owner == "contact" && channel.parse::<Channel>().is_ok() => {
+            format!("contact has {channel}")
+        }
+        _ => format!("{owner}.{name}"),
+    };
+    let fits = super::super::is_name(name) && meant != text;
+    let message = format!("unknown name {}; did you mean `{meant}`?", quoted(text));
+    fits.then(|| Meant::write(around.at.clone(), &meant).saying(message))
 }

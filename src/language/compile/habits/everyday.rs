@@ -7,7 +7,7 @@ use super::Meant;
 use super::text::Around;
 
 /// What everyday words behind a stage stand for, with the words that belong to them.
-const EVERYDAY: [(&str, &str); 57] = [
+const EVERYDAY: [(&str, &str); 60] = [
     ("in case of doubt", "on doubt"),
     ("when in doubt", "on doubt"),
     ("puis", "then"),
@@ -61,6 +61,9 @@ const EVERYDAY: [(&str, &str); 57] = [
     ("through", "via"),
     ("mit", "via"),
     ("über", "via"),
+    ("lasts", "valid"),
+    ("lasting", "valid"),
+    ("good for", "valid"),
     ("retries", "retry"),
     ("retrying", "retry"),
     ("repeats", "repeat"),
@@ -169,6 +172,9 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         let meant = Meant::told(around.at.start..at.end).named("bad-wait").saying(message);
         return Some(meant.help(help).until(line));
     }
+    if let Some(meant) = again(around, text) {
+        return Some(meant);
+    }
     for (words, meant) in EVERYDAY {
         let Some(whole) = around.words_from(around.at.start, words) else { continue };
         let next = around.word_from(whole.end).map_or("", |(_, word)| word);
@@ -230,4 +236,34 @@ pub(super) fn in_two_words(around: &Around<'_>, text: &str) -> Option<Meant> {
     let channel: Channel = letters.to_lowercase().parse().ok()?;
     let message = format!("the channel {} is one word", quoted(around.part(whole.clone())));
     Some(Meant::write(whole, channel.word()).saying(message))
+}
+
+/// `sms again 2 times every 5m`, `sms for 5m`: words that may stand for one of two modifiers.
+fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (next, said) = around.next_on_line()?;
+    let told = |end: usize, one: &str, why: &str, other: &str| {
+        let rest = around.part(next.start..end);
+        let message = format!("unknown word {}; did you mean `{one}`?", quoted(text));
+        let help = format!("write `{one} {rest}` {why}, {other}");
+        Meant::told(around.at.start..end).saying(message).help(help)
+    };
+    if text == "for" && said.parse::<Span>().is_ok() {
+        let why = "where the provider is to give up after this time";
+        let other = format!("or `after {said}` behind the next stage");
+        return Some(told(next.end, "valid", why, &other));
+    }
+    if !["again", "resend", "retransmit", "repeatedly"].contains(&text) || said.parse::<u32>().is_err() {
+        return None;
+    }
+    let (times, _) = around.word_from(next.end).filter(|(_, word)| *word == "times")?;
+    Some(match around.word_from(times.end) {
+        Some((_, "backoff")) => {
+            let message = format!("unknown word {}; did you mean `retry`?", quoted(text));
+            Meant::write(around.at.clone(), "retry").saying(message)
+        }
+        _ => {
+            let other = "or `retry` in its place for tries that fail";
+            told(times.end, "repeat", "for sending again while nobody confirms", other)
+        }
+    })
 }

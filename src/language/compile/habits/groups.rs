@@ -18,6 +18,16 @@ pub(super) fn members(around: &Around<'_>) -> Option<Meant> {
     {
         end = member.end;
     }
+    // `any of voice until replied, sms`: what is behind the last member may belong to it or to the group.
+    let line = around.line_end(first.start);
+    let rest = around.part(first.start..line).split(['#', '}']).next().unwrap_or_default();
+    if around.part(end..first.start + rest.len()).contains(',') && !rest.contains([')', '(']) {
+        let kind = around.text();
+        let message = format!("the members of `{kind} of` stand between `(` and `)`");
+        let help = format!("write `(` behind `{kind} of`, and `)` behind the last member");
+        let meant = Meant::told(around.at.clone()).saying(message).help(help);
+        return Some(meant.until(line));
+    }
     if end == first.end {
         return None;
     }
@@ -95,15 +105,31 @@ pub(super) fn used(around: &Around<'_>, text: &str) -> Option<Meant> {
     Some(Meant::leave_out(around, around.at.clone()).saying(message))
 }
 
+/// Whether a policy of the text has this name.
+pub(in super::super) fn is_policy(source: &str, name: &str) -> bool {
+    let around = Around { source, at: 0..0 };
+    let mut words = source.split_whitespace();
+    words.any(|word| word == "policy")
+        && source
+            .match_indices("policy")
+            .any(|(at, word)| around.word_from(at + word.len()).is_some_and(|(_, named)| named == name))
+}
+
+/// `do night`, `call night`: another word for `use`.
+pub(super) fn other_use(around: &Around<'_>, text: &str) -> Option<Meant> {
+    const USES: [&str; 14] = [
+        "do", "call", "run", "start", "execute", "apply", "invoke", "follow", "trigger", "goto", "perform",
+        "include", "launch", "calls",
+    ];
+    around.next_on_line().filter(|(_, name)| is_policy(around.source, name))?;
+    let message = format!("unknown channel {}; did you mean `use`?", quoted(text));
+    let fits = USES.contains(&text.to_lowercase().as_str());
+    fits.then(|| Meant::write(around.at.clone(), "use").saying(message))
+}
+
 /// A policy of the text without `use`, perhaps with parentheses: `night()`.
 pub(super) fn not_used(around: &Around<'_>, text: &str) -> Option<Meant> {
-    let mut words = around.source.split_whitespace();
-    let is_policy = words.any(|word| word == "policy")
-        && around
-            .source
-            .match_indices("policy")
-            .any(|(at, word)| around.word_from(at + word.len()).is_some_and(|(_, name)| name == text));
-    if !is_policy {
+    if !is_policy(around.source, text) {
         return None;
     }
     let empty = around.next().filter(|(at, word)| *word == "(" && at.start == around.at.end);
@@ -185,7 +211,10 @@ pub(super) fn numbered(around: &Around<'_>, text: &str, joins: bool) -> Option<M
     if !fits {
         return None;
     }
-    let meant = if joins { Meant::write(whole, "then") } else { Meant::leave_out(around, whole) };
+    // `2. then push`
+    let is_joined = around.word_from(whole.end).is_some_and(|(_, next)| next == "then");
+    let meant =
+        if joins && !is_joined { Meant::write(whole, "then") } else { Meant::leave_out(around, whole) };
     Some(meant.saying(message))
 }
 

@@ -1,7 +1,7 @@
 //! Headers as people write them.
 
 use crate::language::policy::TextRange;
-use crate::language::words::{near, quoted};
+use crate::language::words::{near, plain_letters, quoted};
 use crate::model::{Channel, Currency, Money, Span};
 
 use super::Meant;
@@ -173,7 +173,7 @@ pub(super) fn category(around: &Around<'_>, text: &str) -> Option<Meant> {
         let at = around.at.start..around.at.start + sign.len();
         return Some(without_sign(around, "category", at, sign));
     }
-    let plain = text.trim_matches(['"', '\'']).to_lowercase();
+    let plain = plain_letters(text.trim_matches(['"', '\''])).to_lowercase();
     let meant: String = plain.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let usable = !meant.is_empty() && meant.len() <= 64 && meant.bytes().any(|b| b.is_ascii_alphanumeric());
     usable.then(|| Meant::write(around.at.clone(), meant.trim_end_matches('_')))
@@ -346,4 +346,18 @@ pub(super) fn alone(around: &Around<'_>) -> Option<Meant> {
         return Some(meant.until(around.source.len()));
     }
     None
+}
+
+/// `valid after 14h` among the headers: another word for one of them.
+pub(super) fn other_word(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let behind =
+        if rest.is_empty() { around.next_on_line().map_or("", |(_, next)| next) } else { rest.trim() };
+    const EXPIRES: [&str; 7] = ["valid", "ttl", "lifetime", "deadline", "validity", "expiry", "timeout"];
+    let fits = EXPIRES.contains(&word) && (behind.starts_with("after") || behind.parse::<Span>().is_ok());
+    (fits && super::absent::is_among_headers(around)).then_some(())?;
+    let at = around.at.start..around.at.start + word.len();
+    let message = format!("{} is no header; did you mean `expires`?", quoted(word));
+    let meant = if behind.starts_with("after") { "expires" } else { "expires after" };
+    Some(Meant::write(at, meant).named("bad-expires").saying(message))
 }

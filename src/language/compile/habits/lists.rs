@@ -104,3 +104,49 @@ pub(super) fn one_of(around: &Around<'_>, text: &str) -> Option<Meant> {
     let message = format!("{} is no comparison", quoted(around.part(whole.clone())));
     fits.then(|| Meant::write(whole, "in").named("bad-comparison").saying(message))
 }
+
+/// `["AT", "DE, "CH"]`: one of the texts lacks a quote, so that what stands behind it was turned inside out.
+pub(super) fn missing_quote(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_start(around.at.start)..around.line_end(around.at.start);
+    let open = around.part(line.start..around.at.start).rfind('[').map(|at| line.start + at + 1)?;
+    let close = around.part(open..line.end).find(']').map(|at| open + at)?;
+    let inner = around.part(open..close);
+    (inner.matches('"').count() % 2 == 1).then_some(())?;
+    let (mut start, mut faulty) = (open, None);
+    for item in inner.split(',') {
+        let value = item.trim();
+        let at = start + item.len() - item.trim_start().len();
+        start += item.len() + 1;
+        match (value.strip_prefix('"'), value.strip_suffix('"')) {
+            (Some(_), Some(_)) if value.len() > 1 && value.matches('"').count() == 2 => {}
+            // Two such texts, or a comma within one: nobody knows where it ends.
+            _ if faulty.is_some() || value.matches('"').count() != 1 => return None,
+            (Some(word), None) => faulty = Some((at..at + value.len(), word, "closing")),
+            (None, Some(word)) => faulty = Some((at..at + value.len(), word, "opening")),
+            _ => return None,
+        }
+    }
+    let (at, word, which) = faulty?;
+    let message = format!("the text {} has no {which} quote", quoted(word));
+    Some(Meant::write(at, &format!("\"{word}\"")).named("bad-text").saying(message).until(line.end))
+}
+
+/// `["AT" "DE" "CH"]`: several texts with no comma between.
+pub(super) fn missing_commas(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_start(around.at.start)..around.line_end(around.at.start);
+    let open = around.part(line.start..around.at.start).rfind('[').map(|at| line.start + at + 1)?;
+    let close = around.part(open..line.end).find(']').map(|at| open + at)?;
+    let inner = around.part(open..close);
+    let mut parts = inner.split('"');
+    let between = parts.clone().step_by(2).all(|part| part.trim_matches([' ', ',']).is_empty());
+    let texts: Vec<String> = parts.by_ref().skip(1).step_by(2).map(|text| format!("\"{text}\"")).collect();
+    // Two values in one text are another slip.
+    let are_plain = texts.iter().all(|text| text.len() > 2 && !text.contains([',', ']', '[']));
+    let fits = inner.matches('"').count() % 2 == 0 && between && are_plain && texts.len() > 1;
+    let message = format!("there is no `,` before {}", quoted(around.text()));
+    let meant = texts.join(", ");
+    fits.then(|| {
+        let written = Meant::write(open..close, &meant).saying(message).about(around.at.clone());
+        written.help(format!("write `[{meant}]`")).until(line.end)
+    })
+}

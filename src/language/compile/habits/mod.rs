@@ -4,20 +4,26 @@
 //! around it: a comma for a `then`, `10 minuts`, `9pm`, `send sms`. Where the habit is known, the finding
 //! says what to write instead, and what only follows from it is not told.
 
-mod brackets;
+mod absent;
+pub(super) mod brackets;
 pub(super) mod conditions;
+mod cut;
 pub(super) mod everyday;
-mod groups;
+pub(super) mod groups;
 mod headers;
 mod headings;
+mod letters;
 mod lists;
 mod programs;
 mod routes;
 mod sentences;
 mod spans;
 mod spelling;
+mod stage;
 mod stages;
 pub(super) mod text;
+mod turned;
+mod twice;
 mod values;
 mod windows;
 
@@ -127,7 +133,12 @@ pub(super) fn understood(source: &str, findings: Vec<Diagnostic>) -> Vec<Diagnos
 fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     let text = around.text();
     match finding.rule {
-        "unknown-channel" => programs::in_order(around, text)
+        "unknown-channel" => twice::word(around, text)
+            .or_else(|| absent::header(around, text))
+            .or_else(|| absent::other_zone(around, text))
+            .or_else(|| absent::quiet_guard(around, text))
+            .or_else(|| headers::other_word(around, text))
+            .or_else(|| programs::in_order(around, text))
             .or_else(|| programs::time_first(around, text))
             .or_else(|| groups::numbered(around, text, false))
             .or_else(|| headers::limit_parts(around, text))
@@ -135,51 +146,75 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| everyday::in_two_words(around, text))
             .or_else(|| spelling::grown_together(around, text))
             .or_else(|| groups::not_used(around, text))
+            .or_else(|| groups::other_use(around, text))
             .or_else(|| stages::channel(around, text, finding)),
-        "unknown-word" => groups::fail(around, text)
+        "unknown-word" => twice::word(around, text)
+            .or_else(|| twice::joint(around))
+            .or_else(|| turned::phrase(around))
+            .or_else(|| absent::behind_stage(around, text))
+            .or_else(|| groups::fail(around, text))
             .or_else(|| groups::numbered(around, text, true))
             .or_else(|| routes::share_behind(around))
             .or_else(|| windows::from_to(around, text))
             .or_else(|| spelling::of_window(around, text))
             .or_else(|| spelling::grown_together(around, text))
             .or_else(|| everyday::word(around, text))
-            .or_else(|| conditions::behind(around, text)),
+            .or_else(|| conditions::behind(around, text))
+            .or_else(|| routes::missing_joint(around, text)),
         "wrong-joiner" => groups::fail(around, text)
             .or_else(|| stages::two_goals(around))
             .or_else(|| sentences::joined(around, text))
             .or_else(|| spans::two(around))
             .or_else(|| stages::joiner(around, text)),
-        "stray-text" => programs::in_order(around, text)
+        "stray-text" => absent::vars(around, text)
+            .or_else(|| programs::in_order(around, text))
             .or_else(|| headers::sign(around, text))
             .or_else(|| brackets::stray(around, text))
+            .or_else(|| brackets::unopened_condition(around, text))
             .or_else(|| sentences::joined(around, text))
             .or_else(|| groups::listed(around, text))
             .or_else(|| stages::stray(around, text)),
-        "missing-stage" => programs::block(around, text)
+        "missing-stage" => absent::header(around, text)
+            .or_else(|| headers::other_word(around, text))
+            .or_else(|| programs::block(around, text))
             .or_else(|| headers::limit_parts(around, text))
             .or_else(|| stages::missing(around, text)),
-        "missing-then" => conditions::has(around).or_else(|| groups::missing_comma(around)),
+        "missing-then" => conditions::has(around)
+            .or_else(|| twice::action(around, text))
+            .or_else(|| turned::doubt_as_stage(around, text))
+            .or_else(|| groups::missing_comma(around)),
         "no-stage" => headers::closed_twice(around)
+            .or_else(|| twice::comma(around, text))
             .or_else(|| groups::last_comma(around, text))
             .or_else(|| headers::alone(around)),
         "unclosed-bracket" if text == "policy" => headers::alone(around)
+            .or_else(|| twice::heading(around))
+            .or_else(|| cut::vars(around))
             .or_else(|| headers::unclosed_vars(around))
             .or_else(|| groups::close(around)),
-        "unclosed-bracket" => headers::other_brace(around)
+        "unclosed-bracket" => cut::vars(around)
+            .filter(|_| text == "vars")
+            .or_else(|| headers::other_brace(around))
             .or_else(|| spelling::other_bracket(around, text))
             .or_else(|| brackets::unclosed(around, text)),
-        "unknown-goal" => spans::doubled(around, text).or_else(|| stages::goal(around, text)),
+        "after-otherwise" => twice::otherwise(around, text),
+        "unknown-goal" => {
+            spans::doubled(around, text).or_else(|| cut::value(around)).or_else(|| stages::goal(around, text))
+        }
         "bad-group" => {
             stages::group(around).or_else(|| brackets::unopened(around)).or_else(|| groups::members(around))
         }
-        "bad-route" => spans::doubled(around, text).or_else(|| brackets::route(around)),
+        "bad-route" => {
+            spans::doubled(around, text).or_else(|| cut::value(around)).or_else(|| brackets::route(around))
+        }
         "bad-otherwise" => stages::otherwise(around).or_else(|| groups::otherwise(around)),
         "bad-policy" => groups::parentheses(around).or_else(|| headings::policy(around)),
         "outside-policy" if text.trim() == "}" => Some(Meant::leave_out(around, around.at.clone())),
         "unknown-policy" => spans::doubled(around, text)
+            .or_else(|| cut::value(around))
             .or_else(|| headings::used(around))
             .or_else(|| groups::used(around, text)),
-        "bad-shares" => routes::comma(around),
+        "bad-shares" => routes::comma(around).or_else(|| routes::percent(around)),
         "unknown-name" => lists::one_of(around, text)
             .or_else(|| conditions::in_words(around))
             .or_else(|| conditions::other_value(around, text))
@@ -187,40 +222,64 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| spelling::opening_quote(around, text)),
         "unknown-priority" => conditions::priority_word(around, text),
         "unclosed-text" => Some(stages::close_text(around)),
-        "bad-name" => conditions::has_in_one_word(around, text)
+        "bad-name" => cut::value(around)
+            .or_else(|| letters::in_share(around, text))
+            .or_else(|| twice::name(around, text))
+            .or_else(|| twice::owner(around, text))
+            .or_else(|| conditions::has_in_one_word(around, text))
             .or_else(|| routes::slash(around, text))
             .or_else(|| routes::fractions(around, text))
             .or_else(|| stages::name(around, text)),
         "bad-retry" | "bad-repeat" => spans::doubled(around, text)
+            .or_else(|| twice::within(around))
+            .or_else(|| spans::dashed(around, text))
+            .or_else(|| turned::pauses(around))
             .or_else(|| values::again(around, text))
             .or_else(|| spelling::again(around, text)),
         "bad-duration" => spans::doubled(around, text)
+            .or_else(|| cut::value(around))
+            .or_else(|| absent::until_time(around, text))
+            .or_else(|| letters::in_number(around, text))
             .or_else(|| values::duration(around, text))
             .or_else(|| spelling::wait(around, text))
             .or_else(|| spans::more_or_less(around, text)),
-        "bad-time" => values::time(around, text),
+        "bad-time" => cut::value(around)
+            .or_else(|| letters::in_number(around, text))
+            .or_else(|| values::time(around, text)),
         "missing-duration" => spans::doubled(around, text)
             .or_else(|| spans::hidden(around))
             .or_else(|| headers::sign_behind(around))
             .or_else(|| spans::valid_until(around)),
         "missing-zone" | "missing-time" => headers::sign(around, text)
+            .or_else(|| twice::within(around))
+            .or_else(|| cut::second_time(around))
             .or_else(|| windows::no_time(around, text))
             .or_else(|| windows::window(around)),
-        "unknown-zone" => windows::zone(around, text),
+        "unknown-zone" => cut::value(around).or_else(|| windows::zone(around, text)),
         "unknown-day" => windows::two_letters(around).or_else(|| windows::days_apart(around, text)),
-        "bad-number" => values::count(around, text),
-        "bad-doubt" => headers::sign_behind(around).or_else(|| values::doubt(around)),
+        "bad-number" => twice::word(around, text)
+            .or_else(|| letters::in_number(around, text))
+            .or_else(|| values::count(around, text)),
+        "bad-doubt" => {
+            cut::value(around).or_else(|| headers::sign_behind(around)).or_else(|| values::doubt(around))
+        }
         "bad-wait" | "bad-valid" if text == "for" => Some(Meant::leave_out(around, around.at.clone())),
         "unknown-header" => headers::vars(around, text),
-        "bad-limit" => headers::limit(around, text),
-        "bad-category" => headers::category(around, text),
+        "bad-limit" => twice::word(around, text)
+            .or_else(|| letters::in_number(around, text))
+            .or_else(|| absent::currency(around, text))
+            .or_else(|| headers::limit(around, text)),
+        "bad-category" => twice::word(around, text).or_else(|| headers::category(around, text)),
         "bad-expires" => headers::expires(around),
         "bad-var" => headers::var(around, text),
         "missing-condition" if ["if", "unless"].contains(&text) => {
             spans::doubled(around, text).or_else(|| conditions::missing(around))
         }
         "missing-condition" => conditions::missing(around),
-        "unknown-condition" => sentences::opposite(around, text)
+        "unknown-condition" => cut::value(around)
+            .or_else(|| twice::owner(around, text))
+            .or_else(|| conditions::other_letters(around, text))
+            .or_else(|| sentences::opposite(around, text))
             .or_else(|| conditions::name(around, text))
             .or_else(|| conditions::word(around, text))
             .or_else(|| sentences::sentence(around, text)),
@@ -231,7 +290,9 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
         "types-differ" => {
             conditions::priority(around, text).or_else(|| conditions::typed(around, text, finding))
         }
-        "bad-list" => lists::list(around, text),
+        "bad-list" => lists::missing_quote(around)
+            .or_else(|| lists::missing_commas(around))
+            .or_else(|| lists::list(around, text)),
         "missing-value" => lists::parentheses(around).or_else(|| sentences::clock(around)),
         _ => None,
     }

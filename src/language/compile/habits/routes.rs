@@ -1,6 +1,6 @@
 //! Providers behind `via`, as people join and weigh them.
 
-use crate::language::words::quoted;
+use crate::language::words::{ENDS, quoted};
 
 use super::Meant;
 use super::text::Around;
@@ -91,4 +91,111 @@ pub(super) fn fractions(around: &Around<'_>, text: &str) -> Option<Meant> {
         end = provider;
     }
     Some(meant)
+}
+
+/// `via 80% ses, 20 mailgun`: a share without its sign, where it was taken for a provider.
+pub(super) fn percent(around: &Around<'_>) -> Option<Meant> {
+    let (first, line) = (around.at.start, around.line_end(around.at.start));
+    let (mut end, mut bare, mut sum) = (first, None, 0_u32);
+    while let Some((at, word)) = around.word_from(end).filter(|(at, _)| at.start < line) {
+        let is_first = around.word_before(at.start).is_some_and(|(_, before)| ["via", ","].contains(&before));
+        if let Some(own) = share(word).filter(|_| is_first) {
+            sum += own.parse::<u32>().unwrap_or_default();
+            if own == word {
+                bare = bare.xor(Some(at.clone()));
+            }
+        } else if ENDS.contains(&word) && word != "via" || ["then", ")", "}", "#"].contains(&word) {
+            break;
+        }
+        end = at.end;
+    }
+    let at = bare.filter(|_| sum == 100)?;
+    let own = around.part(at.clone());
+    let message = format!("the share `{own}` is not written with `%`");
+    Some(Meant::write(at, &format!("{own}%")).named("bad-shares").saying(message).until(end))
+}
+
+/// The word behind which the names of a route stand, where a byte stands behind one of them.
+fn leads(around: &Around<'_>, from: usize) -> bool {
+    let mut end = from;
+    while let Some((at, word)) = around.word_before(end).filter(|(at, _)| at.start >= around.line_start(from))
+    {
+        if word == "via" {
+            return true;
+        }
+        if ENDS.contains(&word) || ["(", ")", "{", "}"].contains(&word) {
+            return false;
+        }
+        end = at.start;
+    }
+    false
+}
+
+/// `via twilio vonage`, `via twilioor vonage`, `via mail gun`: a name behind a name.
+pub(super) fn missing_joint(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
+    };
+    // What only stands in the place of another fault is no name of the user's.
+    let is_own = |name: &str| is_name(name) && !name.starts_with("other_");
+    let (before, name) = around.before().filter(|(_, name)| is_own(name) && is_name(text))?;
+    let is_over =
+        around.next_on_line().is_none_or(|next| super::stage::is_end(around, &next) || next.1 == "or");
+    (is_over && leads(around, around.at.start)).then_some(())?;
+    if ["or", "and"].contains(&name) {
+        let message = format!("there is no provider before `{name}`");
+        let meant = Meant::told(before).named("bad-route").saying(message);
+        return Some(meant.help("write one, or leave the word out").until(around.at.end));
+    }
+    let whole = before.start..around.at.end;
+    let is_known = |name: &str| stands_elsewhere(around, name);
+    let written = |meant: &str, message: String| {
+        Meant::write(whole.clone(), meant).named("bad-route").saying(message).about(around.at.clone())
+    };
+    // `via twilioor vonage`, `via twilio orvonage`
+    for (first, second, grown) in
+        [(name.strip_suffix("or"), Some(text), name), (Some(name), text.strip_prefix("or"), text)]
+    {
+        if let (Some(first), Some(second)) = (first, second)
+            && first.len() > 1
+            && second.len() > 1
+            && [first, second].into_iter().filter(|name| is_known(name)).count()
+                + usize::from(first.len() > 3 && second.len() > 3)
+                > 0
+        {
+            let message = format!("there is no blank in {}", quoted(grown));
+            let meant = format!("{first} or {second}");
+            let sure = is_known(first) || is_known(second);
+            let told = written(&meant, message).help(format!("write `{meant}`"));
+            return Some(if sure { told } else { Meant { fix: Vec::new(), ..told } });
+        }
+    }
+    let joined = format!("{name}{text}");
+    let is_share = around.word_before(before.start).is_some_and(|(_, word)| word.ends_with('%'));
+    if is_known(&joined) {
+        let message = format!("the provider {} is one word", quoted(around.part(whole.clone())));
+        return Some(written(&joined, message));
+    }
+    if is_share {
+        let message = format!("{} is no name for a provider", quoted(around.part(whole.clone())));
+        let meant = Meant::told(whole).named("bad-route").saying(message);
+        return Some(meant.help(format!("write `{joined}`, or `{name}_{text}`: a name is one word")));
+    }
+    let message = format!("there is no `or` before {}", quoted(text));
+    if is_known(name) && is_known(text) {
+        return Some(written(&format!("{name} or {text}"), message).help(format!("write `or {text}`")));
+    }
+    let meant = Meant::told(around.at.clone()).named("bad-route").saying(message);
+    Some(meant.help(format!("write `{name} or {text}`, or `{joined}` where it is one name")))
+}
+
+/// Whether a name stands somewhere else in the text.
+fn stands_elsewhere(around: &Around<'_>, name: &str) -> bool {
+    let line = around.line_start(around.at.start)..around.line_end(around.at.start);
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    around.source.match_indices(name).any(|(at, _)| {
+        let (before, behind) = (around.part(0..at), around.part(at + name.len()..around.source.len()));
+        !line.contains(&at) && !before.ends_with(is_part) && !behind.starts_with(is_part)
+    })
 }

@@ -117,3 +117,23 @@ pub(super) fn valid_until(around: &Around<'_>) -> Option<Meant> {
     let fits = ["until", "within", "till", "after", "in"].contains(&word);
     fits.then(|| Meant::leave_out(around, at).named("bad-valid").saying(message))
 }
+
+/// `backoff 1s-10s`, `backoff 1s 10s`: two pauses with another sign between them, or with none.
+pub(super) fn dashed(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let backoff = around.at.start + text.rfind("backoff")? + "backoff".len();
+    let (first, word) = around.word_from(backoff)?;
+    let pauses = |one: &str, other: &str| one.parse::<Span>().is_ok() && other.parse::<Span>().is_ok();
+    let written = |whole: std::ops::Range<usize>, one: &str, other: &str, message: String| {
+        let meant = Meant::write(whole.clone(), &format!("{one} to {other}")).saying(message);
+        Some(meant.named("bad-retry").until(whole.end))
+    };
+    for sign in super::values::DASHES.into_iter().chain(["/", ":", ".."]) {
+        if let Some((one, other)) = word.split_once(sign).filter(|(one, other)| pauses(one, other)) {
+            let message = format!("the pauses of `backoff` are joined by `to`, not by `{sign}`");
+            return written(first.clone(), one, other, message);
+        }
+    }
+    let (second, other) = around.word_from(first.end)?;
+    let message = format!("there is no `to` before {}", quoted(other));
+    if pauses(word, other) { written(first.start..second.end, word, other, message) } else { None }
+}

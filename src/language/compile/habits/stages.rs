@@ -1,7 +1,7 @@
 //! Words where a channel, a joint or a modifier should stand.
 
 use crate::language::diagnostic::Diagnostic;
-use crate::language::words::{near, quoted};
+use crate::language::words::{near, plain_letters, quoted};
 use crate::model::{Channel, Confirmation};
 
 use super::Meant;
@@ -61,6 +61,11 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
         && before.end < around.at.start
         && !around.part(before.end..around.at.start).contains('\n')
     {
+        if word == text {
+            let message = format!("{} stands twice", quoted(text));
+            let meant = Meant::leave_out(around, around.at.clone()).named("bad-category");
+            return Some(meant.saying(message).changing(before.end..around.at.end, ""));
+        }
         if ["is", "as", "of", "to", "the"].contains(&word) {
             let message = format!("{} is not needed: a category stands behind its word", quoted(word));
             return Some(Meant::leave_out(around, before).named("bad-category").saying(message));
@@ -311,6 +316,13 @@ pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
         let whole = at.start..close.end;
         return Some(Meant::write(whole.clone(), name).named("stray-text").saying(message));
     }
+    // What stood behind it was lost, and nobody knows what.
+    let line = around.part(around.line_start(around.at.start)..around.line_end(around.at.end));
+    if text == "then" && line.split('#').next().is_some_and(|line| line.trim() == "then") && before.is_some()
+    {
+        let meant = Meant::told(around.at.clone()).saying("behind `then` nothing is said");
+        return Some(meant.help("write a stage there, or leave the word out"));
+    }
     if text == "then" {
         let start = around.source.get(..around.at.start)?.trim_end().len();
         let end = if start == 0 { around.blanks_from(around.at.end) } else { around.at.end };
@@ -371,7 +383,8 @@ pub(super) fn group(around: &Around<'_>) -> Option<Meant> {
     let close = around.closing(open.start)?;
     let message = format!("the members of a group stand between `(` and `)`, not behind `{word}`");
     // A brace has ended the policy, so that all behind it stands outside.
-    Some(Meant::write(open, "(").saying(message).help("write `any of (sms, email)`").and(close, ")"))
+    let help = "write `(` and `)` around the members";
+    Some(Meant::write(open, "(").saying(message).help(help).and(close, ")"))
 }
 
 /// `otherwise` without `fail`, or with a text that is not in quotes.
@@ -434,7 +447,7 @@ pub(super) fn name(around: &Around<'_>, text: &str) -> Option<Meant> {
     let provider = ["via", "or", ","].contains(&before) || before.ends_with('%');
     let mut meant = String::new();
     let mut last = ' ';
-    for c in text.trim_matches('"').chars() {
+    for c in plain_letters(text.trim_matches('"')).chars() {
         let after_small = last.is_ascii_lowercase() || last.is_ascii_digit();
         last = c;
         if c.is_ascii_uppercase() && after_small && !provider {

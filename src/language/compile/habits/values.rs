@@ -344,8 +344,11 @@ pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
 
 /// `on doubt` with another word.
 pub(super) fn doubt(around: &Around<'_>) -> Option<Meant> {
-    let behind =
-        if around.text().starts_with("on") { around.next()? } else { (around.at.clone(), around.text()) };
+    let behind = if around.text().starts_with("on") {
+        around.next_on_line()?
+    } else {
+        (around.at.clone(), around.text())
+    };
     let (mut at, word) = behind;
     let next = around.word_from(at.end);
     if let Some((again, "again" | "twice")) = next {

@@ -351,7 +351,7 @@ impl Line<'_> {
             // `after 90m later`, but not `then sms later`.
             "later" | "pause" => before.parse::<Span>().is_ok(),
             "and" | "or" => !is_last && self.rule != "missing-condition",
-            "in" | "on" | "to" | "with" | "is" => !is_last,
+            "in" | "on" | "to" | "with" | "is" | "between" => !is_last,
             "then" => self.rule == "bad-doubt",
             "via" => ["or", ","].contains(&before),
             "after" => before == "wait",

@@ -4,6 +4,9 @@ use crate::language::source::comments;
 use crate::language::words::{near, synonym};
 use crate::model::Channel;
 
+use super::super::habits::brackets::has_both_joints;
+use super::super::habits::groups::is_policy;
+use super::super::habits::text::Around;
 use super::super::{Diagnostic, Edit};
 use super::patches::Patches;
 
@@ -21,10 +24,11 @@ const SENDS_NOTHING: [&str; 7] = [
 /// Whether changes neither lose nor add a channel, and leave numbers as they are.
 pub(super) fn keeps_what_is_sent(source: &str, finding: &Diagnostic, edits: &[Edit]) -> bool {
     let in_condition = SENDS_NOTHING.contains(&finding.rule);
-    edits.iter().all(|edit| keeps_sign_of_number(source, edit) && keeps_texts(source, edit))
-        && Patches::default()
-            .with(edits)
-            .is_some_and(|patches| keeps_comments(source, &patches.applied(source)))
+    edits.iter().all(|edit| {
+        keeps_sign_of_number(source, edit) && keeps_texts(source, edit) && keeps_precedence(source, edit)
+    }) && Patches::default()
+        .with(edits)
+        .is_some_and(|patches| keeps_comments(source, &patches.applied(source)))
         && (in_condition || keeps_channels(source, edits))
 }
 
@@ -51,8 +55,10 @@ fn keeps_channels(source: &str, edits: &[Edit]) -> bool {
         after.extend(channels(&is));
         named.extend(words(was).map(str::to_owned));
         named.push(was.chars().filter(|c| c.is_alphanumeric()).collect());
-        // `case` is no `use`.
-        let is_action = ["use", "wait"].contains(&edit.text.as_str());
+        // `case` is no `use`, but `do night` is, where `night` is a policy.
+        let around = Around { source, at: edit.at.clone() };
+        let is_used = edit.text == "use" && around.next().is_some_and(|(_, name)| is_policy(source, name));
+        let is_action = ["use", "wait"].contains(&edit.text.as_str()) && !is_used;
         if is_action && is.trim() == edit.text && !says(was, &edit.text) {
             return false;
         }
@@ -110,11 +116,27 @@ fn says(word: &str, channel: &str) -> bool {
         || word.contains(':')
 }
 
+/// `a or b) and c`: a parenthesis more or less says something else where a condition has both joints.
+fn keeps_precedence(source: &str, edit: &Edit) -> bool {
+    let was = source.get(edit.at.clone()).unwrap_or_default();
+    let count = |text: &str| (text.matches('(').count(), text.matches(')').count());
+    let around = Around { source, at: edit.at.clone() };
+    let line = around.line_start(edit.at.start)..around.line_end(edit.at.end);
+    let line = around.part(line);
+    let is_condition = ["if ", "unless "].iter().any(|word| line.contains(word)) && has_both_joints(line);
+    let (open, close) = (count(was), count(&edit.text));
+    let is_group = line.contains(" of (") || line.contains(" of(");
+    let is_one = open.0 + close.0 == 0 && open.1 != close.1 || open.1 + close.1 == 0 && open.0 != close.0;
+    !(is_condition && is_one && !is_group)
+}
+
 /// What stands in quotes was written for something, and is not left out.
 fn keeps_texts(source: &str, edit: &Edit) -> bool {
     let was = source.get(edit.at.clone()).unwrap_or_default();
     let has_text = was.contains('"') && was.contains(char::is_alphanumeric);
-    !(has_text && edit.text.trim().is_empty())
+    // A line that stands twice still says it.
+    let stands_before = || source.get(..edit.at.start).is_some_and(|before| before.ends_with(was));
+    !(has_text && edit.text.trim().is_empty() && !stands_before())
 }
 
 /// `.40` is not 40.

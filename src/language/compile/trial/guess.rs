@@ -48,6 +48,8 @@ pub(super) fn guess(source: &str, finding: &Diagnostic) -> Option<Edit> {
         "bad-duration" | "zero-duration" | "duration-too-long" => instead("30s"),
         "missing-duration" => behind(" 30s"),
         "bad-time" => instead(&format!("03:{:02}", at.start % 60)),
+        // `between 09:00 and`
+        "missing-time" if ["and", "to"].contains(&text) => behind(" 03:59 in UTC"),
         "missing-time" => time(&around, first, last),
         "empty-window" => edit(at.start..at.start + first.len(), "03:59"),
         "missing-zone" if ["in", "else"].contains(&last) => behind(" UTC"),
@@ -81,6 +83,7 @@ pub(super) fn guess(source: &str, finding: &Diagnostic) -> Option<Edit> {
         // A var whose type is missing is known by its name.
         "bad-var" if !text.starts_with(char::is_alphanumeric) => edit(at, ""),
         "bad-group" => group(&around),
+        "unclosed-bracket" if text == ")" => edit(at, ""),
         "unclosed-bracket" => unclosed(&around, text),
         "missing-condition" if text.ends_with(')') => edit(at, "(replied)"),
         "missing-condition" => behind(" replied"),
@@ -167,7 +170,12 @@ fn time(around: &Around<'_>, first: &str, last: &str) -> Option<Edit> {
 fn group(around: &Around<'_>) -> Option<Edit> {
     let (of, _) = around.next().filter(|(_, word)| *word == "of")?;
     let ends = |word: &str| ENDS.contains(&word) || ["on", "#", "}", ")"].contains(&word);
-    let end = walk(around, of.end, &ends);
+    let mut end = walk(around, of.end, &ends);
+    // `any of voice until replied, sms`: its members are strategies.
+    let rest = around.part(end..line_end(around, end));
+    if rest.contains(',') && !rest.contains(['(', ')']) {
+        end = line_end(around, end);
+    }
     let members = around.part(of.end..end).trim();
     let members = if members.is_empty() { "sms, email" } else { members };
     Some(Edit { at: of.end..end, text: format!(" ({members})") })

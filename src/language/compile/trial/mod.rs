@@ -20,6 +20,7 @@ use super::{Diagnostic, Edit, TextRange, limits};
 use candidates::Candidate;
 pub(crate) use guard::keeps_comments;
 use patches::Patches;
+pub(super) use vocabulary::CHANNELS;
 
 /// Findings of one text that are tried.
 const ROUNDS_MAX: usize = 32;

@@ -107,7 +107,7 @@ pub(super) const FILLING: [&str; 58] = [
 pub(super) const TURNING: [&str; 12] =
     ["not", "no", "never", "without", "except", "nicht", "kein", "keine", "before", "und", "plus", "et"];
 
-pub(super) const CHANNELS: [&str; 8] =
+pub(in super::super) const CHANNELS: [&str; 8] =
     ["sms", "whatsapp", "email", "push", "voice", "slack", "telegram", "webhook"];
 
 pub(super) fn is_sign(word: &str) -> bool {

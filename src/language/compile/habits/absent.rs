@@ -1,0 +1,259 @@
+//! A word that is missing before others, which say by themselves what it was.
+
+use crate::language::words::quoted;
+use crate::model::{Channel, Confirmation, Priority, Span, TimeOfDay, ZoneTable};
+
+use super::Meant;
+use super::conditions::{STATES, is_name};
+use super::stage::{Stage, phrase_end};
+use super::text::Around;
+
+/// `email read`, `sms quota`, `sms 09:00 and 17:00 in UTC`: a word behind a stage whose own word is missing.
+pub(super) fn behind_stage(around: &Around<'_>, text: &str) -> Option<Meant> {
+    goal(around, text)
+        .or_else(|| condition(around, text))
+        .or_else(|| window(around, text))
+        .or_else(|| times(around, text))
+        .or_else(|| doubt(around, text))
+        .or_else(|| other_zone(around, text))
+}
+
+/// To be written before the words of the finding, up to `end`.
+fn before(around: &Around<'_>, word: &str, end: usize) -> Meant {
+    let (start, said) = (around.at.start, around.part(around.at.start..end));
+    Meant::write(start..start, &format!("{word} "))
+        .saying(format!("there is no `{word}` before {}", quoted(said)))
+        .help(format!("write {}", quoted(&format!("{word} {said}"))))
+        .about(start..end)
+        .until(end)
+}
+
+/// One of two words, which mean two things: who wrote the rest knows which.
+fn one_of(around: &Around<'_>, [(one, why), (other, otherwise)]: [(&str, &str); 2], end: usize) -> Meant {
+    let said = around.part(around.at.start..end);
+    Meant::told(around.at.start..end)
+        .saying(format!("there is no `{one}` or `{other}` before {}", quoted(said)))
+        .help(format!(
+            "write {} {why}, or {} {otherwise}",
+            quoted(&format!("{one} {said}")),
+            quoted(&format!("{other} {said}"))
+        ))
+}
+
+/// `email read after 5m`.
+fn goal(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let confirmation = text.parse::<Confirmation>().ok()?;
+    let stage = Stage::around(around)?;
+    if stage.has("until") || !stage.sends {
+        return None;
+    }
+    // Nothing can have been read before the first stage.
+    if confirmation == Confirmation::Accepted || stage.is_first && !stage.ends_with_condition() {
+        return Some(before(around, "until", around.at.end));
+    }
+    if stage.ends_with_condition() {
+        return None;
+    }
+    let choices =
+        [("until", "where it is waited for"), ("unless", "where nothing is to be sent any more then")];
+    (!stage.has("unless")).then(|| one_of(around, choices, around.at.end))
+}
+
+/// `sms quota`, `push if contact has push vars.urgent`: a condition without the word before it.
+fn condition(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let stage = Stage::around(around).filter(|_| begins_condition(around, text))?;
+    let end = phrase_end(around, around.at.start);
+    // `sms priority high`
+    let names_priority = |(_, word): &super::text::Word<'_>| word.parse::<Priority>().is_ok();
+    if text == "priority" && around.next().as_ref().is_some_and(names_priority) {
+        return None;
+    }
+    if stage.ends_with_condition() {
+        let choices = [("and", "where both must be true"), ("or", "where one is enough")];
+        return Some(one_of(around, choices, end));
+    }
+    match (stage.has("if"), stage.has("unless")) {
+        (true, true) => None,
+        (false, true) => Some(before(around, "if", end)),
+        (true, false) => Some(before(around, "unless", end)),
+        // `unless not` is said by nobody.
+        (false, false) if text == "not" => Some(before(around, "if", end)),
+        (false, false) => {
+            let choices = [("if", "where it is sent only then"), ("unless", "where it is not sent then")];
+            Some(one_of(around, choices, end))
+        }
+    }
+}
+
+/// Whether a condition begins at the finding.
+fn begins_condition(around: &Around<'_>, text: &str) -> bool {
+    let next = around.next_on_line().map_or("", |(_, next)| next);
+    let is_compared = ["is", "in", "has", "<", ">", "=", "!"].contains(&next);
+    match text {
+        "not" => STATES.contains(&next) || is_name(next) || ["contact", "("].contains(&next),
+        "contact" => next == "has",
+        _ if STATES.contains(&text) => true,
+        // `vars.vip` may stand alone.
+        _ if text.starts_with("vars.") || text.starts_with("contact.") => true,
+        _ => is_name(text) && is_compared,
+    }
+}
+
+/// `quiet 21:00 to 08:00 in UTC priority is urgent`: the guard of the quiet hours.
+pub(super) fn quiet_guard(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (_, first) = around.word_from(around.line_start(around.at.start))?;
+    (first == "quiet" && begins_condition(around, text)).then_some(())?;
+    Some(before(around, "unless", phrase_end(around, around.at.start)))
+}
+
+/// `{ code: string }` among the headers.
+pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
+    text.starts_with('{').then_some(())?;
+    let close = around.closing(around.at.start)?;
+    let inner = around.part(around.at.start..close.end);
+    (is_among_headers(around) && inner.contains(':') && !has_header(around, "vars")).then_some(())?;
+    Some(before(around, "vars", close.end).named("bad-var"))
+}
+
+/// `voice after 4h 09:00 and 17:00 in UTC`.
+fn window(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (joint, word) = two_times(around, text)?;
+    Stage::around(around).filter(|stage| !stage.has("between"))?;
+    let (second, _) = around.word_from(joint.end)?;
+    let meant = before(around, "between", second.end);
+    Some(if word == "and" { meant } else { meant.and(joint, "and") })
+}
+
+/// The word between two times.
+fn two_times<'s>(around: &Around<'s>, text: &str) -> Option<super::text::Word<'s>> {
+    text.parse::<TimeOfDay>().ok()?;
+    let (joint, word) = around.next_on_line().filter(|(_, word)| ["and", "to"].contains(word))?;
+    around.word_from(joint.end).filter(|(_, time)| time.parse::<TimeOfDay>().is_ok())?;
+    Some((joint, word))
+}
+
+/// `sms 2 times backoff 1s to 10s`, `sms 2 times every 5m`.
+fn times(around: &Around<'_>, text: &str) -> Option<Meant> {
+    text.parse::<u32>().ok()?;
+    let (times, _) = around.next_on_line().filter(|(_, word)| *word == "times")?;
+    let stage = Stage::around(around).filter(|stage| stage.sends)?;
+    let (pause, word) = around.word_from(times.end)?;
+    let end = match word {
+        "backoff" => return Some(before(around, "retry", times.end)),
+        "every" => around.word_from(pause.end)?.0.end,
+        _ => times.end,
+    };
+    match (stage.has("retry"), stage.has("repeat")) {
+        (true, false) => Some(before(around, "repeat", end)),
+        (false, true) => Some(before(around, "retry", end)),
+        (true, true) => None,
+        (false, false) => {
+            let choices =
+                [("retry", "for tries that fail"), ("repeat", "for sending again while nobody confirms")];
+            Some(one_of(around, choices, end))
+        }
+    }
+}
+
+/// `voice repeat 3 times every 5m resend`.
+fn doubt(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let stage = Stage::around(around).filter(|stage| stage.sends && !stage.has("on"))?;
+    stage.has_action.then_some(())?;
+    let end = match text {
+        "resend" => around.at.end,
+        "move" => around.next_on_line().filter(|(_, word)| *word == "on")?.0.end,
+        // `on wait`
+        "on" => {
+            let (choice, _) =
+                around.next_on_line().filter(|(_, word)| ["wait", "resend", "move"].contains(word))?;
+            let on = around.at.end;
+            let message = "there is no `doubt` behind `on`";
+            let help = format!("write `on doubt {}`", around.part(choice.clone()));
+            let meant = Meant::write(on..on, " doubt").saying(message).help(help).about(around.at.clone());
+            return Some(meant.until(choice.end));
+        }
+        _ => return None,
+    };
+    super::turned::doubt(around, end).or_else(|| Some(before(around, "on doubt", end)))
+}
+
+/// `in contact.timezone Europe/Vienna`.
+pub(super) fn other_zone(around: &Around<'_>, text: &str) -> Option<Meant> {
+    around.before().filter(|(_, word)| *word == "contact.timezone")?;
+    let is_zone = ZoneTable.get(text).is_some() && text.contains('/') || text == "UTC";
+    is_zone.then(|| before(around, "else", around.at.end))
+}
+
+/// `wait 09:00 in UTC`.
+pub(super) fn until_time(around: &Around<'_>, text: &str) -> Option<Meant> {
+    around.before().filter(|(_, word)| *word == "wait")?;
+    text.parse::<TimeOfDay>().ok()?;
+    Some(before(around, "until", around.at.end).help(format!("write `wait until {text}`")))
+}
+
+/// `20:30 to 07:30 in UTC`, `3 sends`, `after 14h` among the headers: what stands behind a header's word.
+pub(super) fn header(around: &Around<'_>, text: &str) -> Option<Meant> {
+    if !is_among_headers(around) {
+        return None;
+    }
+    let end = around.blanks_before(around.line_end(around.at.start));
+    let end = around.part(around.at.start..end).find('#').map_or(end, |sign| around.at.start + sign);
+    let end = around.blanks_before(end);
+    let first = text.split_whitespace().next()?;
+    let next = around.word_from(around.at.start + first.len()).map_or("", |(_, word)| word);
+    let is_number = first.starts_with(|c: char| c.is_ascii_digit());
+    let word = match first {
+        "after" if next.parse::<Span>().is_ok() => "expires",
+        _ if two_times(around, first).is_some() => "quiet",
+        _ if is_number && (next == "sends" || next.parse::<crate::model::Currency>().is_ok()) => "limit",
+        _ => return None,
+    };
+    (!has_header(around, word)).then(|| before(around, word, end))
+}
+
+/// Whether a finding begins a line before the first stage of its policy.
+pub(super) fn is_among_headers(around: &Around<'_>) -> bool {
+    const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
+    let line = around.line_start(around.at.start);
+    let before = around.part(0..line);
+    let Some(heading) = before.rfind("policy ") else { return false };
+    let begins =
+        |line: &str, words: &[&str]| line.split_whitespace().next().is_some_and(|word| words.contains(&word));
+    let stands_first = around.part(line..around.at.start).trim().is_empty();
+    let stages = ["then", "any", "all", "use", "wait", "otherwise"];
+    let no_stage = before.get(heading..).unwrap_or_default().lines().skip(1).all(|line| {
+        !begins(line, &stages)
+            && line.split_whitespace().next().is_none_or(|word| word.parse::<Channel>().is_err())
+    });
+    let next = around.part(around.line_end(around.at.end)..around.source.len());
+    let next = next.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    // What stands directly before the first stage may be its beginning.
+    let is_followed = next.is_some_and(|line| {
+        begins(line, &HEADERS) || begins(line, &stages[1..5]) || {
+            line.split_whitespace().next().is_some_and(|word| word.parse::<Channel>().is_ok())
+        }
+    });
+    stands_first && no_stage && is_followed
+}
+
+/// Whether the policy of a finding has a header already.
+fn has_header(around: &Around<'_>, word: &str) -> bool {
+    let start = around.part(0..around.at.start).rfind("policy ").unwrap_or(0);
+    let rest = around.part(start..around.source.len());
+    let policy = rest.find("\npolicy ").and_then(|end| rest.get(..end)).unwrap_or(rest);
+    policy.lines().any(|line| line.split_whitespace().next() == Some(word))
+}
+
+/// `limit 3 sends, 0.60`: an amount without its currency.
+pub(super) fn currency(around: &Around<'_>, text: &str) -> Option<Meant> {
+    text.contains('.').then_some(())?;
+    text.parse::<f64>().ok()?;
+    // `0.25 bucks` has one, though nobody knows which.
+    around.next_on_line().is_none_or(|(_, next)| [",", "#", "}"].contains(&next)).then_some(())?;
+    let known = ["EUR", "USD", "CHF", "GBP"].into_iter().filter(|known| around.source.contains(known));
+    let currencies: Vec<&str> = known.collect();
+    let message = format!("the amount {} has no currency", quoted(text));
+    let currency = currencies.first().copied().unwrap_or("EUR");
+    let help = format!("write it behind the amount, for example `{text} {currency}`");
+    Some(Meant::told(around.at.clone()).named("bad-money").saying(message).help(help))
+}

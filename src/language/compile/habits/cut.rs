@@ -1,0 +1,90 @@
+//! Lines of which the end is missing, so that the next one was taken for it.
+
+use crate::language::words::quoted;
+
+use super::Meant;
+use super::text::Around;
+
+/// Words behind which something must stand, with the rule that is broken where nothing does, and an example.
+const EXPECTING: [(&str, &str, &str); 13] = [
+    ("after", "missing-duration", "after 30s"),
+    ("every", "missing-duration", "every 5m"),
+    ("valid", "missing-duration", "valid 10m"),
+    ("wait", "missing-duration", "wait 10m"),
+    ("until", "unknown-goal", "until read"),
+    ("doubt", "bad-doubt", "on doubt wait"),
+    ("via", "bad-route", "via twilio"),
+    ("use", "unknown-policy", "use NAME"),
+    ("backoff", "bad-retry", "backoff 1s to 30s"),
+    ("in", "missing-zone", "in contact.timezone"),
+    ("else", "missing-zone", "else Europe/Berlin"),
+    ("if", "missing-condition", "if priority is high"),
+    ("unless", "missing-condition", "unless quota"),
+];
+
+/// `expires after`, `push on doubt` at the end of a line: the first word of the next line was taken for what
+/// is missing.
+pub(super) fn value(around: &Around<'_>) -> Option<Meant> {
+    let start = around.line_start(around.at.start);
+    around.part(start..around.at.start).trim().is_empty().then_some(())?;
+    let (at, word) = around.word_before(around.end_before(around.at.start))?;
+    (at.end < start).then_some(())?;
+    let (_, rule, example) = EXPECTING.into_iter().find(|(known, ..)| *known == word)?;
+    let before =
+        around.word_before(at.start).filter(|(before, _)| before.start >= around.line_start(at.start));
+    let leading = before.filter(|(_, before)| {
+        matches!((*before, word), ("expires", "after") | ("on", "doubt") | ("wait", "until"))
+    });
+    let whole = leading.map_or(at.start, |(before, _)| before.start)..at.end;
+    let words: Vec<&str> = around.part(whole.clone()).split_whitespace().collect();
+    let said = words.join(" ");
+    let example = match said.split_whitespace().next() {
+        Some("expires") => "expires after 2h",
+        Some("wait") if word == "until" => "wait until 09:00 in contact.timezone",
+        _ => example,
+    };
+    let message = format!("behind {} nothing is said", quoted(&said));
+    let meant = Meant::told(whole).named(rule).saying(message);
+    Some(meant.help(format!("write for example `{example}`")).until(around.at.end))
+}
+
+/// `between 09:00 and`, `quiet 20:30 to` at the end of a line.
+pub(super) fn second_time(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let end = around.blanks_before(line).min(around.at.end.max(around.at.start));
+    let (at, word) = around.word_before(end)?;
+    if word == "between" && around.text() == word {
+        let message = "behind `between` nothing is said";
+        let help = "write for example `between 09:00 and 17:00 in contact.timezone`";
+        return Some(Meant::told(at).named("missing-time").saying(message).help(help));
+    }
+    ["and", "to"].contains(&word).then_some(())?;
+    let (_, first) = around.word_before(at.start)?;
+    let first = super::values::time_meant(first)?;
+    let others = if word == "to" { ["07:00", "08:00"] } else { ["17:00", "18:00"] };
+    let second = others.into_iter().find(|other| *other != first.to_string())?;
+    let message = format!("the time behind `{word}` is missing");
+    let help = format!("write for example `{first} {word} {second} in contact.timezone`");
+    Some(Meant::told(at).named("missing-time").saying(message).help(help))
+}
+
+/// `vars { code:` at the end of a line.
+pub(super) fn vars(around: &Around<'_>) -> Option<Meant> {
+    let rest = around.source.get(around.at.start..)?;
+    let vars = around.at.start + rest.find("vars")?;
+    let line = around.line_end(vars);
+    let written = around.part(vars..line).split('#').next()?.trim_end();
+    let open = written.find('{')?;
+    let last = written.get(open + 1..)?.rsplit(',').next()?.trim();
+    // `vars { code`
+    let name = last.strip_suffix(':').unwrap_or(last).trim_end();
+    let next = around.word_from(line).map_or("", |(_, next)| next);
+    let goes_on = [":", "}"].contains(&next) || around.part(line..around.line_end(line + 1)).contains(": ");
+    let is_alone = super::super::is_name(name) && !written.contains('}');
+    (is_alone && (name != last || !goes_on)).then_some(())?;
+    let end = vars + written.len();
+    let message = format!("the type behind {} is missing, and the `}}` of `vars`", quoted(last));
+    let help = format!("write for example `{name}: string }}`");
+    let meant = Meant::told(end - last.len()..end).named("bad-var").saying(message).help(help);
+    Some(meant.until(around.source.len()))
+}
