@@ -34,6 +34,9 @@ pub use instance::{Ended, FORMAT, Instance, InstanceError, ReachedBy, SEMANTICS}
 pub use outline::{Outline, OutlineAction};
 pub use plan::{Machine, Node, StageId, StrategyId, Way};
 pub use replay::{ChangeInput, JournalEntry, Mismatch, Replayed, WhatRecord, replay};
-pub use simulate::{DEFAULT_CATEGORY, End, EndReason, Entry, Scenario, Timeline, simulate, simulate_watched};
+pub use simulate::{
+    DEFAULT_CATEGORY, End, EndReason, Entry, Scenario, Timeline, simulate, simulate_recorded,
+    simulate_watched,
+};
 pub use step::{Beginning, next_due, step};
 pub use view::{StageReason, StageView};

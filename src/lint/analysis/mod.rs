@@ -4,12 +4,14 @@
 
 mod groups;
 mod place;
+mod played;
 mod purpose;
 mod run;
 mod sent;
 mod silence;
 mod text;
 mod timing;
+mod trial;
 mod truth;
 mod week;
 
@@ -21,18 +23,20 @@ use crate::language::words::quoted;
 use crate::language::{KnownProvider, Library, Policy};
 use crate::lint::Context;
 use crate::machine::catalog::{Catalog, CatalogProvider};
-use crate::machine::{Bounds, Entry, Machine, bounds, compile};
+use crate::machine::{Bounds, Entry, Machine, Timeline, bounds, compile};
 use crate::model::{Confirmation, Reason};
 
 pub use place::Place;
-pub(super) use purpose::{instant_of, is_for_codes, is_marketing, lasting, names};
+pub(super) use played::Played;
+pub(super) use purpose::{closing, instant_of, is_for_codes, is_marketing, lasting, names, next_at};
 #[cfg(test)]
 pub(super) use run::shown;
-pub(super) use run::{Shows, run, run_at, shortest, sought};
+pub(super) use run::{Shows, shortest, sought};
 use silence::Silence;
 pub(super) use text::{
     before_blanks, guard_text, header_of, last_of, modifier_of, tail_of, word_in, written,
 };
+pub(super) use trial::{Trial, all_below, leading_to, skipped};
 pub(super) use truth::{Scope, Table, changes_over_time};
 pub(super) use week::{DAY_MINUTES, Week, moment};
 
@@ -44,6 +48,7 @@ pub struct Analysis<'a> {
     machine: OnceCell<Machine>,
     bounds: OnceCell<Bounds>,
     silence: OnceCell<Silence>,
+    silent_run: OnceCell<Option<Timeline>>,
 }
 
 impl<'a> Analysis<'a> {
@@ -58,6 +63,7 @@ impl<'a> Analysis<'a> {
             machine: OnceCell::new(),
             bounds: OnceCell::new(),
             silence: OnceCell::new(),
+            silent_run: OnceCell::new(),
         }
     }
 
@@ -89,7 +95,13 @@ impl<'a> Analysis<'a> {
     pub(super) fn is_cut_in_silence(&self) -> bool {
         let is_cut =
             |entry: &Entry| entry.what == "fail" && entry.reason.as_deref() == Some(Reason::Limit.word());
-        run::where_all_say(self, "accepted", None).is_some_and(|run| run.timeline.iter().any(is_cut))
+        self.silent_run().is_some_and(|run| run.timeline.iter().any(is_cut))
+    }
+
+    /// The silent run of an ordinary day in which all guards hold that can.
+    fn silent_run(&self) -> Option<&Timeline> {
+        let run = || trial::where_all_say(self, "accepted", None);
+        self.silent_run.get_or_init(run).as_ref()
     }
 
     /// Its silent runs.
@@ -197,6 +209,17 @@ impl<'a> Analysis<'a> {
     }
 }
 
+/// What is told of a guard.
+pub(super) struct Told {
+    pub(super) at: TextRange,
+    pub(super) message: String,
+    pub(super) help: String,
+    /// Its stage.
+    pub(super) id: usize,
+    /// Whether it keeps nothing back, else it always skips the stage.
+    pub(super) keeps_nothing_back: bool,
+}
+
 /// Tells of guards that `verdict` says are the same in every case in which their stage has its turn: of
 /// the policy's own, and of those of the policies that it uses, where they skip a stage for good. What is
 /// used itself is looked at where it is used. `said` makes message and help of whether the condition holds, and
@@ -205,22 +228,23 @@ pub(super) fn tell_guards(
     context: &Context<'_>,
     verdict: &dyn Fn(&Place<'_>, &Condition) -> Option<bool>,
     said: &dyn Fn(&Place<'_>, bool, bool) -> (String, String),
-    found: &mut dyn FnMut(TextRange, String, String),
+    found: &mut dyn FnMut(Told),
 ) {
     for place in context.analysis.places() {
         for (condition, wanted) in Analysis::guards(place) {
             let Some(verdict) = verdict(place, condition) else { continue };
             let keeps_nothing_back = verdict == wanted;
             let (message, help) = said(place, verdict, keeps_nothing_back);
+            let told = |at, message| Told { at, message, help, id: place.id, keeps_nothing_back };
             match context.analysis.written_in(place.id) {
                 // Another policy that uses it may need what keeps nothing back here.
                 Some(_) if keeps_nothing_back => {}
                 Some(policy) => {
                     let text = quoted(&condition.text);
-                    found(place.at.clone(), format!("of {text} in `{policy}`: {message}"), help);
+                    found(told(place.at.clone(), format!("of {text} in `{policy}`: {message}")));
                 }
                 None if context.is_used() => {}
-                None => found(condition.at.clone(), message, help),
+                None => found(told(condition.at.clone(), message)),
             }
         }
     }

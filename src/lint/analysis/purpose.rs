@@ -3,7 +3,7 @@
 use crate::language::condition::{Expr, Operand};
 use crate::model::{Days, Instant, Span, TimeOfDay, Zone, ZoneTable};
 
-use super::week::DAY_MINUTES;
+use super::week::{DAY_MINUTES, Week};
 
 /// Monday 2026-01-05, 00:00 UTC.
 const MONDAY: i64 = 1_767_571_200_000;
@@ -44,14 +44,24 @@ pub(in crate::lint) fn lasting(minutes: usize) -> Span {
     Span::from_s(i64::try_from(minutes).unwrap_or(i64::MAX).saturating_mul(60))
 }
 
-/// The first instant of January 2026 at which the clock of a zone shows a minute of the week.
-pub(in crate::lint) fn instant_of(minute: usize, zone: &Zone) -> Instant {
+/// The first instant, from one on, at which the clock of a zone shows a time; where nobody says another zone, UTC.
+pub(in crate::lint) fn next_at(time: TimeOfDay, days: Days, zone: &Zone, from: Instant) -> Option<Instant> {
     let name = match zone {
         Zone::Named(name) | Zone::Contact { otherwise: Some(name) } => name.as_str(),
         Zone::Contact { otherwise: None } => "UTC",
     };
+    time.next(from, days, &ZoneTable.get(name)?)
+}
+
+/// When hours close for the longest time: the first instant of January 2026 at which they are no longer `open`.
+pub(in crate::lint) fn closing(open: &Week, zone: &Zone) -> Option<Instant> {
+    open.longest_gap().map(|(start, _)| instant_of(start, zone))
+}
+
+/// The first instant of January 2026 at which the clock of a zone shows a minute of the week.
+pub(in crate::lint) fn instant_of(minute: usize, zone: &Zone) -> Instant {
     let start = Instant::from_ms(MONDAY);
     let time = u16::try_from(minute % DAY_MINUTES).ok().and_then(TimeOfDay::from_minutes);
-    let (Some(clock), Some(time)) = (ZoneTable.get(name), time) else { return start };
-    time.next(start, Days::none().with(minute / DAY_MINUTES), &clock).unwrap_or(start)
+    let days = Days::none().with(minute / DAY_MINUTES);
+    time.and_then(|time| next_at(time, days, zone, start)).unwrap_or(start)
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::language::condition::{Comparison, Expr, Operand};
 use crate::machine::explore::{FactSpace, Go, Seen, Visitor, Walk};
-use crate::machine::{Moved, Was};
+use crate::machine::{Moved, Timeline, Was};
 use crate::model::Channel;
 
-use super::run::where_all_say;
+use super::trial::where_all_say;
 use super::{Analysis, Place};
 
 /// States that are looked at.
@@ -44,17 +44,21 @@ impl Analysis<'_> {
     fn leave_out_what_starts(&self, left: &mut BTreeSet<usize>) {
         let channels: Vec<Channel> = self.places().iter().filter_map(Place::channel_word).collect();
         let stands_once = |own: Channel| channels.iter().filter(|channel| **channel == own).count() == 1;
-        let sent = |about: Option<usize>| -> BTreeSet<Channel> {
-            let runs = ["accepted", "recipient fault"].into_iter();
-            let runs = runs.filter_map(|answer| where_all_say(self, answer, about));
-            let sends = runs.flat_map(|run| run.timeline).filter(|entry| entry.what == "send");
+        let sent = |runs: &[Option<&Timeline>]| -> BTreeSet<Channel> {
+            let entries = runs.iter().flatten().flat_map(|run| &run.timeline);
+            let sends = entries.filter(|entry| entry.what == "send");
             sends.map(|entry| entry.channel).filter(|channel| stands_once(*channel)).collect()
         };
         let own = |id: &usize| self.places().get(*id).and_then(Place::channel_word);
-        let of_all = sent(None);
+        let failing = where_all_say(self, "recipient fault", None);
+        let of_all = sent(&[self.silent_run(), failing.as_ref()]);
         left.retain(|id| !own(id).is_some_and(|own| of_all.contains(&own)));
         // Where their guards exclude one another, each by its own.
-        left.retain(|id| !own(id).is_some_and(|own| sent(Some(*id)).contains(&own)));
+        left.retain(|id| {
+            let [silent, failing] =
+                ["accepted", "recipient fault"].map(|answer| where_all_say(self, answer, Some(*id)));
+            !own(id).is_some_and(|own| sent(&[silent.as_ref(), failing.as_ref()]).contains(&own))
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::language::policy::Wait;
 use crate::lint::Context;
-use crate::lint::analysis::modifier_of;
+use crate::lint::analysis::{Played, leading_to, modifier_of, next_at};
 use crate::model::Span;
 
 use super::{Finding, Found, declare_rule};
@@ -25,6 +25,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let wait = place.before.and_then(|id| places.get(id)).and_then(|before| before.wait());
         let (Some(wait), Some(after)) = (wait, place.stage.after) else { continue };
         let name = place.name();
+        let before = place.before.and_then(|id| places.get(id));
         let (message, help) = match wait {
             Wait::For(span) => {
                 let both = Span::from_ms(span.ms().saturating_add(after.ms()));
@@ -40,6 +41,19 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 ),
             ),
         };
-        found(Finding::new(modifier_of(context.source, place, "after"), message, help));
+        let comes_so = |run: &Played<'_>| match (wait, run.sent(place.id)) {
+            (_, None) => false,
+            (Wait::For(span), Some(sent)) => {
+                let began = before.and_then(|wait| run.began(wait));
+                began.is_some_and(|began| sent - began == span.ms().saturating_add(after.ms()))
+            }
+            // The wait is over at the time that it names, and what is left is the `after`.
+            (Wait::Until { time, days, zone }, Some(sent)) => {
+                let over = run.instant(sent - after.ms());
+                next_at(*time, *days, zone, over) == Some(over)
+            }
+        };
+        let run = leading_to(context, place.id, &|trial| trial, &comes_so);
+        found(Finding::new(modifier_of(context.source, place, "after"), message, help).shown(run));
     }
 }

@@ -1,6 +1,7 @@
 use crate::language::policy::{TextRange, Wait};
 use crate::lint::Context;
-use crate::lint::analysis::{header_of, modifier_of, run_at};
+use crate::lint::analysis::{Trial, header_of, modifier_of};
+use crate::machine::Was;
 use crate::model::{ClockChange as Change, Days, Instant, Span, TimeOfDay, Window, Zone, ZoneTable};
 
 use super::{Finding, Found, declare_rule};
@@ -96,5 +97,9 @@ fn tell(context: &Context<'_>, changes: &[Change], what: &str, zone: &Zone, at: 
     let message = format!("the clock of `{name}` {}", said.join(" and "));
     let time = |minutes: usize| format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60);
     let help = format!("choose a time outside of `{}` to `{}`", time(first.from), time(first.to));
-    found(Finding::new(at, message, help).shown(run_at(context, &[], first.at)));
+    // What a message comes to that is accepted when the clock changes.
+    let run = Trial::silent(context).and_then(|trial| {
+        trial.accepted_at(first.at).shows(&|run| run.has_any(Was::Called) || run.has_any(Was::Held))
+    });
+    found(Finding::new(at, message, help).shown(run));
 }

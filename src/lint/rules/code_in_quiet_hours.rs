@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{header_of, is_for_codes};
+use crate::lint::analysis::{Trial, Week, closing, header_of, is_for_codes};
 
 use super::{Finding, Found, declare_rule};
 
@@ -17,8 +17,11 @@ declare_rule! {
 
 fn check(context: &Context<'_>, found: Found<'_>) {
     let headers = &context.policy.headers;
-    if headers.quiet.is_some() && is_for_codes(headers.category.as_deref()) {
+    if let Some(quiet) = headers.quiet.as_ref().filter(|_| is_for_codes(headers.category.as_deref())) {
         let message = "codes are held back in the quiet hours, and whoever asked for one is waiting";
-        found(Finding::new(header_of(context, "quiet"), message, "leave the quiet hours out of this policy"));
+        let run = closing(&Week::whole().without(&Week::of(&quiet.window)), &quiet.window.zone)
+            .and_then(|at| Trial::silent(context)?.accepted_at(at).shows(&|run| run.is_held_by_quiet()));
+        let help = "leave the quiet hours out of this policy";
+        found(Finding::new(header_of(context, "quiet"), message, help).shown(run));
     }
 }

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Strict, Table};
+use crate::lint::analysis::{Analysis, Strict, Table, Trial};
 
 use super::{Finding, Found, declare_rule};
 
@@ -29,7 +29,12 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             let message =
                 format!("whenever the `if` holds, the `unless` does too: `{name}` is always skipped");
             let at = only_if.at.start.min(unless.at.start)..only_if.at.end.max(unless.at.end);
-            found(Finding::new(at, message, "leave one of the two out, or change one"));
+            // What is around it lets it start, and its own `if` does.
+            let around = context.analysis.around(place.id).skip(1).flat_map(Analysis::guards);
+            let around = around.map(|(condition, so)| (&condition.expr, so));
+            let run = Trial::wanting(context, around.chain([(&only_if.expr, true)]));
+            let run = run.and_then(|trial| trial.with_its_facts().shows(&|run| run.skips(place.id)));
+            found(Finding::new(at, message, "leave one of the two out, or change one").shown(run));
         }
     }
 }

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::modifier_of;
+use crate::lint::analysis::{Trial, modifier_of};
 
 use super::{Finding, Found, declare_rule};
 
@@ -24,6 +24,8 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let message = format!("nothing stands before `{name}`, so nothing is sent for `{after}`");
         let at = modifier_of(context.source, first, "after");
         let help = format!("leave the `after` out, or write `wait {after} then {name}` if that is meant");
-        found(Finding::new(at, message, help));
+        let run = Trial::silent(context)
+            .and_then(|trial| trial.shows(&|run| run.first_send().is_some_and(|first| first >= after.ms())));
+        found(Finding::new(at, message, help).shown(run));
     }
 }

@@ -1,5 +1,8 @@
 use crate::language::Validity;
 use crate::lint::Context;
+use crate::lint::analysis::{Trial, leading_to};
+use crate::machine::Was;
+use crate::model::Span;
 
 use super::{Finding, Found, declare_rule};
 
@@ -21,7 +24,7 @@ declare_rule! {
     false => "policy p { expires after 5m sms }",
 }
 
-fn check(context: &Context<'_>, found: Found<'_>) {
+fn check<'a>(context: &Context<'a>, found: Found<'_>) {
     let Some(providers) = &context.analysis.catalog().providers else { return };
     for place in context.analysis.places() {
         let Some(channel) = place.channel() else { continue };
@@ -44,7 +47,23 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 format!("`{name}` may deliver this `{word}` later than {what} `{worth}` allows: it {why}");
             let help =
                 format!("send it by a provider that can be told, or write no {what} that it cannot keep");
-            found(Finding::new(place.at.clone(), message, help));
+            // The providers before it refuse for reasons of their own, and it delivers a minute too late.
+            let late = Span::from_ms(worth.ms().saturating_add(60_000));
+            let made: &dyn Fn(Trial<'a>) -> Trial<'a> = &|trial| {
+                let before = place.route.iter().take_while(|one| one.name != *name);
+                let trial = before.fold(trial, |trial, one| trial.says(&one.name, "account fault"));
+                trial.says(name, format!("accepted, delivered after {late}"))
+            };
+            let run = leading_to(context, place.id, made, &|run| {
+                let is_late = match (run.sent(place.id), run.when(place.id, Was::Delivered).next()) {
+                    (Some(sent), Some(delivered)) => delivered - sent > worth.ms(),
+                    // The message has ended by then.
+                    (sent, None) => sent.is_some() && channel.valid.is_none() && run.end() == worth.ms(),
+                    (None, Some(_)) => false,
+                };
+                is_late && run.is_accepted_by(place.id, name)
+            });
+            found(Finding::new(place.at.clone(), message, help).shown(run));
         }
     }
 }

@@ -1,5 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::modifier_of;
+use crate::lint::analysis::{all_below, leading_to, modifier_of};
+use crate::machine::Was;
 use crate::model::Confirmation;
 
 use super::{Finding, Found, declare_rule};
@@ -49,6 +50,10 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             }
         };
         let at = modifier_of(context.source, place, "until");
-        found(Finding::new(at, message, help));
+        let said = all_below(place, goal);
+        let run = leading_to(context, place.id, &|trial| trial.says(word, said.clone()), &|run| {
+            run.has(place.id, Was::AttemptAccepted) && !run.has(place.id, Was::Reached)
+        });
+        found(Finding::new(at, message, help).shown(run));
     }
 }

@@ -1,6 +1,6 @@
 use crate::language::condition::Expr;
 use crate::lint::Context;
-use crate::lint::analysis::{Analysis, Place, Strict, Table, changes_over_time};
+use crate::lint::analysis::{Analysis, Place, Strict, Table, Trial, changes_over_time};
 
 use super::{Finding, Found, declare_rule};
 
@@ -36,7 +36,9 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             );
             let at = Analysis::guards(place).map(|(condition, _)| condition.at.clone()).next();
             let help = "change one of the two conditions, or take the stage out of the group";
-            found(Finding::new(at.unwrap_or_else(|| place.at.clone()), message, help));
+            let run = Trial::wanting(context, outer.iter().copied());
+            let run = run.and_then(|trial| trial.shows(&|run| run.skips(place.id)));
+            found(Finding::new(at.unwrap_or_else(|| place.at.clone()), message, help).shown(run));
         }
     }
 }

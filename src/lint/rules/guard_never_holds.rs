@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Analysis, Strict};
+use crate::lint::analysis::{Analysis, Strict, skipped};
 
 use super::{Finding, Found, declare_rule};
 
@@ -38,7 +38,8 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 };
                 let help = "look for two parts that exclude each other; `or` may be meant instead of `and`";
                 let help = if wanted { help } else { "leave the stage out, or narrow the condition" };
-                found(Finding::new(condition.at.clone(), message, help));
+                let run = skipped(context, place.id);
+                found(Finding::new(condition.at.clone(), message, help).shown(run));
             }
         }
     }

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::header_of;
+use crate::lint::analysis::{Trial, header_of};
 
 use super::{Finding, Found, declare_rule};
 
@@ -29,7 +29,9 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let message =
             format!("the policy sends {most} messages at most, so the limit of {limit} bounds nothing");
         let help = format!("write `limit {most} sends`, or leave it out");
-        found(Finding::new(header_of(context, "limit"), message, help));
+        let run = Trial::silent(context)
+            .and_then(|trial| trial.shows(&|run| run.timeline.sends == bounds.sends_max));
+        found(Finding::new(header_of(context, "limit"), message, help).shown(run));
     }
     let cost = bounds.cost_max.filter(|cost| cost.micros > 0);
     if let (Some(limit), Some(most)) = (headers.limit_cost, cost)
@@ -38,6 +40,8 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     {
         let message = format!("the policy costs `{most}` at most, so the limit of `{limit}` bounds nothing");
         let help = format!("write `limit {most}`, or leave it out");
-        found(Finding::new(header_of(context, "limit"), message, help));
+        let run =
+            Trial::silent(context).and_then(|trial| trial.shows(&|run| run.timeline.cost == Some(most)));
+        found(Finding::new(header_of(context, "limit"), message, help).shown(run));
     }
 }

@@ -1,4 +1,6 @@
 use crate::lint::Context;
+use crate::lint::analysis::leading_to;
+use crate::machine::Was;
 use crate::model::Confirmation;
 
 use super::{Finding, Found, declare_rule};
@@ -43,6 +45,9 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let help = format!(
             "the stages after it start only where it fails; write `{channel} until accepted` if that is meant, or another goal"
         );
-        found(Finding::new(place.at.clone(), message, help));
+        let run = leading_to(context, place.id, &|trial| trial, &|run| {
+            run.has(place.id, Was::Reached) && run.stops_at(place.id)
+        });
+        found(Finding::new(place.at.clone(), message, help).shown(run));
     }
 }

@@ -1,6 +1,7 @@
 use crate::language::condition::{Expr, Word};
 use crate::lint::Context;
-use crate::lint::analysis::{Analysis, Place, is_marketing};
+use crate::lint::analysis::{Analysis, Place, is_marketing, leading_to};
+use crate::model::Reason;
 
 use super::{Finding, Found, declare_rule};
 
@@ -30,7 +31,12 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let message = format!(
             "`{name}` does not say what becomes of those who opted out, and the policy is `marketing`"
         );
-        found(Finding::new(place.at.clone(), message, format!("write `{name} … unless opted_out`")));
+        let run =
+            leading_to(context, place.id, &|trial| trial.knowing(format!("opted_out.{name}=true")), &|run| {
+                run.fails(place.id, Reason::OptedOut).is_some()
+            });
+        let help = format!("write `{name} … unless opted_out`");
+        found(Finding::new(place.at.clone(), message, help).shown(run));
     }
 }
 

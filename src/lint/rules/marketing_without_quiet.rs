@@ -1,6 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Place, header_of, is_marketing};
-use crate::model::Channel;
+use crate::lint::analysis::{Place, header_of, instant_of, is_marketing, leading_to};
+use crate::model::{Channel, Zone};
 
 use super::{Finding, Found, declare_rule};
 
@@ -21,6 +21,10 @@ declare_rule! {
     false => "policy p { category transactional sms }",
 }
 
+/// Three in the morning of a Monday, and what still is night from then on.
+const THREE: usize = 180;
+const HOUR: i64 = 3_600_000;
+
 fn check(context: &Context<'_>, found: Found<'_>) {
     let headers = &context.policy.headers;
     if !is_marketing(headers.category.as_deref()) || headers.quiet.is_some() {
@@ -38,6 +42,10 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let name = place.name();
         let message = format!("`{name}` may ring at any hour, and the policy is `marketing`");
         let help = "declare quiet hours: `quiet 20:00 to 09:00 in contact.timezone else Europe/Berlin`";
-        found(Finding::new(header_of(context, "category"), message, help));
+        let at_night = instant_of(THREE, &Zone::Named("UTC".to_owned()));
+        let run = leading_to(context, place.id, &|trial| trial.accepted_at(at_night), &|run| {
+            run.sent(place.id).is_some_and(|sent| sent <= HOUR)
+        });
+        found(Finding::new(header_of(context, "category"), message, help).shown(run));
     }
 }

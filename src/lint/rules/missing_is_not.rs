@@ -1,6 +1,6 @@
 use crate::language::condition::{Expr, Op, Operand};
 use crate::lint::Context;
-use crate::lint::analysis::Analysis;
+use crate::lint::analysis::{Analysis, Trial};
 
 use super::{Finding, Found, declare_rule};
 
@@ -39,7 +39,14 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 "this leaves out everybody who lacks the value, not only those of whom it is another";
             let positive = comparison.text.replace("is not", "is").replace("!=", "is");
             let help = format!("write `{name} … unless {positive}`, if those who lack it are meant too");
-            found(Finding::new(condition.at.clone(), message, help));
+            // Nothing is said of the value, and all else lets the stage start.
+            let others = context.analysis.around(place.id).flat_map(Analysis::guards);
+            let others = others.filter(|(other, _)| !std::ptr::eq(*other, condition));
+            let run = Trial::wanting(context, others.map(|(other, so)| (&other.expr, so)));
+            let lacks =
+                |trial: &Trial<'_>| comparison.text.split(' ').next().is_some_and(|name| !trial.knows(name));
+            let run = run.filter(lacks).and_then(|trial| trial.shows(&|run| run.skips(place.id)));
+            found(Finding::new(condition.at.clone(), message, help).shown(run));
         }
     }
 }

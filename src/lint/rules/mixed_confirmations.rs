@@ -1,5 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::word_in;
+use crate::lint::analysis::{Trial, leading_to, word_in};
+use crate::machine::Was;
 use crate::machine::facts::RouteProvider;
 use crate::model::Confirmation;
 
@@ -20,7 +21,7 @@ declare_rule! {
     for &["a: sms delivered", "b: sms nothing"]; false => "sms until accepted via a or b",
 }
 
-fn check(context: &Context<'_>, found: Found<'_>) {
+fn check<'a>(context: &Context<'a>, found: Found<'_>) {
     for place in context.analysis.places() {
         let (Some(channel), Some(goal)) = (place.channel(), place.goal) else { continue };
         let able = |provider: &&RouteProvider| provider.confirms.iter().any(|level| *level >= goal);
@@ -32,7 +33,16 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             let at = if place.used { place.at.clone() } else { word_in(context.source, &place.at, name) };
             let message = format!("`{name}` never confirms `{goal}` for `{}`", channel.channel);
             let help = "what it takes stays unconfirmed; leave it out, or ask for what all providers confirm";
-            found(Finding::new(at, message, help));
+            // The others refuse it for reasons of their own, so that this one has it.
+            let made: &dyn Fn(Trial<'a>) -> Trial<'a> = &|trial| {
+                let others = place.route.iter().filter(|one| one.name != *name);
+                let trial = others.fold(trial, |trial, one| trial.says(&one.name, "account fault"));
+                trial.says(name, "accepted")
+            };
+            let run = leading_to(context, place.id, made, &|run| {
+                run.is_accepted_by(place.id, name) && !run.has(place.id, Was::Reached)
+            });
+            found(Finding::new(at, message, help).shown(run));
         }
     }
 }

@@ -1,6 +1,8 @@
+use crate::language::Counterexample;
 use crate::language::condition::{Condition, Expr, Word};
 use crate::lint::Context;
-use crate::lint::analysis::{Place, Strict, out_of, tell_guards};
+use crate::lint::analysis::{Place, Strict, Trial, out_of, skipped, tell_guards};
+use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
 
@@ -41,7 +43,21 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let help = "a stage that is reached ends its strategy; leave the condition out, or ask the stage before for more";
         (format!("{message}, so `{}` is always skipped", place.name()), help.to_owned())
     };
-    tell_guards(context, &verdict, &said, &mut |at, message, help| found(Finding::new(at, message, help)));
+    tell_guards(context, &verdict, &said, &mut |told| {
+        let run = match told.keeps_nothing_back {
+            true => ends_before(context, told.id),
+            false => skipped(context, told.id),
+        };
+        found(Finding::new(told.at, told.message, told.help).shown(run));
+    });
+}
+
+/// The run in which a stage before is confirmed, so that this one never has its turn.
+fn ends_before(context: &Context<'_>, id: usize) -> Option<Counterexample> {
+    Trial::silent(context)?.usual().shows(&|run| {
+        let has_turn = [Was::Called, Was::Skipped, Was::Failed].into_iter().any(|was| run.has(id, was));
+        run.has_any(Was::Delivered) && run.has_any(Was::Reached) && !has_turn
+    })
 }
 
 fn asks_for_confirmations(condition: &Expr) -> bool {

@@ -1,4 +1,8 @@
+use crate::language::Counterexample;
+use crate::language::condition::{Expr, Word};
 use crate::lint::Context;
+use crate::lint::analysis::{Analysis, Place, Trial, Week, closing, leading_to, skipped};
+use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
 
@@ -39,6 +43,42 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let name = place.name();
         let message = format!("`{name}` is never sent here, whatever happens and whoever it is for");
         let help = "write the condition that is meant, or leave the stage out";
-        found(Finding::new(place.at.clone(), message, help));
+        found(Finding::new(place.at.clone(), message, help).shown(nearest(context, place)));
+    }
+}
+
+/// The run that comes nearest to sending it: its guards hold and it cannot run, or they hold for a while, else it is
+/// skipped.
+fn nearest<'a>(context: &Context<'a>, place: &Place<'_>) -> Option<Counterexample> {
+    let mut asked: Vec<String> = Vec::new();
+    for (guard, _) in context.analysis.around(place.id).flat_map(Analysis::guards) {
+        words(&guard.expr, &mut |word| match word {
+            Word::Quota => asked.push(format!("quota.{}=used", place.name())),
+            Word::OptedOut => asked.push(format!("opted_out.{}=true", place.name())),
+            Word::Tripped => asked.extend(place.route.iter().map(|one| format!("breaker.{}=open", one.name))),
+            Word::Quiet | Word::Confirmed(_) => {}
+        });
+    }
+    let knowing: &dyn Fn(Trial<'a>) -> Trial<'a> = &|trial| asked.iter().cloned().fold(trial, Trial::knowing);
+    let cannot_run = leading_to(context, place.id, knowing, &|run| {
+        run.has(place.id, Was::Failed) && run.sent(place.id).is_none()
+    });
+    let held = || {
+        let quiet = context.policy.headers.quiet.as_ref()?;
+        let at = closing(&Week::whole().without(&Week::of(&quiet.window)), &quiet.window.zone)?;
+        leading_to(context, place.id, &|trial| trial.accepted_at(at), &|run| {
+            run.has(place.id, Was::Held) && run.skips(place.id)
+        })
+    };
+    cannot_run.or_else(held).or_else(|| skipped(context, place.id))
+}
+
+/// Calls `look` with each word of a condition.
+fn words(condition: &Expr, look: &mut dyn FnMut(Word)) {
+    match condition {
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| words(part, look)),
+        Expr::Not(part) => words(part, look),
+        Expr::Word(word) => look(*word),
+        Expr::HasAddress(_) | Expr::Compare(_) => {}
     }
 }

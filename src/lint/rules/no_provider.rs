@@ -1,5 +1,7 @@
 use crate::language::policy::Route;
 use crate::lint::Context;
+use crate::lint::analysis::leading_to;
+use crate::model::Reason;
 
 use super::{Finding, Found, declare_rule};
 
@@ -28,11 +30,11 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         if place.route.is_empty() {
             let word = channel.channel;
             let message = format!("no provider serves `{word}`, so this stage always fails");
-            found(Finding::new(
-                place.at.clone(),
-                message,
-                format!("add a provider for `{word}`, or leave the stage out"),
-            ));
+            let run = leading_to(context, place.id, &|trial| trial, &|run| {
+                run.fails(place.id, Reason::NoProvider).is_some()
+            });
+            let help = format!("add a provider for `{word}`, or leave the stage out");
+            found(Finding::new(place.at.clone(), message, help).shown(run));
         }
     }
 }

@@ -1,6 +1,7 @@
 use crate::language::condition::Condition;
 use crate::lint::Context;
-use crate::lint::analysis::{Place, Strict, out_of, tell_guards};
+use crate::lint::analysis::{Place, Strict, instant_of, leading_to, out_of, skipped, tell_guards};
+use crate::model::Zone;
 
 use super::{Finding, Found, declare_rule};
 
@@ -23,6 +24,10 @@ declare_rule! {
     false => "policy a { quiet 21:00 to 08:00 in UTC use b } policy b { push then sms after 5m if quiet }",
 }
 
+/// Three in the morning of a Monday, and what still is night from then on.
+const THREE: usize = 180;
+const HOUR: i64 = 3_600_000;
+
 fn check(context: &Context<'_>, found: Found<'_>) {
     if context.policy.headers.quiet.is_some() {
         return;
@@ -36,5 +41,14 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let help = "declare them in the policy: `quiet 21:00 to 08:00 in Europe/Berlin`";
         (format!("the policy has no quiet hours, so {what}"), help.to_owned())
     };
-    tell_guards(context, &verdict, &said, &mut |at, message, help| found(Finding::new(at, message, help)));
+    tell_guards(context, &verdict, &said, &mut |told| {
+        let at_night = instant_of(THREE, &Zone::Named("UTC".to_owned()));
+        let run = match told.keeps_nothing_back {
+            true => leading_to(context, told.id, &|trial| trial.accepted_at(at_night), &|run| {
+                run.sent(told.id).is_some_and(|sent| sent <= HOUR)
+            }),
+            false => skipped(context, told.id),
+        };
+        found(Finding::new(told.at, told.message, told.help).shown(run));
+    });
 }

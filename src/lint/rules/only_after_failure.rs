@@ -1,4 +1,6 @@
 use crate::lint::Context;
+use crate::lint::analysis::leading_to;
+use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
 
@@ -34,6 +36,11 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let message =
             format!("`{name}` starts only where `{earlier}` fails, not where nothing is heard of it");
         let help = format!("write `{name} … after 10m` if silence shall lead on too");
-        found(Finding::new(place.at.clone(), message, help));
+        let before = before.id;
+        let run = leading_to(context, before, &|trial| trial, &|run| {
+            let is_silent = [Was::Reached, Was::Failed].into_iter().all(|was| !run.has(before, was));
+            is_silent && run.has(before, Was::AttemptAccepted) && run.stops_at(before)
+        });
+        found(Finding::new(place.at.clone(), message, help).shown(run));
     }
 }

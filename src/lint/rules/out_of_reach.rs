@@ -1,6 +1,6 @@
 use crate::language::condition::{Condition, Expr};
 use crate::lint::Context;
-use crate::lint::analysis::{Place, Strict, changes_over_time, out_of, tell_guards};
+use crate::lint::analysis::{Place, Strict, changes_over_time, out_of, skipped, tell_guards};
 use crate::model::Span;
 
 use super::{Finding, Found, declare_rule};
@@ -45,7 +45,11 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         );
         (message, help)
     };
-    tell_guards(context, &verdict, &said, &mut |at, message, help| found(Finding::new(at, message, help)));
+    tell_guards(context, &verdict, &said, &mut |told| {
+        // That nothing is kept back, no one run shows.
+        let run = if told.keeps_nothing_back { None } else { skipped(context, told.id) };
+        found(Finding::new(told.at, told.message, told.help).shown(run));
+    });
 }
 
 /// Whether a condition looks at `elapsed`, `sends` or `cost`.

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::header_of;
+use crate::lint::analysis::{Trial, header_of, instant_of};
 use crate::model::{Days, Window};
 
 use super::{Finding, Found, declare_rule};
@@ -20,6 +20,9 @@ declare_rule! {
     false => "policy p { quiet 08:00 to 20:00 on weekends in UTC sms }",
 }
 
+/// On a Monday.
+const NOON: usize = 720;
+
 fn check(context: &Context<'_>, found: Found<'_>) {
     let Some(quiet) = &context.policy.headers.quiet else { return };
     let window = &quiet.window;
@@ -32,7 +35,10 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         "quiet hours are those in which nothing is sent; was `quiet {} to {}` meant?",
         window.to, window.from
     );
-    found(Finding::new(header_of(context, "quiet"), message, help));
+    let noon = instant_of(NOON, &window.zone);
+    let run =
+        Trial::silent(context).and_then(|trial| trial.accepted_at(noon).shows(&|run| run.is_held_by_quiet()));
+    found(Finding::new(header_of(context, "quiet"), message, help).shown(run));
 }
 
 /// Whether a window lasts eight hours at least, holds noon, and not three in the morning.

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Strict, Table};
+use crate::lint::analysis::{Played, Strict, Table, Trial, Week, closing};
 
 use super::{Finding, Found, declare_rule};
 
@@ -18,8 +18,8 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
-    let quiet = context.policy.headers.quiet.as_ref();
-    let Some(condition) = quiet.and_then(|quiet| quiet.unless.as_ref()) else { return };
+    let Some(quiet) = context.policy.headers.quiet.as_ref() else { return };
+    let Some(condition) = &quiet.unless else { return };
     let scope = context.analysis.scope(None, Strict::Logic).inside_quiet_hours();
     let Some(table) = Table::of(&[&condition.expr], &scope) else { return };
     let weighed = table.weigh(&condition.expr);
@@ -29,5 +29,12 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         _ => return,
     };
     let help = "write for which messages they do not count: `unless priority is urgent`";
-    found(Finding::new(condition.at.clone(), message, help));
+    // A message that is accepted when they begin: sent at once, or held like any other.
+    let is_so = |run: &Played<'_>| match weighed.can_hold {
+        true => !run.is_held_by_quiet() && run.first_send() == Some(0),
+        false => run.is_held_by_quiet(),
+    };
+    let run = closing(&Week::whole().without(&Week::of(&quiet.window)), &quiet.window.zone)
+        .and_then(|at| Trial::silent(context)?.accepted_at(at).shows(&is_so));
+    found(Finding::new(condition.at.clone(), message, help).shown(run));
 }

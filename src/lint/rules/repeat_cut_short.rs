@@ -1,5 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::{modifier_of, run};
+use crate::lint::analysis::{leading_to, modifier_of};
+use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
 
@@ -31,7 +32,11 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 format!("of {times} repetitions, {fit} at most come before `{name}` starts after `{after}`");
             let at = modifier_of(context.source, place, "repeat");
             let help = "write fewer repetitions, or a longer `after` on the next stage";
-            found(Finding::new(at, message, help).shown(run(context, &[])));
+            let run = leading_to(context, place.id, &|trial| trial, &|run| {
+                let repeated = i64::try_from(run.when(place.id, Was::Repeated).count());
+                repeated == Ok(fit) && run.sent(next.id).is_some()
+            });
+            found(Finding::new(at, message, help).shown(run));
         }
     }
 }

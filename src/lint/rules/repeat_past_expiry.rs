@@ -1,5 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::{modifier_of, run};
+use crate::lint::analysis::{leading_to, modifier_of};
+use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
 
@@ -30,7 +31,12 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             );
             let at = modifier_of(context.source, place, "repeat");
             let help = "write fewer repetitions, or a longer `expires after`";
-            found(Finding::new(at, message, help).shown(run(context, &[])));
+            let run = leading_to(context, place.id, &|trial| trial, &|run| {
+                let repeated = i64::try_from(run.when(place.id, Was::Repeated).count());
+                let is_cut = repeated.is_ok_and(|repeated| repeated <= fit);
+                is_cut && run.sent(place.id).is_some() && run.end() == expires.ms()
+            });
+            found(Finding::new(at, message, help).shown(run));
         }
     }
 }

@@ -1,5 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::{modifier_of, run};
+use crate::lint::analysis::{leading_to, modifier_of};
+use crate::machine::Was;
 use crate::model::Confirmation;
 
 use super::{Finding, Found, declare_rule};
@@ -29,9 +30,12 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let word = channel.channel;
         let message = format!("`{word}` is reached as soon as it is accepted, so nothing is sent again");
         let at = modifier_of(context.source, place, "repeat");
+        let run = leading_to(context, place.id, &|trial| trial, &|run| {
+            run.has(place.id, Was::Reached) && !run.has(place.id, Was::Repeated)
+        });
         found(
             Finding::new(at, message, "write `until replied` beside it, or leave the `repeat` out")
-                .shown(run(context, &[])),
+                .shown(run),
         );
     }
 }

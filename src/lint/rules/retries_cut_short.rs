@@ -1,6 +1,7 @@
 use crate::language::policy::Retry;
 use crate::lint::Context;
-use crate::lint::analysis::modifier_of;
+use crate::lint::analysis::{leading_to, modifier_of};
+use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
 
@@ -37,7 +38,12 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             let message =
                 format!("of {times} retries, {fit} at most come before `{name}` starts after `{after}`");
             let at = modifier_of(context.source, place, "retry");
-            found(Finding::new(at, message, "write fewer retries, or a longer `after` on the next stage"));
+            let word = channel.channel;
+            let run = leading_to(context, place.id, &|trial| trial.says(word, "transient"), &|run| {
+                run.when(place.id, Was::Retried).count() == fit && run.sent(next.id).is_some()
+            });
+            let help = "write fewer retries, or a longer `after` on the next stage";
+            found(Finding::new(at, message, help).shown(run));
         }
     }
 }

@@ -1,6 +1,7 @@
 use crate::language::policy::Retry;
 use crate::lint::Context;
-use crate::lint::analysis::modifier_of;
+use crate::lint::analysis::{leading_to, modifier_of};
+use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
 
@@ -39,11 +40,13 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 "of {times} retries, {fit} at most come before the message expires after `{expires}`"
             );
             let at = modifier_of(context.source, place, "retry");
-            found(Finding::new(
-                at,
-                message,
-                "write fewer retries or shorter pauses, or a longer `expires after`",
-            ));
+            let word = channel.channel;
+            let run = leading_to(context, place.id, &|trial| trial.says(word, "transient"), &|run| {
+                let is_tried = run.sent(place.id).is_some();
+                is_tried && run.when(place.id, Was::Retried).count() <= fit && run.end() == expires.ms()
+            });
+            let help = "write fewer retries or shorter pauses, or a longer `expires after`";
+            found(Finding::new(at, message, help).shown(run));
         }
     }
 }

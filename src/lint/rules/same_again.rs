@@ -1,4 +1,5 @@
 use crate::lint::Context;
+use crate::lint::analysis::leading_to;
 
 use super::{Finding, Found, declare_rule};
 
@@ -33,7 +34,12 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             let help = format!(
                 "write `{name} retry 3 times every 1m` to try again, or `then {name} after 1h` to send again on silence"
             );
-            found(Finding::new(place.at.clone(), message, help));
+            let word = first.channel;
+            let run = leading_to(context, before.id, &|trial| trial.says(word, "recipient fault"), &|run| {
+                let (first, second) = (run.sent(before.id), run.sent(place.id));
+                first.is_some() && first == second
+            });
+            found(Finding::new(place.at.clone(), message, help).shown(run));
         }
     }
 }

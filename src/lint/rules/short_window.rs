@@ -1,5 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::{DAY_MINUTES, lasting, modifier_of};
+use crate::lint::analysis::{DAY_MINUTES, Week, closing, lasting, leading_to, modifier_of};
+use crate::model::Span;
 
 use super::{Finding, Found, declare_rule};
 
@@ -27,7 +28,13 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 "check the two times; for one moment, write `wait until {}` before the stage",
                 window.from
             );
-            found(Finding::new(modifier_of(context.source, place, "between"), message, help));
+            // Accepted just when it has closed.
+            let run = closing(&Week::of(window), &window.zone).and_then(|at| {
+                leading_to(context, place.id, &|trial| trial.accepted_at(at), &|run| {
+                    run.is_held_for(place.id, Span::from_s(12 * 3_600))
+                })
+            });
+            found(Finding::new(modifier_of(context.source, place, "between"), message, help).shown(run));
         }
     }
 }

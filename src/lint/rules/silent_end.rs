@@ -1,6 +1,7 @@
 use crate::lint::Context;
-use crate::lint::analysis::Place;
-use crate::model::Confirmation;
+use crate::lint::analysis::{Place, Trial};
+use crate::machine::Was;
+use crate::model::{Confirmation, Status};
 
 use super::{Finding, Found, declare_rule};
 
@@ -36,5 +37,11 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     let goal = last.goal.unwrap_or(Confirmation::Read);
     let message = format!("where nothing is ever `{goal}`, the message ends as if all were well");
     let help = "write `otherwise fail \"nobody answered\"` at the end, if that counts as failed";
-    found(Finding::new(last.at.clone(), message, help));
+    let run = Trial::silent(context).and_then(|trial| {
+        trial.shows(&|run| {
+            let status = run.timeline.end.status;
+            matches!(status, Status::Sent | Status::Delivered) && !run.has_any(Was::Reached)
+        })
+    });
+    found(Finding::new(last.at.clone(), message, help).shown(run));
 }

@@ -1,5 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::{before_blanks, modifier_of};
+use crate::lint::analysis::{before_blanks, leading_to, modifier_of};
+use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
 
@@ -26,11 +27,14 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             let message =
                 format!("the provider may deliver for `{valid}`, and the message expires after `{expires}`");
             let at = modifier_of(context.source, place, "valid");
-            let finding = Finding::new(
-                at.clone(),
-                message,
-                "leave `valid` out: the provider is then told when the message expires",
-            );
+            let word = place.name();
+            let late = format!("accepted, delivered after {valid}");
+            let run = leading_to(context, place.id, &|trial| trial.says(word, late.clone()), &|run| {
+                let is_open = run.has(place.id, Was::AttemptAccepted) && !run.has(place.id, Was::Delivered);
+                is_open && run.end() == expires.ms()
+            });
+            let help = "leave `valid` out: the provider is then told when the message expires";
+            let finding = Finding::new(at.clone(), message, help).shown(run);
             let whole = before_blanks(context.source, &at);
             found(if place.used { finding } else { finding.fixed(whole, "") });
         }

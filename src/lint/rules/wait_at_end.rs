@@ -1,4 +1,5 @@
 use crate::lint::Context;
+use crate::lint::analysis::Trial;
 
 use super::{Finding, Found, declare_rule};
 
@@ -26,6 +27,14 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         } else {
             "nothing comes after this wait, so it holds nothing back"
         };
-        found(Finding::new(wait.at.clone(), message, "leave it out, or write what comes after it"));
+        // Where all before it fails, the message goes on until the wait is over, and nothing comes of that.
+        let run = Trial::silent(context).and_then(|trial| {
+            trial.all_say("recipient fault").shows(&|run| match run.first_send() {
+                None => alone,
+                Some(_) => run.timeline.timeline.iter().all(|entry| entry.at_ms < run.end()),
+            })
+        });
+        let help = "leave it out, or write what comes after it";
+        found(Finding::new(wait.at.clone(), message, help).shown(run));
     }
 }

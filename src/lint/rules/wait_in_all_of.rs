@@ -1,4 +1,7 @@
 use crate::lint::Context;
+use crate::lint::analysis::Trial;
+use crate::machine::Was;
+use crate::model::Status;
 
 use super::{Finding, Found, declare_rule};
 
@@ -22,7 +25,17 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let alone = place.index == 0 && place.next.is_none();
         if alone && place.wait().is_some() && group.is_some_and(|group| group.is_all_of()) {
             let message = "this member sends nothing, so the `all of` around it is never reached";
-            found(Finding::new(place.at.clone(), message, "put the wait before or behind the group"));
+            // The others are delivered, and the group has failed all the same.
+            let next = group.and_then(|group| group.next);
+            let run = Trial::silent(context).and_then(|trial| {
+                trial.usual().shows(&|run| {
+                    let goes_on = next.is_some_and(|next| run.sent(next).is_some());
+                    let is_failed = goes_on || run.timeline.end.status == Status::Failed;
+                    run.has_any(Was::Delivered) && is_failed
+                })
+            });
+            let help = "put the wait before or behind the group";
+            found(Finding::new(place.at.clone(), message, help).shown(run));
         }
     }
 }

@@ -1,5 +1,6 @@
 use crate::language::policy::Wait;
 use crate::lint::Context;
+use crate::lint::analysis::leading_to;
 use crate::model::Span;
 
 use super::{Finding, Found, declare_rule};
@@ -27,7 +28,13 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let both = Span::from_ms(first.ms().saturating_add(second.ms()));
         let at = before.at.start..place.at.end;
         let message = format!("two waits in a row last `{both}`");
-        let finding = Finding::new(at.clone(), message, format!("write `wait {both}`"));
+        let run = place.next.and_then(|next| {
+            leading_to(context, next, &|trial| trial, &|run| {
+                let began = run.began(before);
+                run.sent(next).zip(began).is_some_and(|(sent, began)| sent - began == both.ms())
+            })
+        });
+        let finding = Finding::new(at.clone(), message, format!("write `wait {both}`")).shown(run);
         let plain = context.source.get(at.clone()).is_some_and(|text| !text.contains('#'));
         found(if plain { finding.fixed(at, format!("wait {both}")) } else { finding });
     }

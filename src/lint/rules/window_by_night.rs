@@ -1,5 +1,6 @@
 use crate::lint::Context;
-use crate::lint::analysis::modifier_of;
+use crate::lint::analysis::{instant_of, leading_to, modifier_of};
+use crate::model::Span;
 
 use super::{Finding, Found, declare_rule};
 
@@ -33,6 +34,10 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             window.from, window.to
         );
         let help = format!("was `between {} and {}` meant?", window.to, window.from);
-        found(Finding::new(modifier_of(context.source, place, "between"), message, help));
+        let noon = instant_of(720, &window.zone);
+        let run = leading_to(context, place.id, &|trial| trial.accepted_at(noon), &|run| {
+            run.is_held_for(place.id, Span::from_s(3_600))
+        });
+        found(Finding::new(modifier_of(context.source, place, "between"), message, help).shown(run));
     }
 }

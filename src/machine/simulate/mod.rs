@@ -9,7 +9,7 @@ use crate::language::script::{LaterWhat, Scripts};
 use crate::model::{Channel, Confirmation, ContactField, Instant, Outcome, Priority, Span};
 
 use super::catalog::{Catalog, SimulatedWorld};
-use super::effect::{Effect, Moved};
+use super::effect::{Effect, Moved, Transition};
 use super::event::{Event, What};
 use super::instance::Instance;
 use super::known::{FactsAt, Known, Person, Value};
@@ -87,6 +87,8 @@ struct Simulation<'a> {
     timeline: Vec<Entry>,
     /// The attempts: number, provider, channel.
     called: Vec<(u32, String, Channel)>,
+    /// Everything that was put on record, where somebody asks for it.
+    record: Option<Vec<Transition>>,
 }
 
 /// The calls of one step that nothing has been said about yet.
@@ -110,6 +112,7 @@ impl<'a> Simulation<'a> {
             coming: Vec::new(),
             timeline: Vec::new(),
             called: Vec::new(),
+            record: None,
         }
     }
 
@@ -140,6 +143,9 @@ impl<'a> Simulation<'a> {
                     // After the end only what providers say is shown.
                     let shown = Entry::of(&transition, at_ms);
                     self.timeline.extend(shown.filter(|entry| !ended || entry.is_said()));
+                    if let Some(record) = &mut self.record {
+                        record.push(transition);
+                    }
                 }
                 // A simulated provider has no key and no look-up, and is never busy; nobody listens.
                 Effect::CallAgain { .. } | Effect::LookUp { .. } | Effect::Queue { .. } | Effect::Tell(_) => {
@@ -189,7 +195,24 @@ pub fn simulate_watched(
     scripts: &Scripts,
     watch: &mut dyn FnMut(&Instance, &Instance),
 ) -> Timeline {
-    let mut run = Simulation::new(scenario);
+    play(Simulation::new(scenario), scripts, watch).finish()
+}
+
+/// Runs a policy under scripts, and gives what was put on record beside what is shown: which of two stages on one
+/// channel an entry is about, and that a stage was reached, no timeline says.
+#[must_use]
+pub fn simulate_recorded(scenario: &Scenario<'_>, scripts: &Scripts) -> (Timeline, Vec<Transition>) {
+    let run = Simulation { record: Some(Vec::new()), ..Simulation::new(scenario) };
+    let mut run = play(run, scripts, &mut |_, _| {});
+    let record = run.record.take().unwrap_or_default();
+    (run.finish(), record)
+}
+
+fn play<'a>(
+    mut run: Simulation<'a>,
+    scripts: &Scripts,
+    watch: &mut dyn FnMut(&Instance, &Instance),
+) -> Simulation<'a> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut answer = |run: &mut Simulation<'_>, calls: Calls| {
         for (attempt, provider, channel) in calls {
@@ -210,7 +233,7 @@ pub fn simulate_watched(
         }
         run.now = run.now.max(at);
         // Answers and receipts, those that fail a stage last, then timers, then answers that take no time.
-        let due = next_due(scenario.machine, &run.instance).is_some_and(|due| due <= run.now);
+        let due = next_due(run.scenario.machine, &run.instance).is_some_and(|due| due <= run.now);
         let what = match run.said_now(false) {
             Some(what) => what,
             None if due => What::Due,
@@ -222,7 +245,7 @@ pub fn simulate_watched(
         let calls = take(&mut run, what);
         answer(&mut run, calls);
     }
-    run.finish()
+    run
 }
 
 impl Simulation<'_> {
