@@ -35,17 +35,17 @@ impl Witness {
         if let Some(catalog) = catalog {
             words.push(format!("--catalog {}", shell(catalog)));
         }
-        let facts = self.facts.to_string();
-        if !facts.is_empty() {
-            words.push(format!("--facts {}", shell(&facts)));
-        }
-        if !self.scripts.is_empty() {
-            words.push(format!("--script {}", shell(&self.script())));
-        }
-        if self.at != Self::ORDINARY_AT {
-            words.push(format!("--at {}", self.at));
-        }
+        words.extend(self.options());
         words.join(" ")
+    }
+
+    /// What it adds to a command: facts, scripts and an instant, each where it is not the ordinary one.
+    pub fn options(&self) -> impl Iterator<Item = String> {
+        let facts = self.facts.to_string();
+        let facts = (!facts.is_empty()).then(|| format!("--facts {}", shell(&facts)));
+        let script = (!self.scripts.is_empty()).then(|| format!("--script {}", shell(&self.script())));
+        let at = (self.at != Self::ORDINARY_AT).then(|| format!("--at {}", self.at));
+        [facts, script, at].into_iter().flatten()
     }
 
     /// The scripts as the command line takes them.

@@ -1,5 +1,6 @@
 //! What differs between two runs under the same facts and the same script.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::language::words::listed;
@@ -8,6 +9,7 @@ use crate::model::{Channel, Span};
 
 use super::draft::Draft;
 use super::level::Level;
+use super::race::race;
 
 /// Two runs, of the old policy and of the new one.
 #[derive(Debug, Clone)]
@@ -24,26 +26,69 @@ pub(super) struct Difference {
     pub(super) key: String,
     /// In a sentence.
     pub(super) what: String,
+    /// What it is about: what of the same is one change to a reader.
+    pub(super) aspect: Aspect,
     /// What follows from it under other scripts.
-    pub(super) also: Option<String>,
+    pub(super) also: Vec<Also>,
     /// Whether it usually follows from another difference, and is left out beside one.
     pub(super) follows: bool,
     /// The channels that are sent more or at another time, and those that are sent less.
     pub(super) moved: [Vec<Channel>; 2],
 }
 
+/// What a difference is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aspect {
+    /// Which messages are sent.
+    Messages,
+    /// By which providers a channel's messages go.
+    Providers(Channel),
+    /// When a channel's messages are sent: from when, to when.
+    Time {
+        channel: Channel,
+        was_ms: i64,
+        at_ms: i64,
+    },
+    Status,
+    ReachedBy,
+    Reasons,
+    End,
+}
+
+/// What follows from a difference for some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Also {
+    /// Whether they are those for whom something fails, not those who confirm.
+    pub(super) fails: bool,
+    /// Whether they are sent more messages or fewer.
+    pub(super) messages: Ordering,
+    /// The channels that are sent more or less.
+    pub(super) channels: Vec<Channel>,
+    /// In a sentence.
+    pub(super) text: String,
+}
+
+impl Also {
+    /// Whether a reader who knows this knows the other one: of those sent more on a channel, and of
+    /// those sent less, one example is told.
+    pub(super) fn covers(&self, other: &Also) -> bool {
+        self.messages == other.messages && self.channels.iter().any(|c| other.channels.contains(c))
+    }
+}
+
 impl Difference {
-    pub(super) fn new(level: Level, key: String, what: String) -> Difference {
-        Difference { level, key, what, also: None, follows: false, moved: [Vec::new(), Vec::new()] }
+    pub(super) fn new(level: Level, aspect: Aspect, key: String, what: String) -> Difference {
+        let moved = [Vec::new(), Vec::new()];
+        Difference { level, aspect, key, what, also: Vec::new(), follows: false, moved }
     }
 }
 
 /// A message that a person was sent.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Told {
-    at_ms: i64,
-    channel: Channel,
-    provider: String,
+pub(super) struct Told {
+    pub(super) at_ms: i64,
+    pub(super) channel: Channel,
+    pub(super) provider: String,
 }
 
 /// Runs of the same two policies under other scripts, for what decides how a difference is called.
@@ -70,10 +115,10 @@ pub(super) fn differences(pair: &Pair, draft: &Draft, again: &dyn Again) -> Vec<
         }
         return ends(&pair.old.end, &pair.new.end);
     }
-    race(pair, &old, &new, draft, again).unwrap_or_else(|| moved(&old, &new, draft, again))
+    race(pair, draft, again).unwrap_or_else(|| moved(&old, &new, draft, again))
 }
 
-fn told(timeline: &Timeline) -> Vec<Told> {
+pub(super) fn told(timeline: &Timeline) -> Vec<Told> {
     let taken = timeline.timeline.iter().filter(|entry| matches!(entry.what, "accepted" | "in_doubt"));
     let told = |entry: &crate::machine::Entry| Told {
         at_ms: entry.at_ms,
@@ -83,24 +128,24 @@ fn told(timeline: &Timeline) -> Vec<Told> {
     taken.map(told).collect()
 }
 
-fn ways(told: &[Told]) -> Vec<(Channel, &str)> {
+pub(super) fn ways(told: &[Told]) -> Vec<(Channel, &str)> {
     let mut ways: Vec<_> = told.iter().map(|told| (told.channel, told.provider.as_str())).collect();
     ways.sort_unstable();
     ways
 }
 
-fn counts(told: &[Told]) -> BTreeMap<Channel, usize> {
+pub(super) fn counts(told: &[Told]) -> BTreeMap<Channel, usize> {
     told.iter().fold(BTreeMap::new(), |mut counts, told| {
         *counts.entry(told.channel).or_default() += 1;
         counts
     })
 }
 
-fn nth(told: &[Told], channel: Channel, n: usize) -> Option<&Told> {
+pub(super) fn nth(told: &[Told], channel: Channel, n: usize) -> Option<&Told> {
     told.iter().filter(|told| told.channel == channel).nth(n)
 }
 
-fn words(channels: &[Channel], last: &str) -> String {
+pub(super) fn words(channels: &[Channel], last: &str) -> String {
     listed(channels.iter().map(|channel| channel.word()), last)
 }
 
@@ -155,7 +200,7 @@ fn moved(old: &[Told], new: &[Told], draft: &Draft, again: &dyn Again) -> Vec<Di
         (true, true) => return providers(old, new),
     };
     let key = format!("{level} +{more} -{}", words(&lost, "and"));
-    let mut found = Difference::new(level, key, what);
+    let mut found = Difference::new(level, Aspect::Messages, key, what);
     found.follows = instead;
     found.moved = [gained, lost];
     vec![found]
@@ -189,7 +234,7 @@ fn providers(old: &[Told], new: &[Told]) -> Vec<Difference> {
             ),
             _ => format!("`{}` goes by other providers in turn", told.channel),
         };
-        found.push(Difference::new(Level::Routing, key, what));
+        found.push(Difference::new(Level::Routing, Aspect::Providers(told.channel), key, what));
     }
     found
 }
@@ -205,20 +250,22 @@ fn other_providers(old: &[Told], new: &[Told]) -> Vec<Difference> {
         if let Some((from, to)) = from.iter().zip(&to).find(|(a, b)| a != b) {
             let key = format!("routing {channel} order {from} {to}");
             let what = format!("`{channel}` goes by `{to}` first, then by `{from}`");
-            found.push(Difference::new(Level::Routing, key, what));
+            found.push(Difference::new(Level::Routing, Aspect::Providers(channel), key, what));
         }
     }
     found
 }
 
-/// The same messages at other times: each that moved otherwise than the one before it.
-fn timing(old: &[Told], new: &[Told]) -> Vec<Difference> {
-    let mut found = Vec::new();
+/// The same messages at other times: each that moved otherwise than the one before it. Those of one
+/// channel that all go later, or all sooner, are told in one sentence.
+pub(super) fn timing(old: &[Told], new: &[Told]) -> Vec<Difference> {
+    let mut found: Vec<Difference> = Vec::new();
     let mut seen: BTreeMap<Channel, usize> = BTreeMap::new();
     let mut shift = 0;
     for from in old {
-        let n = seen.entry(from.channel).or_default();
-        let to = nth(new, from.channel, *n);
+        let channel = from.channel;
+        let n = seen.entry(channel).or_default();
+        let to = nth(new, channel, *n);
         *n += 1;
         let Some(to) = to else { continue };
         let moved = to.at_ms - from.at_ms;
@@ -230,18 +277,27 @@ fn timing(old: &[Told], new: &[Told]) -> Vec<Difference> {
             continue;
         }
         let way = if moved > 0 { "later" } else { "sooner" };
-        let nth = ordinal(*n, nth(old, from.channel, 1).is_some());
+        let nth = ordinal(*n, nth(old, channel, 1).is_some());
         let (at, was) = (Span::from_ms(to.at_ms), Span::from_ms(from.at_ms));
-        let key = format!("timing {} {n} {way}", from.channel);
-        let what = format!("{nth}`{}` is sent {way}: at {at} instead of {was}", from.channel);
-        let mut difference = Difference::new(Level::Timing, key, what);
-        difference.moved[0].push(from.channel);
+        let together = |known: &&mut Difference| {
+            matches!(known.aspect, Aspect::Time { channel: other, was_ms, at_ms }
+                if other == channel && (at_ms > was_ms) == (moved > 0))
+        };
+        if let Some(known) = found.iter_mut().find(together) {
+            known.what.push_str(&format!(", {nth}at {at} instead of {was}"));
+            continue;
+        }
+        let key = format!("timing {channel} {n} {way}");
+        let what = format!("{nth}`{channel}` is sent {way}: at {at} instead of {was}");
+        let aspect = Aspect::Time { channel, was_ms: from.at_ms, at_ms: to.at_ms };
+        let mut difference = Difference::new(Level::Timing, aspect, key, what);
+        difference.moved[0].push(channel);
         found.push(difference);
     }
     found
 }
 
-fn ordinal(n: usize, several: bool) -> String {
+pub(super) fn ordinal(n: usize, several: bool) -> String {
     match (several, n) {
         (false, _) => String::new(),
         (true, 1) => "the first ".to_owned(),
@@ -251,80 +307,26 @@ fn ordinal(n: usize, several: bool) -> String {
     }
 }
 
-/// A message that one of the two sends and the other does not, only because a confirmation came between
-/// the times at which they would: that is a change of time.
-fn race(
-    pair: &Pair,
-    old: &[Told],
-    new: &[Told],
-    draft: &Draft,
-    again: &dyn Again,
-) -> Option<Vec<Difference>> {
-    let confirmed: Vec<i64> = [&pair.old, &pair.new]
-        .into_iter()
-        .flat_map(|timeline| &timeline.timeline)
-        .filter(|entry| matches!(entry.what, "delivered" | "read" | "replied"))
-        .map(|entry| entry.at_ms)
-        .collect();
-    if confirmed.is_empty() {
-        return None;
-    }
-    let keys = again.channels().iter().map(|channel| channel.word().to_owned());
-    let silent = again.again(&draft.unconfirmed(keys), false);
-    let (silent_old, silent_new) = (told(&silent.old), told(&silent.new));
-    let mut found = timing(&silent_old, &silent_new);
-    if ways(&silent_old) != ways(&silent_new) || found.is_empty() {
-        return None;
-    }
-    let (before, after) = (counts(old), counts(new));
-    let mut window: Option<(Channel, i64, i64)> = None;
-    for channel in again.channels() {
-        let count = |counts: &BTreeMap<Channel, usize>| counts.get(channel).copied().unwrap_or_default();
-        let (a, b) = (count(&before), count(&after));
-        if a == b {
-            continue;
-        }
-        let missing = a.min(b);
-        let times = [nth(&silent_old, *channel, missing)?.at_ms, nth(&silent_new, *channel, missing)?.at_ms];
-        let (first, last) = (times[0].min(times[1]), times[0].max(times[1]));
-        if !confirmed.iter().any(|at| first < *at && *at <= last) {
-            return None;
-        }
-        window.get_or_insert((*channel, first, last));
-    }
-    let (channel, first, last) = window?;
-    let (more, by) = if new.len() > old.len() {
-        ("more", new.len() - old.len())
-    } else {
-        ("fewer", old.len() - new.len())
-    };
-    let (first, last) = (Span::from_ms(first), Span::from_ms(last));
-    let also = format!("whoever is confirmed between {first} and {last} is sent {by} {more}");
-    if let Some(difference) = found.iter_mut().find(|difference| difference.moved[0].contains(&channel)) {
-        difference.also = Some(also);
-    }
-    Some(found)
-}
-
 /// People are told the same; what is said of it differs.
 fn ends(old: &End, new: &End) -> Vec<Difference> {
     let mut found = Vec::new();
-    let mut tell = |level, key: String, what: String| {
-        let mut difference = Difference::new(level, key, what);
+    let mut tell = |aspect, key: String, what: String| {
+        let level = if aspect == Aspect::End { Level::Timing } else { Level::Wording };
+        let mut difference = Difference::new(level, aspect, key, what);
         difference.follows = true;
         found.push(difference);
     };
     if old.status != new.status {
         let (from, to) = (old.status, new.status);
         let what = format!("the message ends `{to}` instead of `{from}`");
-        tell(Level::Wording, format!("status {from} {to}"), what);
+        tell(Aspect::Status, format!("status {from} {to}"), what);
     } else if old.reached_by != new.reached_by {
         let what = match (old.reached_by, new.reached_by) {
             (Some(from), Some(to)) => format!("the message is reached by `{to}` instead of `{from}`"),
             (Some(from), None) => format!("the message is reached by `{from}` no more"),
             (None, to) => format!("the message is now reached by `{}`", to.map_or("nobody", Channel::word)),
         };
-        tell(Level::Wording, format!("reached {:?} {:?}", old.reached_by, new.reached_by), what);
+        tell(Aspect::ReachedBy, format!("reached {:?} {:?}", old.reached_by, new.reached_by), what);
     }
     let reasons = |end: &End| -> Vec<(Channel, String)> {
         end.reasons.iter().filter_map(|r| Some((r.channel?, r.reason.clone()))).collect()
@@ -334,13 +336,13 @@ fn ends(old: &End, new: &End) -> Vec<Difference> {
         let was = from.iter().find(|(c, r)| c == channel && !to.contains(&(*c, r.clone())));
         let instead = was.map(|(_, was)| format!(" instead of `{was}`")).unwrap_or_default();
         let what = format!("the reason `{reason}` is given for `{channel}`{instead}");
-        tell(Level::Wording, format!("reason {channel} {reason}{instead}"), what);
+        tell(Aspect::Reasons, format!("reason {channel} {reason}{instead}"), what);
     } else if let Some((channel, reason)) = from.iter().find(|reason| !to.contains(reason)) {
         let what = format!("the reason `{reason}` is given for `{channel}` no more");
-        tell(Level::Wording, format!("reason {channel} {reason} gone"), what);
+        tell(Aspect::Reasons, format!("reason {channel} {reason} gone"), what);
     } else if from != to {
         tell(
-            Level::Wording,
+            Aspect::Reasons,
             "reasons".to_owned(),
             "the reasons are given in another order or number".to_owned(),
         );
@@ -348,11 +350,7 @@ fn ends(old: &End, new: &End) -> Vec<Difference> {
     if old.at_ms != new.at_ms {
         let way = if new.at_ms > old.at_ms { "later" } else { "sooner" };
         let (at, was) = (Span::from_ms(new.at_ms), Span::from_ms(old.at_ms));
-        tell(
-            Level::Timing,
-            format!("end {way}"),
-            format!("the message ends {way}: at {at} instead of {was}"),
-        );
+        tell(Aspect::End, format!("end {way}"), format!("the message ends {way}: at {at} instead of {was}"));
     }
     found
 }

@@ -167,20 +167,37 @@ impl Draft {
         draft
     }
 
-    /// The same, nothing confirmed by anybody, on these keys too, where nothing is scripted.
-    pub(super) fn unconfirmed(&self, keys: impl Iterator<Item = String>) -> Draft {
+    /// The same, but nothing is heard of what was accepted, on these keys too, where nothing is scripted.
+    pub(super) fn silent(&self, keys: impl Iterator<Item = String>) -> Draft {
         let mut draft = self.clone();
-        for said in draft.keys.values_mut().flatten() {
-            said.then.retain(|(receipt, _)| *receipt == Receipt::Failed);
-        }
-        for key in keys {
-            draft.keys.entry(key).or_insert_with(|| vec![Said::plain(Answer::Accepted)]);
+        draft.keys.values_mut().flatten().for_each(|said| said.then.clear());
+        keys.fold(draft, |draft, key| draft.accepted(key))
+    }
+
+    /// The same, but what nothing is scripted for is accepted and no more is heard of it.
+    pub(super) fn accepted(&self, key: String) -> Draft {
+        let mut draft = self.clone();
+        draft.keys.entry(key).or_insert_with(|| vec![Said::plain(Answer::Accepted)]);
+        draft
+    }
+
+    /// The same, but of an answer that receipt and what comes after it never come.
+    pub(super) fn cut(&self, key: &str, step: usize, place: usize) -> Draft {
+        let mut draft = self.clone();
+        if let Some(said) = draft.keys.get_mut(key).and_then(|steps| steps.get_mut(step)) {
+            said.then.truncate(place);
         }
         draft
     }
 
     pub(super) fn has_refusals(&self) -> bool {
         self.keys.values().flatten().any(|said| !said.answer.is_taken())
+    }
+
+    /// Whether something fails after it was accepted.
+    pub(super) fn has_failures(&self) -> bool {
+        let failed = |said: &Said| said.then.iter().any(|(receipt, _)| *receipt == Receipt::Failed);
+        self.keys.values().flatten().any(failed)
     }
 }
 

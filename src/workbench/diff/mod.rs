@@ -6,8 +6,10 @@
 mod allow;
 mod compare;
 mod draft;
+mod group;
 mod level;
 mod pairs;
+mod race;
 mod report;
 mod search;
 mod tables;
@@ -85,8 +87,21 @@ pub struct Change {
     pub also: Option<String>,
     /// What shows it; `None` where no run does.
     pub shown: Option<Shown>,
+    /// How else it shows, under other facts and scripts.
+    pub more: Vec<Way>,
     /// Why it was accepted in the new text.
     pub accepted: Option<String>,
+}
+
+/// A further way in which a change shows.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// What differs, in a sentence.
+    pub what: String,
+    /// What follows from it under other scripts.
+    pub also: Option<String>,
+    /// What shows it.
+    pub shown: Shown,
 }
 
 /// A run of each of the two under the same facts and script.
@@ -102,7 +117,7 @@ pub struct Shown {
 
 impl Change {
     fn told(level: Level, what: String) -> Change {
-        Change { level, what, also: None, shown: None, accepted: None }
+        Change { level, what, also: None, shown: None, more: Vec::new(), accepted: None }
     }
 }
 
@@ -184,13 +199,7 @@ fn run(diff: &mut PolicyDiff, old: &Machine, new: &Machine, catalog: &Catalog, e
             moved(f).iter().all(|channel| by_ways.contains(channel) || rests && by_time.contains(channel));
         !f.difference.follows || if moved(f).is_empty() { !told } else { !explained }
     });
-    diff.changes.extend(found.into_iter().map(|f| Change {
-        level: f.difference.level,
-        what: f.difference.what,
-        also: f.difference.also,
-        shown: Some(Shown { witness: f.witness, old: f.pair.old, new: f.pair.new }),
-        accepted: None,
-    }));
+    diff.changes.extend(group::grouped(found));
     if !searched.is_complete {
         diff.gave_up.push(format!(
             "{} pairs of runs were compared, the shortest scripts first; longer ones were not tried",

@@ -9,10 +9,13 @@ use crate::machine::{Bounds, Timeline};
 use crate::model::Span;
 
 use super::level::Level;
-use super::{AllowFault, Change, Kind, PolicyDiff, Shown};
+use super::{AllowFault, Change, Kind, PolicyDiff, Shown, Way};
 
 /// Of a policy in which no run differs, where there were more.
 const UNSURE: &str = "nothing was found that differs, but not everything was looked at";
+
+/// Further ways of one change that are written out; programs read all of them.
+const WAYS_MAX: usize = 3;
 
 /// Where a policy stands, for the command that shows a difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,7 +215,32 @@ fn told(report: &Report, policy: &Reported, change: &Change, out: &mut String) {
     let Some(shown) = &change.shown else { return };
     more(format!("old  {}", run(&shown.old)));
     more(format!("new  {}", run(&shown.new)));
-    report.commands(policy, shown).into_iter().flatten().for_each(more);
+    report.commands(policy, shown).into_iter().flatten().for_each(&mut more);
+    if let Some(ways) = ways(change) {
+        more(format!("{ways}:"));
+    }
+    for way in change.more.iter().take(WAYS_MAX) {
+        more(format!("- {}, by {}", way.sentence(), way.under()));
+    }
+}
+
+/// How many further ways there are.
+fn ways(change: &Change) -> Option<String> {
+    let n = change.more.len();
+    let of = if n > WAYS_MAX { format!(", the first {WAYS_MAX} of them") } else { String::new() };
+    (n > 0).then(|| format!("and {}{of}", counted(n, "more way", "more ways")))
+}
+
+impl Way {
+    fn sentence(&self) -> String {
+        let also = self.also.as_ref().map(|also| format!("; {also}")).unwrap_or_default();
+        format!("{}{also}", self.what)
+    }
+
+    /// What `simulate` is given to show it.
+    fn under(&self) -> String {
+        self.shown.witness.options().collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// As a comment on a pull request.
@@ -238,13 +266,16 @@ pub fn markdown(report: &Report) -> String {
         }
         for change in &diff.changes {
             let also = change.also.as_ref().map(|also| format!("; {also}")).unwrap_or_default();
+            let n = change.more.len();
+            let more = (n > 0).then(|| format!(" (and {})", counted(n, "more way", "more ways")));
+            let more = more.unwrap_or_default();
             let accepted =
                 change.accepted.as_ref().map(|why| format!(" *(accepted: {why})*")).unwrap_or_default();
             _ = writeln!(
                 out,
                 "| **{}** | {} |",
                 change.level,
-                cell(&format!("{}{also}{accepted}", change.what))
+                cell(&format!("{}{also}{more}{accepted}", change.what))
             );
         }
         for moved in moved {
@@ -260,7 +291,14 @@ pub fn markdown(report: &Report) -> String {
             for command in report.commands(policy, shown).into_iter().flatten() {
                 _ = writeln!(out, "{command}");
             }
-            out.push_str("```\n\n</details>\n");
+            out.push_str("```\n");
+            if let Some(ways) = ways(change) {
+                _ = write!(out, "\n{}:\n\n", sentence(&ways));
+            }
+            for way in change.more.iter().take(WAYS_MAX) {
+                _ = writeln!(out, "- {}: `{}`", way.sentence(), way.under());
+            }
+            out.push_str("\n</details>\n");
         }
     }
     if !report.faults.is_empty() {
@@ -308,6 +346,17 @@ struct JsonChange<'a> {
     old: Option<&'a Timeline>,
     new: Option<&'a Timeline>,
     commands: Option<Value>,
+    more: Vec<JsonWay<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonWay<'a> {
+    what: &'a str,
+    also: Option<&'a str>,
+    facts: String,
+    at: String,
+    script: &'a std::collections::BTreeMap<String, String>,
+    commands: Value,
 }
 
 /// For programs: one object.
@@ -327,6 +376,19 @@ pub fn json(report: &Report) -> Value {
     })
 }
 
+fn json_way<'a>(report: &Report, policy: &Reported, way: &'a Way) -> JsonWay<'a> {
+    let witness = &way.shown.witness;
+    let [old, new] = report.commands(policy, &way.shown);
+    JsonWay {
+        what: &way.what,
+        also: way.also.as_deref(),
+        facts: witness.facts.to_string(),
+        at: witness.at.to_string(),
+        script: &witness.scripts,
+        commands: object!({"old": old, "new": new}),
+    }
+}
+
 fn json_policy(report: &Report, policy: &Reported) -> Value {
     let diff = &policy.diff;
     let change = |change: &Change| {
@@ -343,6 +405,7 @@ fn json_policy(report: &Report, policy: &Reported) -> Value {
             old: shown.map(|shown| &shown.old),
             new: shown.map(|shown| &shown.new),
             commands: shown.map(|_| object!({"old": old, "new": new})),
+            more: change.more.iter().map(|way| json_way(report, policy, way)).collect(),
         };
         serde_json::to_value(json).unwrap_or_default()
     };

@@ -175,9 +175,17 @@ impl Search<'_> {
     }
 
     fn keep(&self, difference: Difference, place: usize, draft: &Draft, pair: &Pair, found: &mut Vec<Found>) {
-        if let Some(known) = found.iter_mut().find(|known| known.difference.key == difference.key) {
-            if known.difference.also.is_none() {
-                known.difference.also = difference.also;
+        let like = |known: &&mut Found| known.difference.key == difference.key;
+        if let Some(Found { difference: known, .. }) = found.iter_mut().find(like) {
+            // Whom else it touches is told beside the times that it goes with, unless something else has to
+            // fail for that first.
+            let is_plain =
+                |fails| known.also.is_empty() || !draft.has_refusals() && draft.has_failures() == fails;
+            let also = difference.also.into_iter().filter(|_| known.what == difference.what);
+            for also in also.filter(|also| is_plain(also.fails)).collect::<Vec<_>>() {
+                if !known.also.iter().any(|other| other.covers(&also)) {
+                    known.also.push(also);
+                }
             }
             return;
         }

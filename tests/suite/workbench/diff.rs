@@ -10,7 +10,7 @@ use spine::language::{NoLibrary, Policy, compile as read};
 use spine::machine::catalog::Catalog;
 use spine::machine::explore::Witness;
 use spine::machine::{Machine, Scenario, compile, simulate};
-use spine::workbench::diff::{Effort, Kind, Level, PolicyDiff, compare, one};
+use spine::workbench::diff::{Effort, Kind, Level, PolicyDiff, Shown, compare, one};
 
 use crate::cases::check_folder;
 use crate::machine::generator::{self, Taste};
@@ -35,13 +35,20 @@ fn told(diff: &PolicyDiff, old: &[Policy], new: &[Policy]) -> String {
         }
         let Some(shown) = &change.shown else { continue };
         let (old, new) = (machine(old, was).unwrap(), machine(new, &diff.name).unwrap());
-        let catalog = Catalog::default();
-        let again = [shown.witness.timeline(&old, &catalog), shown.witness.timeline(&new, &catalog)];
-        assert_eq!(again, [shown.old.clone(), shown.new.clone()]);
-        assert_ne!((&shown.old.timeline, &shown.old.end), (&shown.new.timeline, &shown.new.end));
-        let command = shown.witness.command("", None, None);
-        let under = command.trim_start_matches("spine policy simulate ''").trim();
-        writeln!(out, "    {}", if under.is_empty() { "always" } else { under }).unwrap();
+        let under = |shown: &Shown| {
+            let catalog = Catalog::default();
+            let again = [shown.witness.timeline(&old, &catalog), shown.witness.timeline(&new, &catalog)];
+            assert_eq!(again, [shown.old.clone(), shown.new.clone()]);
+            assert_ne!((&shown.old.timeline, &shown.old.end), (&shown.new.timeline, &shown.new.end));
+            let options: Vec<String> = shown.witness.options().collect();
+            if options.is_empty() { "always".to_owned() } else { options.join(" ") }
+        };
+        writeln!(out, "    {}", under(shown)).unwrap();
+        for way in &change.more {
+            let also = way.also.as_ref().map(|also| format!("; {also}")).unwrap_or_default();
+            writeln!(out, "    - {}{also}", way.what).unwrap();
+            writeln!(out, "      {}", under(&way.shown)).unwrap();
+        }
     }
     out
 }

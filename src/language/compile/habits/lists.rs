@@ -142,7 +142,7 @@ pub(super) fn missing_commas(around: &Around<'_>) -> Option<Meant> {
     let texts: Vec<String> = parts.by_ref().skip(1).step_by(2).map(|text| format!("\"{text}\"")).collect();
     // Two values in one text are another slip.
     let are_plain = texts.iter().all(|text| text.len() > 2 && !text.contains([',', ']', '[']));
-    let fits = inner.matches('"').count() % 2 == 0 && between && are_plain && texts.len() > 1;
+    let fits = inner.matches('"').count().is_multiple_of(2) && between && are_plain && texts.len() > 1;
     let message = format!("there is no `,` before {}", quoted(around.text()));
     let meant = texts.join(", ");
     fits.then(|| {
