@@ -47,6 +47,12 @@ pub enum Word {
     Confirmed(Confirmation),
 }
 
+impl Word {
+    /// As they are written.
+    pub(crate) const WORDS: [&'static str; 7] =
+        ["quota", "quiet", "opted_out", "tripped", "read", "replied", "delivered"];
+}
+
 /// `LEFT OP RIGHT`, with its own text for the audit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {

@@ -1,4 +1,4 @@
-use crate::language::condition::Operand;
+use crate::language::condition::{Operand, Word};
 use crate::lint::Context;
 use crate::lint::analysis::{Analysis, names, word_in};
 use crate::model::Channel;
@@ -22,9 +22,6 @@ declare_rule! {
     false => "sms if contact.plan is \"gold\"",
 }
 
-/// Words that are conditions by themselves.
-const WORDS: [&str; 7] = ["quota", "opted_out", "tripped", "quiet", "delivered", "read", "replied"];
-
 fn check(context: &Context<'_>, found: Found<'_>) {
     for place in context.analysis.places().iter().filter(|place| !place.used) {
         for (condition, _) in Analysis::guards(place) {
@@ -34,7 +31,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                 let (message, help) = if name.parse::<Channel>().is_ok() {
                     let message = format!("`{written}` is an attribute, not whether there is an address");
                     (message, format!("write `contact has {name}`"))
-                } else if WORDS.contains(&name.as_str()) {
+                } else if Word::WORDS.contains(&name.as_str()) {
                     let message = format!("`{written}` is an attribute, not the word `{name}`");
                     (message, format!("write `{name}` alone"))
                 } else {

@@ -5,6 +5,7 @@ use crate::model::{Channel, Confirmation, Priority, Span, TimeOfDay, ZoneTable};
 
 use super::Meant;
 use super::conditions::{STATES, is_name};
+use super::headers::HEADERS;
 use super::stage::{Stage, phrase_end};
 use super::text::Around;
 
@@ -76,6 +77,10 @@ fn condition(around: &Around<'_>, text: &str) -> Option<Meant> {
         (true, true) => None,
         (false, true) => Some(before(around, "if", end)),
         (true, false) => Some(before(around, "unless", end)),
+        // Who has opted out gets nothing anyway, so that only one of the two says something.
+        (false, false) if is_obstacle(around.part(around.at.start..end)) => {
+            Some(before(around, "unless", end))
+        }
         // `unless not` is said by nobody.
         (false, false) if text == "not" => Some(before(around, "if", end)),
         (false, false) => {
@@ -83,6 +88,11 @@ fn condition(around: &Around<'_>, text: &str) -> Option<Meant> {
             Some(one_of(around, choices, end))
         }
     }
+}
+
+/// Whether a condition asks for nothing but what keeps a stage from being sent.
+fn is_obstacle(condition: &str) -> bool {
+    condition.split_whitespace().all(|word| ["quota", "opted_out", "tripped", "or"].contains(&word))
 }
 
 /// Whether a condition begins at the finding.
@@ -119,8 +129,8 @@ pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
 fn window(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (joint, word) = two_times(around, text)?;
     Stage::around(around).filter(|stage| !stage.has("between"))?;
-    let (second, _) = around.word_from(joint.end)?;
-    let meant = before(around, "between", second.end);
+    let (second, to) = around.word_from(joint.end)?;
+    let meant = before(around, "between", second.end).help(format!("write `between {text} and {to}`"));
     Some(if word == "and" { meant } else { meant.and(joint, "and") })
 }
 
@@ -211,29 +221,31 @@ pub(super) fn header(around: &Around<'_>, text: &str) -> Option<Meant> {
     (!has_header(around, word)).then(|| before(around, word, end))
 }
 
-/// Whether a finding begins a line before the first stage of its policy.
+/// Whether a finding begins a line between the heading of a policy and its first stage.
 pub(super) fn is_among_headers(around: &Around<'_>) -> bool {
-    const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
     let line = around.line_start(around.at.start);
+    let stands_first = around.part(line..around.at.start).trim().is_empty();
     let before = around.part(0..line);
     let Some(heading) = before.rfind("policy ") else { return false };
-    let begins =
-        |line: &str, words: &[&str]| line.split_whitespace().next().is_some_and(|word| words.contains(&word));
-    let stands_first = around.part(line..around.at.start).trim().is_empty();
-    let stages = ["then", "any", "all", "use", "wait", "otherwise"];
-    let no_stage = before.get(heading..).unwrap_or_default().lines().skip(1).all(|line| {
-        !begins(line, &stages)
-            && line.split_whitespace().next().is_none_or(|word| word.parse::<Channel>().is_err())
-    });
-    let next = around.part(around.line_end(around.at.end)..around.source.len());
-    let next = next.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
-    // What stands directly before the first stage may be its beginning.
-    let is_followed = next.is_some_and(|line| {
-        begins(line, &HEADERS) || begins(line, &stages[1..5]) || {
-            line.split_whitespace().next().is_some_and(|word| word.parse::<Channel>().is_ok())
-        }
-    });
-    stands_first && no_stage && is_followed
+    let mut lines_before = before.get(heading..).unwrap_or_default().lines().skip(1);
+    let has_stage =
+        lines_before.any(|line| ["then", "otherwise"].contains(&first_word(line)) || begins_stage(line));
+    let behind = around.part(around.line_end(around.at.end)..around.source.len());
+    let next = behind.lines().find(|line| !["", "#"].contains(&first_word(line)));
+    // What stands directly before a `then` may be the first stage.
+    let is_followed = next.is_some_and(|line| HEADERS.contains(&first_word(line)) || begins_stage(line));
+    stands_first && !has_stage && is_followed
+}
+
+/// The first word of a line, `#` where it is a comment.
+fn first_word(line: &str) -> &str {
+    let word = line.split_whitespace().next().unwrap_or_default();
+    if word.starts_with('#') { "#" } else { word }
+}
+
+fn begins_stage(line: &str) -> bool {
+    let word = first_word(line);
+    ["any", "all", "use", "wait"].contains(&word) || word.parse::<Channel>().is_ok()
 }
 
 /// Whether the policy of a finding has a header already.
@@ -241,7 +253,7 @@ fn has_header(around: &Around<'_>, word: &str) -> bool {
     let start = around.part(0..around.at.start).rfind("policy ").unwrap_or(0);
     let rest = around.part(start..around.source.len());
     let policy = rest.find("\npolicy ").and_then(|end| rest.get(..end)).unwrap_or(rest);
-    policy.lines().any(|line| line.split_whitespace().next() == Some(word))
+    policy.lines().any(|line| first_word(line) == word)
 }
 
 /// `limit 3 sends, 0.60`: an amount without its currency.

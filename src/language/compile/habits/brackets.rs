@@ -113,6 +113,12 @@ pub(super) fn unclosed(around: &Around<'_>, text: &str) -> Option<Meant> {
         let meant = Meant::write(place..place, "\"").named("unclosed-text").saying(message);
         return Some(meant.about(around.at.clone()).help("end it with `\"`"));
     }
+    // `(vars.plan is gold" or quota)`: the rest was turned inside out.
+    if is_condition && written.matches('"').count() % 2 == 1 {
+        let message = "a text of the condition has one quote, not two";
+        let meant = Meant::told(around.at.clone()).named("unclosed-text").saying(message);
+        return Some(meant.help("write each text between two `\"`").until(line));
+    }
     let mut end = from;
     while let Some((at, word)) = around.word_from(end).filter(|(at, _)| at.start < line) {
         let ends = ENDS.contains(&word) || ["on", "}", "#"].contains(&word);

@@ -1,5 +1,6 @@
 //! Conditions as people say them.
 
+use crate::language::condition::Word;
 use crate::language::diagnostic::Diagnostic;
 use crate::language::policy::TextRange;
 use crate::language::words::{near, quoted};
@@ -17,8 +18,7 @@ pub(super) fn is_name(word: &str) -> bool {
 }
 
 /// Words of conditions that are compared with nothing.
-pub(in super::super) const STATES: [&str; 7] =
-    ["quota", "quiet", "opted_out", "tripped", "read", "replied", "delivered"];
+pub(in super::super) const STATES: [&str; 7] = Word::WORDS;
 
 /// Comparisons in words, longest first.
 const PHRASES: [(&str, &str); 28] = [
@@ -446,4 +446,14 @@ pub(super) fn other_letters(around: &Around<'_>, text: &str) -> Option<Meant> {
     let fits = super::super::is_name(name) && meant != text;
     let message = format!("unknown name {}; did you mean `{meant}`?", quoted(text));
     fits.then(|| Meant::write(around.at.clone(), &meant).saying(message))
+}
+
+/// `(contact locale is "de")`: a name in two words, of which the first was taken for all.
+pub(super) fn split_name(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (at, owner) = around.before().filter(|(_, word)| ["contact", "vars"].contains(word))?;
+    let whole = at.start..around.at.end;
+    let is_address = owner == "contact" && text.parse::<Channel>().is_ok();
+    let meant = if is_address { format!("contact has {text}") } else { format!("{owner}.{text}") };
+    let message = format!("{} is not how a name is written", quoted(around.part(whole.clone())));
+    super::super::is_name(text).then(|| Meant::write(whole, &meant).saying(message))
 }

@@ -3,6 +3,7 @@
 use crate::language::words::quoted;
 
 use super::Meant;
+use super::stage::is_end;
 use super::text::Around;
 
 /// Words behind which something must stand, with the rule that is broken where nothing does, and an example.
@@ -48,24 +49,26 @@ pub(super) fn value(around: &Around<'_>) -> Option<Meant> {
     Some(meant.help(format!("write for example `{example}`")).until(around.at.end))
 }
 
-/// `between 09:00 and`, `quiet 20:30 to` at the end of a line.
+/// `between 09:00 and`, `quiet 20:30 to in UTC`: the second time is missing.
 pub(super) fn second_time(around: &Around<'_>) -> Option<Meant> {
     let line = around.line_end(around.at.start);
-    let end = around.blanks_before(line).min(around.at.end.max(around.at.start));
-    let (at, word) = around.word_before(end)?;
+    let (at, word) = around.word_from(around.at.start)?;
     if word == "between" && around.text() == word {
         let message = "behind `between` nothing is said";
         let help = "write for example `between 09:00 and 17:00 in contact.timezone`";
         return Some(Meant::told(at).named("missing-time").saying(message).help(help));
     }
-    ["and", "to"].contains(&word).then_some(())?;
-    let (_, first) = around.word_before(at.start)?;
-    let first = super::values::time_meant(first)?;
+    let (joint, word) = around.word_from(at.end).filter(|(at, _)| at.start < line)?;
+    let first = super::values::time_meant(around.part(at)).filter(|_| ["and", "to"].contains(&word))?;
+    let next = around.word_from(joint.end).filter(|(at, _)| at.start < line);
+    let has_zone = next.as_ref().is_some_and(|(_, next)| ["in", "on"].contains(next));
+    (has_zone || next.is_none_or(|next| is_end(around, &next))).then_some(())?;
     let others = if word == "to" { ["07:00", "08:00"] } else { ["17:00", "18:00"] };
     let second = others.into_iter().find(|other| *other != first.to_string())?;
+    let zone = if has_zone { "" } else { " in contact.timezone" };
     let message = format!("the time behind `{word}` is missing");
-    let help = format!("write for example `{first} {word} {second} in contact.timezone`");
-    Some(Meant::told(at).named("missing-time").saying(message).help(help))
+    let help = format!("write for example `{first} {word} {second}{zone}`");
+    Some(Meant::told(joint).named("missing-time").saying(message).help(help))
 }
 
 /// `vars { code:` at the end of a line.

@@ -7,7 +7,7 @@ use crate::model::{Channel, Currency, Money, Span};
 use super::Meant;
 use super::text::Around;
 
-const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
+pub(super) const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
 const TYPES: [&str; 6] = ["string", "number", "boolean", "duration", "time", "list"];
 
 /// `limit: 3 sends`, `category = marketing`: a sign behind a header's word.

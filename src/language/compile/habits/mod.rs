@@ -283,6 +283,7 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| conditions::name(around, text))
             .or_else(|| conditions::word(around, text))
             .or_else(|| sentences::sentence(around, text)),
+        "bad-condition" => conditions::split_name(around, text),
         "bad-comparison" => conditions::twice(around, text)
             .or_else(|| conditions::alone(around, text))
             .or_else(|| conditions::value(around, text)),

@@ -66,17 +66,35 @@ fn before<'s>(around: &Around<'s>, at: &std::ops::Range<usize>) -> &'s str {
     around.word_before(at.start).map_or("", |(_, word)| word)
 }
 
-/// Whether the first word of a stage is the first of its strategy too.
+/// Whether nothing can have been sent when the stage of this first word starts: it is the first of its
+/// strategy, and of a group that is the first.
 fn begins_strategy(around: &Around<'_>, at: &std::ops::Range<usize>) -> bool {
     let end = around.end_before(at.start);
-    let Some((last, word)) = around.word_before(end) else { return true };
-    if word == "then" {
-        return false;
+    match around.word_before(end) {
+        None => true,
+        Some((_, "then")) => false,
+        Some((_, "(" | ",")) => group_before(around, end).is_none_or(|group| begins_strategy(around, &group)),
+        Some((_, word)) => ["{", "}"].contains(&word) || around.part(end..at.start).contains('\n'),
     }
-    // A member of a group, the first behind the headers, or behind the heading.
-    ["(", "{", "}"].contains(&word)
-        || word == "," && Around { source: around.source, at: last }.in_group()
-        || around.part(end..at.start).contains('\n')
+}
+
+/// The first word of the group within which a byte stands.
+fn group_before(around: &Around<'_>, from: usize) -> Option<std::ops::Range<usize>> {
+    let (mut end, mut depth) = (from, 0_usize);
+    while let Some((at, word)) = around.word_before(end) {
+        end = at.start;
+        match word {
+            ")" => depth += 1,
+            "(" if depth == 0 => {
+                let (of, _) = around.word_before(end).filter(|(_, word)| *word == "of")?;
+                return around.word_before(of.start).map(|(kind, _)| kind);
+            }
+            "(" => depth -= 1,
+            "{" | "}" => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The end of the words that go on from a byte without a new part of the policy beginning.

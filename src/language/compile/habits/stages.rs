@@ -316,6 +316,15 @@ pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
         let whole = at.start..close.end;
         return Some(Meant::write(whole.clone(), name).named("stray-text").saying(message));
     }
+    // `then` alone on the line before another one.
+    if text == "then"
+        && let Some((at, "then")) = before.clone()
+        && let own = around.part(around.line_start(at.start)..around.line_end(at.end))
+        && own.trim() == "then"
+    {
+        let meant = Meant::told(at).saying("behind `then` nothing is said").until(around.at.end);
+        return Some(meant.help("write a stage there, or leave the word out"));
+    }
     // What stood behind it was lost, and nobody knows what.
     let line = around.part(around.line_start(around.at.start)..around.line_end(around.at.end));
     if text == "then" && line.split('#').next().is_some_and(|line| line.trim() == "then") && before.is_some()

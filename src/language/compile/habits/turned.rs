@@ -25,15 +25,17 @@ fn from(around: &Around<'_>, start: usize) -> Option<Meant> {
     let (line, mut end) = (around.line_end(start), start);
     for count in 0..WORDS_MAX {
         let (at, word) = around.word_from(end).filter(|(at, _)| at.start < line)?;
-        if LEADING.contains(&word) && count > 0 {
-            let inner = around.part(start..end);
-            let is_over = around
+        let is_over = || {
+            around
                 .word_from(at.end)
-                .is_none_or(|next| next.0.start >= line || is_end(around, &next) || PARTS.contains(&next.1));
-            let fits = is_over && belongs(word, inner);
+                .is_none_or(|next| next.0.start >= line || is_end(around, &next) || PARTS.contains(&next.1))
+        };
+        if LEADING.contains(&word) && count > 0 && is_over() {
+            let inner = around.part(start..end);
             let whole = start..at.end;
             let message = format!("{} stands the wrong way round", quoted(around.part(whole.clone())));
-            return fits.then(|| Meant::write(whole, &format!("{word} {inner}")).saying(message));
+            let meant = || Meant::write(whole, &format!("{word} {inner}")).saying(message);
+            return belongs(word, inner).then(meant);
         }
         if is_end(around, &(at.clone(), word)) && word != "," {
             return None;

@@ -49,7 +49,10 @@ pub(super) fn guess(source: &str, finding: &Diagnostic) -> Option<Edit> {
         "missing-duration" => behind(" 30s"),
         "bad-time" => instead(&format!("03:{:02}", at.start % 60)),
         // `between 09:00 and`
-        "missing-time" if ["and", "to"].contains(&text) => behind(" 03:59 in UTC"),
+        "missing-time" if ["and", "to"].contains(&text) => {
+            let has_zone = around.next_on_line().is_some_and(|(_, word)| ["in", "on"].contains(&word));
+            behind(if has_zone { " 03:59" } else { " 03:59 in UTC" })
+        }
         "missing-time" => time(&around, first, last),
         "empty-window" => edit(at.start..at.start + first.len(), "03:59"),
         "missing-zone" if ["in", "else"].contains(&last) => behind(" UTC"),
