@@ -80,7 +80,12 @@ fn a_typing_error_has_one_finding_and_the_change_that_it_offers_mends_it() {
 
 #[test]
 fn a_slip_has_one_finding_and_its_change_gives_what_was_meant() {
-    let files = ["typing_slips_short.md", "typing_slips_whole.md", "typing_slips_third.md"];
+    let files = [
+        "typing_slips_short.md",
+        "typing_slips_whole.md",
+        "typing_slips_third.md",
+        "typing_slips_everyday.md",
+    ];
     let all: Vec<_> = files.into_iter().flat_map(slips).collect();
     assert!(all.len() >= 530, "{}", all.len());
     let (mut given, mut wrong) = (0, Vec::new());
@@ -206,6 +211,7 @@ fn messages_have_no_jargon_and_no_long_lists() {
         "typing_kept.md",
         "typing_several.md",
         "typing_slips.md",
+        "typing_slips_everyday.md",
         "typing_slips_short.md",
         "typing_slips_third.md",
         "typing_slips_whole.md",

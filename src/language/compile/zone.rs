@@ -124,15 +124,88 @@ fn zone_meant(name: &str) -> Option<&'static str> {
             Some("contact.timezone")
         }
         "gmt" | "z" => Some("UTC"),
-        "wien" | "österreich" | "austria" => Some("Europe/Vienna"),
-        "deutschland" | "germany" | "münchen" | "munich" | "hamburg" | "frankfurt" | "köln" => {
-            Some("Europe/Berlin")
-        }
-        "zürich" | "schweiz" | "switzerland" | "bern" | "basel" => Some("Europe/Zurich"),
-        _ => COMMON_ZONES
-            .iter()
-            .find(city)
-            .copied()
-            .or_else(|| near(name, COMMON_ZONES.into_iter().chain(["contact.timezone"]))),
+        _ => COMMON_ZONES.iter().find(city).copied().or_else(|| of_country(name)).or_else(|| {
+            near(name, COMMON_ZONES.into_iter().chain(["contact.timezone"]))
+                .filter(|zone| is_slip(name, zone))
+        }),
     }
+}
+
+/// Countries and cities without a zone of their own name, by the zone whose clock is theirs.
+const ELSEWHERE: [(&str, &[&str]); 12] = [
+    (
+        "Europe/Berlin",
+        &[
+            "deutschland",
+            "germany",
+            "münchen",
+            "munich",
+            "hamburg",
+            "frankfurt",
+            "köln",
+            "koeln",
+            "cologne",
+            "stuttgart",
+            "düsseldorf",
+            "duesseldorf",
+            "leipzig",
+            "bonn",
+            "bremen",
+            "dresden",
+            "hannover",
+            "nuremberg",
+            "nürnberg",
+        ],
+    ),
+    ("Europe/Vienna", &["wien", "österreich", "austria", "graz", "linz", "salzburg", "innsbruck"]),
+    (
+        "Europe/Zurich",
+        &["zürich", "schweiz", "switzerland", "bern", "basel", "geneva", "genf", "genève", "lausanne"],
+    ),
+    ("Europe/Madrid", &["spain", "españa", "barcelona", "valencia", "sevilla", "seville"]),
+    ("Europe/Paris", &["france", "lyon", "marseille", "toulouse", "nice", "lille"]),
+    (
+        "Europe/Rome",
+        &[
+            "italy", "italia", "rom", "roma", "mailand", "milan", "milano", "naples", "napoli", "turin",
+            "torino",
+        ],
+    ),
+    (
+        "Europe/London",
+        &[
+            "uk",
+            "england",
+            "londres",
+            "londra",
+            "manchester",
+            "liverpool",
+            "birmingham",
+            "edinburgh",
+            "glasgow",
+        ],
+    ),
+    ("Europe/Amsterdam", &["netherlands", "rotterdam", "utrecht", "eindhoven"]),
+    ("Europe/Brussels", &["belgium", "brüssel", "bruxelles", "brussel", "antwerp"]),
+    ("Europe/Lisbon", &["portugal", "lisboa", "lissabon", "porto"]),
+    ("Europe/Prague", &["praha", "prag", "brno"]),
+    ("Europe/Warsaw", &["poland", "polen", "polska", "warszawa", "warschau", "krakow"]),
+];
+
+/// `Europe/Munich`: the zone of a place that has none of its own name.
+fn of_country(name: &str) -> Option<&'static str> {
+    let (_, place) = name.rsplit_once('/').unwrap_or(("", name));
+    let place = place.to_lowercase();
+    ELSEWHERE.iter().find(|(_, places)| places.contains(&place.as_str())).map(|(zone, _)| *zone)
+}
+
+/// Whether a name is a zone's with a slip: `Europe/Munich` is no slip of Zurich, for its city is another.
+fn is_slip(name: &str, zone: &str) -> bool {
+    let city = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();
+    let (said, meant) = (city(name), city(zone));
+    let slips = strsim::osa_distance(&said, &meant);
+    let letters = said.chars().count().max(meant.chars().count());
+    // `Europe.Berlin`
+    let joined = name.replace(['.', '_', ' ', '-', '\\'], "/").to_lowercase() == zone.to_lowercase();
+    joined || slips <= 1 || slips <= letters / 3 && said.chars().next() == meant.chars().next()
 }

@@ -91,10 +91,20 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         if [":", "="].contains(&word) {
             return Some(without_sign(around, "limit", at, word));
         }
+        for phrase in ["at the most", "no more than", "not more than", "a maximum of", "maximum of", "max."] {
+            if let Some(whole) = around.words_from(at.start, phrase) {
+                let said = quoted(around.part(whole.clone()));
+                let message = format!("{said} is not needed: a limit is the most that is allowed");
+                return Some(Meant::leave_out(around, whole).saying(message));
+            }
+        }
         if ["none", "no", "off", "unlimited", "never"].contains(&word) {
             let message = "a policy without `limit` has none";
             let whole = around.at.start..at.end;
             return Some(Meant::leave_out(around, whole).saying(message));
+        }
+        if let Some(meant) = limit_once(around, at.start) {
+            return Some(meant);
         }
         let few = ["max", "maximum", "of", "to", "at", "up"];
         if few.contains(&word) {
@@ -116,7 +126,9 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         return Some(Meant::write(at, &meant).named("bad-money").saying(message));
     }
     let behind = around.word_from(around.at.start + digits.len());
-    let cents = behind.clone().filter(|(_, word)| ["cent", "cents", "ct", "c"].contains(word));
+    let cents = behind
+        .clone()
+        .filter(|(_, word)| ["cent", "cents", "ct", "c"].contains(&word.to_lowercase().as_str()));
     if let (Some((at, word)), Ok(number)) = (cents, digits.parse::<u32>()) {
         let message = format!("`{number} {word}` is not written as money is");
         let help =
@@ -144,6 +156,15 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         let at = around.at.start..around.at.start + digits.len() + 1 + length;
         let meant = format!("{digits}.{}", decimals.get(..length)?);
         Money::parse_amount(&meant).ok()?;
+        // `0,20 €`
+        let sign = around.word_from(at.end).filter(|(next, _)| next.start < line);
+        if let Some((last, currency)) = sign.and_then(|(at, sign)| Some((at, currency_of(sign)?))) {
+            let whole = at.start..last.end;
+            let message = format!("{} is not written as money is", quoted(around.part(whole.clone())));
+            return Some(
+                Meant::write(whole, &format!("{meant} {currency}")).named("bad-money").saying(message),
+            );
+        }
         let message = format!("{} is not written as amounts are", quoted(around.part(at.clone())));
         return Some(Meant::write(at, &meant).named("bad-money").saying(message));
     }
@@ -154,6 +175,35 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
     let end = unit.map_or(around.at.start + digits.len(), |(at, _)| at.end);
     let whole = around.at.start..end;
     Some(Meant::write(whole, &format!("{digits} sends")))
+}
+
+/// The currency of a sign or an everyday word.
+fn currency_of(sign: &str) -> Option<&'static str> {
+    match sign.to_lowercase().as_str() {
+        "€" | "euro" | "euros" => Some("EUR"),
+        "$" | "dollar" | "dollars" => Some("USD"),
+        "£" => Some("GBP"),
+        _ => None,
+    }
+}
+
+/// `limit only once`, `limit twice`.
+fn limit_once(around: &Around<'_>, from: usize) -> Option<Meant> {
+    let (mut at, mut word) = around.word_from(from)?;
+    while ["only", "just", "to", "max", "exactly"].contains(&word) {
+        (at, word) = around.word_from(at.end)?;
+    }
+    let number = match word {
+        "once" => "1",
+        "twice" => "2",
+        "thrice" => "3",
+        _ => super::values::number(word)?,
+    };
+    let sends =
+        around.word_from(at.end).filter(|(_, word)| ["send", "sends", "time", "times"].contains(word));
+    let whole = from..sends.map_or(at.end, |(at, _)| at.end);
+    let message = format!("{} is not how a limit is written", quoted(around.part(whole.clone())));
+    Some(Meant::write(whole, &format!("{number} sends")).saying(message))
 }
 
 /// What is no category.
@@ -200,6 +250,14 @@ pub(super) fn expires(around: &Around<'_>) -> Option<Meant> {
     let (_, span) =
         around.word_from(at.end).filter(|(_, span)| span.starts_with(|c: char| c.is_ascii_digit()))?;
     let message = format!("`expires` is followed by `after`, not by {}", quoted(word));
+    // `expires in 4 hours`
+    let (number, _) = around.word_from(at.end)?;
+    let named = around.word_from(number.end).filter(|(next, _)| next.start < line);
+    if let Some((last, short)) = named.and_then(|(next, name)| Some((next, super::values::unit(name)?))) {
+        let meant = format!("after {span}{short}");
+        let meant = Meant::write(at.start..last.end, &meant).saying(message);
+        return Some(meant.help(format!("write `expires after {span}{short}`")));
+    }
     Some(Meant::write(at, "after").saying(message).help(format!("write `expires after {span}`")))
 }
 

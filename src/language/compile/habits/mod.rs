@@ -6,17 +6,24 @@
 
 mod absent;
 pub(super) mod brackets;
+mod comparing;
 pub(super) mod conditions;
 mod cut;
+mod days;
+mod endings;
 pub(super) mod everyday;
+mod forms;
 pub(super) mod groups;
 mod headers;
 mod headings;
 mod letters;
 mod lists;
+mod machines;
 mod programs;
 mod routes;
+mod sending;
 mod sentences;
+mod shares;
 mod spans;
 mod spelling;
 mod stage;
@@ -31,6 +38,7 @@ use super::{Diagnostic, Edit};
 use crate::language::policy::TextRange;
 
 use text::Around;
+pub(super) use windows::is_day;
 
 /// What is known of a finding beyond what the checker said.
 struct Meant {
@@ -132,6 +140,11 @@ pub(super) fn understood(source: &str, findings: Vec<Diagnostic>) -> Vec<Diagnos
 
 fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     let text = around.text();
+    if around.on_short_line()
+        && let Some(meant) = forms::meant(around, finding.rule, text)
+    {
+        return Some(meant);
+    }
     match finding.rule {
         "unknown-channel" => twice::word(around, text)
             .or_else(|| absent::header(around, text))

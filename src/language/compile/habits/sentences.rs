@@ -79,7 +79,7 @@ pub(super) fn sentence(around: &Around<'_>, text: &str) -> Option<Meant> {
             word => word,
         };
         if STATES.contains(&state) {
-            let whole = around.at.start..end;
+            let whole = around.at.start..tail(around, end);
             let message = format!("{} is more than the condition", quoted(around.part(whole.clone())));
             return Some(Meant::write(whole, state).saying(message));
         }
@@ -88,6 +88,35 @@ pub(super) fn sentence(around: &Around<'_>, text: &str) -> Option<Meant> {
         }
     }
     None
+}
+
+/// `the quota is used up`: what is said behind the word.
+fn tail(around: &Around<'_>, mut end: usize) -> usize {
+    const SAID: [&str; 15] = [
+        "is",
+        "was",
+        "has",
+        "been",
+        "already",
+        "used",
+        "up",
+        "exceeded",
+        "full",
+        "reached",
+        "exhausted",
+        "gone",
+        "empty",
+        "over",
+        "yet",
+    ];
+    let line = around.line_end(end);
+    while let Some((at, word)) = around.word_from(end).filter(|(at, _)| at.start < line) {
+        if !SAID.contains(&word) {
+            break;
+        }
+        end = at.end;
+    }
+    end
 }
 
 /// `unread`: the opposite of a word, which is nearly that word.

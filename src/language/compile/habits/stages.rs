@@ -1,7 +1,7 @@
 //! Words where a channel, a joint or a modifier should stand.
 
 use crate::language::diagnostic::Diagnostic;
-use crate::language::words::{near, plain_letters, quoted};
+use crate::language::words::{ENDS, near, plain_letters, quoted};
 use crate::model::{Channel, Confirmation};
 
 use super::Meant;
@@ -205,10 +205,34 @@ pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
     word.then(|| Meant::write(around.at.clone(), "then").saying(message))
 }
 
+/// The whole stage that ends before a finding, on its line.
+fn stage_before<'s>(around: &Around<'s>) -> Option<&'s str> {
+    let written = around.part(around.line_start(around.at.start)..around.at.start);
+    let stage = written.rsplit(" then ").next()?.trim();
+    let stage = stage.strip_prefix("then ").unwrap_or(stage);
+    let begins = stage.split_whitespace().next().is_some_and(|word| word.parse::<Channel>().is_ok());
+    if begins { Some(stage) } else { around.before().map(|(_, word)| word) }
+}
+
+/// The whole stage that begins behind a finding, on its line.
+fn stage_behind<'s>(around: &Around<'s>) -> Option<&'s str> {
+    let written = around.part(around.at.end..around.line_end(around.at.end));
+    let ends = [" then ", " otherwise ", " and ", " + ", "#", "}", ")", ","];
+    let end = ends.iter().filter_map(|end| written.find(end)).min().unwrap_or(written.len());
+    let stage = written.get(..end)?.trim();
+    // `sms and email together`
+    let mut words = stage.split_whitespace();
+    let first = words.next().filter(|word| word.parse::<Channel>().is_ok());
+    if first.is_some() && words.next().is_some_and(|word| !ENDS.contains(&word) && word != "on") {
+        return first;
+    }
+    if stage.is_empty() { around.next().map(|(_, word)| word) } else { Some(stage) }
+}
+
 /// `a and b`, `a + b`: two readings, so the clearer one is asked for.
 fn both(around: &Around<'_>, text: &str) -> Meant {
-    let first = around.before().map_or("a", |(_, word)| word);
-    let second = around.next().map_or("b", |(_, word)| word);
+    let first = stage_before(around).unwrap_or("a");
+    let second = stage_behind(around).unwrap_or("b");
     let message = format!("stages are joined by `then`, not by {}", quoted(text));
     let help = format!(
         "write `{first} then {second}` for one after the other, `all of ({first}, {second})` for both at once"

@@ -4,6 +4,9 @@ use super::Edit;
 use crate::language::policy::TextRange;
 use crate::language::source::comments;
 
+/// Bytes of a line on which habits in whole phrases are looked for.
+const LINE_BYTES_MAX: usize = 1_000;
+
 /// A place in a source.
 pub(in super::super) struct Around<'s> {
     pub(in super::super) source: &'s str,
@@ -61,6 +64,13 @@ impl<'s> Around<'s> {
     pub(in super::super) fn line_end(&self, from: usize) -> usize {
         let rest = self.source.get(from..).unwrap_or_default();
         from + rest.find('\n').unwrap_or(rest.len())
+    }
+
+    /// Whether the line of the finding is one that somebody wrote: what is looked for on it stays cheap.
+    pub(in super::super) fn on_short_line(&self) -> bool {
+        let before = self.source.get(..self.at.start).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        self.line_end(self.at.end) - start <= LINE_BYTES_MAX
     }
 
     /// The next word from a byte on; a bracket, a comma or a sign is a word of its own.

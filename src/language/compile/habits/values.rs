@@ -120,6 +120,18 @@ fn nearly(around: &Around<'_>, text: &str) -> Option<Meant> {
     Some(Meant::write(around.at.clone(), &meant))
 }
 
+/// What goes with a duration in everyday life: `1 day later`, `2 min.`
+fn tail(around: &Around<'_>, end: usize) -> usize {
+    let rest = around.source.get(end..).unwrap_or_default();
+    if let Some(behind) = rest.strip_prefix('.')
+        && behind.chars().next().is_none_or(char::is_whitespace)
+    {
+        return end + 1;
+    }
+    let later = around.word_from(end).filter(|(_, word)| ["later", "afterwards", "time"].contains(word));
+    later.filter(|(at, _)| at.start < around.line_end(end)).map_or(end, |(at, _)| at.end)
+}
+
 /// A duration that is none.
 pub(super) fn duration(around: &Around<'_>, text: &str) -> Option<Meant> {
     if let Some(meant) = nearly(around, text) {
@@ -156,7 +168,7 @@ pub(super) fn duration(around: &Around<'_>, text: &str) -> Option<Meant> {
         format!("{}{short}", count.take()?)
     };
     meant.parse::<Span>().ok()?;
-    let at = around.at.start..end;
+    let at = around.at.start..tail(around, end);
     let message = format!("{} is not written as durations are", quoted(around.part(at.clone())));
     Some(Meant::write(at, &meant).saying(message))
 }
@@ -322,7 +334,8 @@ pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
         return Some(Meant::write(at, "to").saying(message));
     }
     let (_, pause) = around.word_from(at.end).unwrap_or((at.clone(), ""));
-    let pauses = ["each", "in", "with", "per", "alle", "after", "apart", "at"];
+    let pauses =
+        ["each", "in", "with", "per", "alle", "all", "after", "apart", "at", "by", "pause", "waiting"];
     if pauses.contains(&next) && pause.parse::<Span>().is_ok() {
         let message = format!("the pause of `{word}` stands behind `every`, not behind {}", quoted(next));
         let (pause_at, _) = around.word_from(at.end)?;

@@ -21,6 +21,32 @@ pub(super) fn from_to(around: &Around<'_>, text: &str) -> Option<Meant> {
     fits.then(|| meant.and(joint, "and"))
 }
 
+/// `22:00 to 07:00 hours in Europe/Berlin`: words between the times and their zone.
+pub(super) fn filling(around: &Around<'_>) -> Option<Meant> {
+    const FILLING: [&str; 10] =
+        ["hours", "hour", "h", "hrs", "uhr", "o'clock", "o’clock", "local", "time", "clock"];
+    let line = around.line_end(around.at.end);
+    let (first, _) = around.word_before(around.at.end)?;
+    let start = if around.text().contains(':') { around.at.end } else { first.start };
+    let (mut end, mut all) = (start, None::<std::ops::Range<usize>>);
+    while let Some((at, word)) = around.word_from(end).filter(|(at, _)| at.start < line) {
+        if word == "in" {
+            break;
+        }
+        FILLING.contains(&word.to_lowercase().as_str()).then_some(())?;
+        all = Some(all.map_or(at.start, |all| all.start)..at.end);
+        end = at.end;
+    }
+    let (whole, (time_at, time)) = (all?, around.word_before(start)?);
+    // `8:00 Uhr` alone is a time in other words.
+    let (_, joint) = around.word_before(time_at.start)?;
+    let message = format!("{} is not needed behind the times", quoted(around.part(whole.clone())));
+    let fits = ["to", "and"].contains(&joint)
+        && time.contains(':')
+        && around.word_from(end).is_some_and(|(_, word)| word == "in");
+    fits.then(|| Meant::leave_out(around, whole).named("bad-window").saying(message))
+}
+
 /// `wait until tomorrow`: the zone is missing to no time at all.
 pub(super) fn no_time(around: &Around<'_>, text: &str) -> Option<Meant> {
     let (at, word) = around.word_before(around.at.end).filter(|_| text.starts_with("until "))?;
@@ -90,7 +116,7 @@ pub(super) fn two_letters(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// Whether a word is one for days.
-pub(super) fn is_day(word: &str) -> bool {
+pub(in super::super) fn is_day(word: &str) -> bool {
     let lower = word.to_lowercase();
     lower.starts_with("week") || Days::WORDS.iter().any(|day| lower.starts_with(day))
 }
@@ -161,6 +187,13 @@ pub(super) fn zone(around: &Around<'_>, text: &str) -> Option<Meant> {
         let message =
             format!("unknown zone {}; did you mean `contact.timezone`?", quoted(around.part(whole.clone())));
         return Some(Meant::write(whole, "contact.timezone").saying(message));
+    }
+    for words in ["contact time zone", "contact's time zone", "customer time zone", "contact local time"] {
+        if let Some(whole) = around.words_from(around.at.start, words) {
+            let message =
+                format!("{} is not how the contact's zone is named", quoted(around.part(whole.clone())));
+            return Some(Meant::write(whole, "contact.timezone").saying(message));
+        }
     }
     let (at, next) = next?;
     let both = around.at.start..at.end;

@@ -67,6 +67,7 @@ pub(super) fn guess(source: &str, finding: &Diagnostic) -> Option<Edit> {
             let end = at.start + around.part(at.start..end).trim_end_matches(',').len();
             edit(at.start..end, "via a")
         }
+        "bad-name" if text == "policy" => behind(&format!(" other_{}", at.start)),
         "provider-twice" | "bad-name" => edit(at.clone(), &format!("other_{}", at.start)),
         "bad-retry" | "bad-repeat" => match first {
             "retry" | "repeat" => instead(&format!("{first} 2 times every 30s")),

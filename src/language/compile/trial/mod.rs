@@ -10,7 +10,9 @@
 mod candidates;
 mod guard;
 mod guess;
+mod merge;
 mod patches;
+mod remark;
 mod vocabulary;
 
 use std::cell::Cell;
@@ -112,6 +114,9 @@ pub(super) fn told(
         open: first,
         unsaid: (0, Vec::new()),
     };
+    for conflict in merge::conflicts(source) {
+        trial.without(conflict);
+    }
     for _ in 0..ROUNDS_MAX {
         let is_done = trial.open.is_empty() || trial.told.len() >= limits::FINDINGS_MAX;
         if is_done || !trial.may_read_on() {
@@ -171,6 +176,9 @@ impl Trial<'_> {
         if let Some((cause, outcome)) = self.cause(&finding) {
             return self.mended(cause, Some(outcome));
         }
+        if let Some((remark, outcome)) = self.remark(&finding, false) {
+            return self.mended(remark, Some(outcome));
+        }
         if let Some((candidate, outcome)) = self.search(&finding) {
             let Candidate { at, message, help, edits, .. } = candidate;
             let finding = Diagnostic { at, message, help: Some(help), fix: edits, ..finding };
@@ -178,6 +186,9 @@ impl Trial<'_> {
         }
         if own.is_some() && !self.follows(&finding) {
             return self.mended(finding, own);
+        }
+        if let Some((remark, outcome)) = self.remark(&finding, true) {
+            return self.mended(remark, Some(outcome));
         }
         if finding.fix.is_empty() || own.is_some() {
             return self.unresolved(finding);
@@ -252,6 +263,19 @@ impl Trial<'_> {
         Some(plain)
     }
 
+    /// Tells of an unfinished merge, and goes on with one side of it.
+    fn without(&mut self, conflict: merge::Conflict) {
+        let patches = conflict
+            .left_out
+            .into_iter()
+            .fold(self.patches.clone(), |patches, at| patches.and_guessed(Edit { at, text: String::new() }));
+        self.told.push(conflict.said);
+        let Some(reading) = self.read(&patches) else { return };
+        self.patches = patches;
+        self.open = reading.findings;
+        self.unsaid = (reading.of_changes, reading.of_told);
+    }
+
     fn mended(&mut self, finding: Diagnostic, outcome: Option<(Mends, Patches, Reading)>) {
         let Some((_, patches, reading)) = outcome else { return };
         self.patches = patches;
@@ -268,6 +292,11 @@ impl Trial<'_> {
         if edits.iter().all(|edit| self.source.get(edit.at.clone()) == Some(&edit.text)) {
             return None;
         }
+        self.tried(finding, edits)
+    }
+
+    /// The same, whatever the change loses.
+    fn tried(&self, finding: &Diagnostic, edits: &[Edit]) -> Option<(Mends, Patches, Reading)> {
         let patches = self.patches.with(edits)?;
         let reading = self.read(&patches)?;
         if reading.of_changes > self.unsaid.0
@@ -303,6 +332,23 @@ impl Trial<'_> {
             Mends::Shows
         };
         Some((mends, patches, reading))
+    }
+
+    /// Prose at a finding, without which nothing is left on its line.
+    fn remark(&self, finding: &Diagnostic, word: bool) -> Option<(Diagnostic, (Mends, Patches, Reading))> {
+        // Words that belong to what was told already are no remark.
+        if !self.may_read_on() || self.follows(finding) {
+            return None;
+        }
+        remark::of(self.source, finding, word).into_iter().find_map(|remark| {
+            let outcome = self.tried(finding, &remark.without)?;
+            let shows = outcome.0 == Mends::Shows && finding.rule != "outside-policy";
+            let is_mended = outcome.0 == Mends::All || remark.is_alone && !shows;
+            let Candidate { at, message, help, edits } = remark.said;
+            let rule = if finding.rule == "outside-policy" { finding.rule } else { "stray-text" };
+            let said = Diagnostic { rule, at, message, help: Some(help), fix: edits, ..finding.clone() };
+            is_mended.then_some((said, outcome))
+        })
     }
 
     /// The one change by which nothing is left on the line of a finding that has none.

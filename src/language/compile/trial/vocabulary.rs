@@ -104,8 +104,28 @@ pub(super) const FILLING: [&str; 58] = [
 ];
 
 /// Words for which no other one stands: they turn the meaning, or join in one of two ways.
-pub(super) const TURNING: [&str; 12] =
-    ["not", "no", "never", "without", "except", "nicht", "kein", "keine", "before", "und", "plus", "et"];
+pub(super) const TURNING: [&str; 20] = [
+    "like",
+    "LIKE",
+    "matches",
+    "match",
+    "ne",
+    "neq",
+    "startswith",
+    "contains",
+    "not",
+    "no",
+    "never",
+    "without",
+    "except",
+    "nicht",
+    "kein",
+    "keine",
+    "before",
+    "und",
+    "plus",
+    "et",
+];
 
 pub(in super::super) const CHANNELS: [&str; 8] =
     ["sms", "whatsapp", "email", "push", "voice", "slack", "telegram", "webhook"];
