@@ -12,9 +12,11 @@ use std::time::Instant;
 
 use clap::Parser;
 use simulation::cases;
+use simulation::checks::Check;
 use simulation::coverage::Coverage;
 use simulation::history::History;
 use simulation::mutants::Mutant;
+use simulation::occurred;
 
 // That of the program itself.
 #[global_allocator]
@@ -63,24 +65,27 @@ struct Totals {
     failed: Vec<u64>,
 }
 
+/// A check by its name, and what must always hold that it belongs to.
+fn shown(check: Check) -> String {
+    format!("{}, of {}", check.name(), simulation::invariant(check.invariant()))
+}
+
 /// Looks how many histories it takes to find what is broken on purpose.
 fn mutants(name: &str, arguments: &Arguments) -> ExitCode {
     let chosen: Vec<_> =
-        Mutant::all().into_iter().filter(|(mutant, _)| name == "all" || mutant.name() == name).collect();
+        Mutant::all().into_iter().filter(|mutant| name == "all" || mutant.name() == name).collect();
     if chosen.is_empty() {
-        let names: Vec<_> = Mutant::all().iter().map(|(mutant, _)| mutant.name()).collect();
+        let names: Vec<_> = Mutant::all().iter().map(|mutant| mutant.name()).collect();
         eprintln!("there is no `{name}`; there are all, {}", names.join(", "));
         return ExitCode::from(2);
     }
     let mut missed = 0;
-    for (mutant, _) in &chosen {
+    for mutant in &chosen {
         if arguments.cases {
             match mutant.found_by_name(arguments.histories) {
-                Some((name, seeds, invariant)) => println!(
-                    "{:<24} found by `{name}` after {seeds} seeds: {}",
-                    mutant.name(),
-                    simulation::invariant(invariant)
-                ),
+                Some((name, seeds, check)) => {
+                    println!("{:<24} found by `{name}` after {seeds} seeds: {}", mutant.name(), shown(check))
+                }
                 None => println!("{:<24} not found by name", mutant.name()),
             }
             continue;
@@ -90,12 +95,8 @@ fn mutants(name: &str, arguments: &Arguments) -> ExitCode {
             continue;
         }
         match mutant.found_after(arguments.seed, arguments.nodes, arguments.histories) {
-            Some((after, invariant)) => {
-                println!(
-                    "{:<24} found after {after:>6} histories: {}",
-                    mutant.name(),
-                    simulation::invariant(invariant)
-                );
+            Some((after, check)) => {
+                println!("{:<24} found after {after:>6} histories: {}", mutant.name(), shown(check));
                 if arguments.story {
                     let history = History::of(arguments.seed.wrapping_add(after - 1), arguments.nodes);
                     println!("{}", simulation::explained(&history, Some(*mutant), SHRINK_TRIES));
@@ -117,19 +118,23 @@ fn by_name(arguments: &Arguments) -> ExitCode {
         let history = |place| History { seed: arguments.seed.wrapping_add(place), ..case.history.clone() };
         if arguments.story {
             let named = |mutant: &Mutant| Some(mutant.name()) == arguments.mutant.as_deref();
-            let mutant = Mutant::all().into_iter().map(|(mutant, _)| mutant).find(named);
+            let mutant = Mutant::all().into_iter().find(named);
             let outcome = simulation::happen(&history(0), mutant, true, &mut Coverage::default());
             println!("{}: {}\n{}", case.name, case.about, outcome.story);
             failed += usize::from(!outcome.broken.is_empty());
             continue;
         }
+        let mut occurred = 0;
         let fails = (0..arguments.histories).map(history).find(|history| {
             let run = || simulation::happen(history, None, false, &mut Coverage::default());
             let (once, twice) = (run(), run());
+            occurred += u64::from(occurred::occurred(case.name, &once.happened));
             !once.broken.is_empty() || once.trace != twice.trace
         });
         match fails {
-            None => println!("{}: held under {} seeds", case.name, arguments.histories),
+            None => {
+                println!("{}: held under {} seeds, took place in {occurred}", case.name, arguments.histories);
+            }
             Some(history) => {
                 failed += 1;
                 let story = simulation::explained(&history, None, SHRINK_TRIES);

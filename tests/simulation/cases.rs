@@ -387,17 +387,21 @@ pub(crate) fn all() -> Vec<Case> {
         case(
             "the store stops hard in mid-commit",
             "what was not durable is gone and was not answered; what was durable stands, answered or not",
-            history(
-                1,
-                vec![
-                    (0, 0, What::Slow { for_ms: 20_000 }),
-                    (100, 0, send("fallback", vec![plain(50), plain(5)])),
-                    (250, 0, What::StoreCrash),
-                    (900, 0, What::StoreCrash),
-                    (1_700, 0, What::StoreCrash),
-                    (2_600, 0, What::StoreCrash),
-                ],
-            ),
+            History {
+                delay_ms: 400,
+                ..history(
+                    1,
+                    vec![
+                        (100, 0, send("fallback", vec![plain(50), plain(5)])),
+                        (180, 0, What::StoreCrash),
+                        (300, 0, What::StoreCrash),
+                        (450, 0, What::StoreCrash),
+                        (900, 0, What::StoreCrash),
+                        (1_700, 0, What::StoreCrash),
+                        (2_600, 0, What::StoreCrash),
+                    ],
+                )
+            },
         ),
     ]
 }

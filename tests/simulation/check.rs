@@ -6,23 +6,25 @@ use serde_json::Value;
 use spine::engine::journal::Body;
 use spine::engine::verify;
 use spine::model::{Id, Instant, Outcome, Status, kinds};
-use spine::store::rows::{DeliveryState, MessageState, StoredAttempt, StoredMessage};
+use spine::store::rows::{MessageState, StoredAttempt, StoredMessage};
 use spine::store::seal::Scope;
 use spine::store::{Page, PageStart};
 
 use super::callers::Answer;
+use super::checks::Check;
 use super::coverage::Coverage;
 use super::gateway::Called;
 use super::history::{What, Whose};
 use super::scene::now;
+use super::told;
 use super::weather::{number_in, short};
 use super::world::World;
 
 /// Something that must always hold, and did not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// Its number in the list of what must always hold.
-    pub(crate) invariant: u8,
+    /// By what it was found.
+    pub(crate) check: Check,
     pub(crate) what: String,
 }
 
@@ -44,15 +46,17 @@ const ALL: Page = Page { start: PageStart::Newest, limit: 100_000 };
 /// Looks at everything once a history is over.
 pub(crate) fn check(world: &World, ended: Result<(), String>, coverage: &mut Coverage) -> Vec<Broken> {
     let mut found = Vec::new();
-    let mut broken = |invariant, what: String| found.push(Broken { invariant, what });
+    let mut broken = |check, what: String| found.push(Broken { check, what });
     if let Err(open) = ended {
-        broken(1, format!("not everything came to its end: {open}"));
+        broken(Check::AllEnds, format!("not everything came to its end: {open}"));
     }
     let mut messages = Vec::new();
     for (whose, scope) in &world.scene.scopes {
         match read(*whose, scope) {
             Ok(some) => messages.extend(some),
-            Err(error) => broken(3, format!("the rows of scope {} cannot be read: {error}", scope.id())),
+            Err(error) => {
+                broken(Check::Readable, format!("the rows of scope {} cannot be read: {error}", scope.id()))
+            }
         }
         transitions(scope, &mut broken);
         audit(world, scope, &mut broken);
@@ -68,7 +72,7 @@ pub(crate) fn check(world: &World, ended: Result<(), String>, coverage: &mut Cov
     calls(world, &messages, &mut broken);
     ends(world, &messages, &mut broken);
     apart(world, &messages, &mut broken);
-    webhooks(world, &mut broken);
+    told::webhooks(world, ALL, &mut broken);
     found
 }
 
@@ -92,19 +96,27 @@ fn read(whose: Whose, scope: &Scope) -> Result<Vec<Read>, spine::store::StoreErr
 }
 
 /// 3: numbered without gaps, chained, and replaying to the stored state.
-fn transitions(scope: &Scope, broken: &mut impl FnMut(u8, String)) {
+fn transitions(scope: &Scope, broken: &mut impl FnMut(Check, String)) {
     match now(verify(scope)) {
-        Err(error) => broken(3, format!("the journal of scope {} cannot be read: {error}", scope.id())),
+        Err(error) => {
+            broken(Check::Readable, format!("the journal of scope {} cannot be read: {error}", scope.id()))
+        }
         Ok(verified) => {
             for fault in verified.faults {
-                broken(3, format!("{:?}, transition {}: {}", fault.message, fault.seq, fault.what));
+                broken(
+                    Check::Replay,
+                    format!("{:?}, transition {}: {}", fault.message, fault.seq, fault.what),
+                );
             }
         }
     }
     let mut rows = BTreeSet::new();
     for journal in now(scope.journal_after(0, 100_000)).unwrap_or_default() {
         if journal.message.is_some() && !rows.insert((journal.message, journal.row.seq)) {
-            broken(3, format!("transition {} of a message is written twice", journal.row.seq));
+            broken(
+                Check::TransitionOnce,
+                format!("transition {} of a message is written twice", journal.row.seq),
+            );
         }
     }
 }
@@ -118,34 +130,45 @@ fn at(line: &Value) -> Option<Instant> {
 }
 
 /// 1, 5, 6: what one message's rows say of themselves.
-fn one(read: &Read, broken: &mut impl FnMut(u8, String)) {
+fn one(read: &Read, broken: &mut impl FnMut(Check, String)) {
     let name = read.number.map_or_else(|| "?".to_owned(), |number| number.to_string());
     let ended = match &read.message.state {
         MessageState::Live(_) => None,
         MessageState::Ended(ended) => Some(ended),
     };
     if ended.is_none() {
-        broken(1, format!("message {name} has not ended"));
+        broken(Check::Ended, format!("message {name} has not ended"));
     }
     let end = read.lines.iter().position(|line| event(line) == "message_ended");
     match (end, ended) {
-        (None, Some(_)) => broken(3, format!("message {name} has ended without a transition that says so")),
+        (None, Some(_)) => {
+            broken(Check::EndTold, format!("message {name} has ended without a transition that says so"))
+        }
         (Some(place), _) => {
             if let Some(line) = read.lines[place + 1..].iter().find(|line| event(line) == "attempt_started") {
-                broken(5, format!("message {name} began an attempt after its end: {line}"));
+                broken(
+                    Check::NothingAfterEnd,
+                    format!("message {name} began an attempt after its end: {line}"),
+                );
             }
         }
         (None, None) => {}
     }
     for attempt in &read.attempts {
         if attempt.outcome.is_none() {
-            broken(1, format!("{} of message {name} has no outcome", short(attempt.row.id)));
+            broken(Check::Outcomes, format!("{} of message {name} has no outcome", short(attempt.row.id)));
         }
         if ended.is_some_and(|ended| attempt.row.at > ended.at) {
-            broken(5, format!("{} of message {name} began after the message's end", short(attempt.row.id)));
+            broken(
+                Check::NothingAfterEnd,
+                format!("{} of message {name} began after the message's end", short(attempt.row.id)),
+            );
         }
         if attempt.row.at < read.message.row.created_at {
-            broken(5, format!("{} of message {name} began before the message", short(attempt.row.id)));
+            broken(
+                Check::NothingBeforeStart,
+                format!("{} of message {name} began before the message", short(attempt.row.id)),
+            );
         }
     }
     let counted = read.events.iter().copied().eq(1..=read.events.len() as u64);
@@ -156,18 +179,21 @@ fn one(read: &Read, broken: &mut impl FnMut(u8, String)) {
     };
     let last = state.get(33..37).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
     if !counted || last != u32::try_from(read.events.len()).ok() {
-        broken(6, format!("of {last:?} events of message {name} the rows hold {:?}", read.events));
+        broken(
+            Check::EventNumbers,
+            format!("of {last:?} events of message {name} the rows hold {:?}", read.events),
+        );
     }
 }
 
 /// 5: no stage before its time.
-fn order(read: &Read, broken: &mut impl FnMut(u8, String)) {
+fn order(read: &Read, broken: &mut impl FnMut(Check, String)) {
     let name = read.number.unwrap_or_default();
     let mut last = None;
     for line in &read.lines {
         let now = at(line);
         if last > now {
-            broken(5, format!("time goes back within message {name}"));
+            broken(Check::TimeForward, format!("time goes back within message {name}"));
         }
         last = now;
     }
@@ -177,7 +203,7 @@ fn order(read: &Read, broken: &mut impl FnMut(u8, String)) {
     if let (Some(begun), Some(first)) = (begun, first)
         && first < begun
     {
-        broken(5, format!("message {name} was sent before its time"));
+        broken(Check::NothingBeforeStart, format!("message {name} was sent before its time"));
     }
     // Of a plain fallback it is known without the machine: the second waits for the failure of the
     // first, or for its time.
@@ -207,7 +233,7 @@ fn order(read: &Read, broken: &mut impl FnMut(u8, String)) {
             policy == Some("wait") && failed.is_some_and(|failed| second.ms() - failed.ms() >= after_ms);
         if early && !allowed && !waited {
             broken(
-                5,
+                Check::PolicyTimes,
                 format!(
                     "the second stage of message {name} started {} ms after the message",
                     second.ms() - first.ms()
@@ -218,15 +244,18 @@ fn order(read: &Read, broken: &mut impl FnMut(u8, String)) {
 }
 
 /// 1 and 4: what was answered stands, and one key is one mutation.
-fn answers(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)) {
+fn answers(world: &World, messages: &[Read], broken: &mut impl FnMut(Check, String)) {
     for (number, ids) in world.known() {
         let ids: BTreeSet<Id<kinds::Message>> = ids.into_iter().collect();
         if ids.len() > 1 {
-            broken(4, format!("message {number} was answered with {} ids", ids.len()));
+            broken(Check::OneId, format!("message {number} was answered with {} ids", ids.len()));
         }
         for id in ids {
             if !messages.iter().any(|read| read.message.row.id == id) {
-                broken(1, format!("message {number} was answered with 2xx and is not there"));
+                broken(
+                    Check::AnsweredStands,
+                    format!("message {number} was answered with 2xx and is not there"),
+                );
             }
         }
     }
@@ -238,24 +267,27 @@ fn answers(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)
     }
     for ((_, number), times) in by_number {
         if times > 1 {
-            broken(4, format!("message {number} was taken in {times} times under one key"));
+            broken(Check::OneMessage, format!("message {number} was taken in {times} times under one key"));
         }
     }
     for asked in &world.asked {
         let both = asked.answers.iter().any(|answer| matches!(answer, Answer::Done(_)))
             && asked.answers.contains(&Answer::OtherRequest);
         if both && !matches!(asked.request.what, What::Other { .. }) {
-            broken(4, format!("request {} was answered in two ways", asked.request.no));
+            broken(Check::OneAnswer, format!("request {} was answered in two ways", asked.request.no));
         }
     }
 }
 
 /// 2, and that nothing is sent more often than its policy says: what the gateway counted.
-fn calls(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)) {
+fn calls(world: &World, messages: &[Read], broken: &mut impl FnMut(Check, String)) {
     let calls = world.gateway.calls();
     for call in &calls {
         if !call.was_durable {
-            broken(2, format!("{} was called before its intent was durable", short(call.attempt)));
+            broken(
+                Check::IntentFirst,
+                format!("{} was called before its intent was durable", short(call.attempt)),
+            );
         }
     }
     let ahead = world.history.ahead_ms.iter().copied().max().unwrap_or_default().max(0);
@@ -267,13 +299,21 @@ fn calls(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)) 
         key_of_attempts(read, &own, broken);
         let (made, allowed) = (own.len(), allowed.count());
         if made > allowed {
-            broken(2, format!("message {number} was sent to the gateway {made} times, by {allowed} intents"));
+            broken(
+                Check::CallsCounted,
+                format!("message {number} was sent to the gateway {made} times, by {allowed} intents"),
+            );
         }
         for call in own {
             match read.attempts.iter().find(|attempt| attempt.row.id == call.attempt) {
-                None => broken(2, format!("{} was called and has no row", short(call.attempt))),
+                None => {
+                    broken(Check::CallHasRow, format!("{} was called and has no row", short(call.attempt)))
+                }
                 Some(attempt) if attempt.row.at.ms() > call.at.ms() + ahead => {
-                    broken(5, format!("{} was called before its time", short(call.attempt)));
+                    broken(
+                        Check::CalledInTime,
+                        format!("{} was called before its time", short(call.attempt)),
+                    );
                 }
                 Some(_) => {}
             }
@@ -283,7 +323,7 @@ fn calls(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)) 
 
 /// 4: the key of an attempt stands for one send: what the gateway took counts as sent, or as in doubt, and is
 /// not sent again under another key as if it were not there; what counts as sent was taken.
-fn key_of_attempts(read: &Read, calls: &[&Called], broken: &mut impl FnMut(u8, String)) {
+fn key_of_attempts(read: &Read, calls: &[&Called], broken: &mut impl FnMut(Check, String)) {
     let number = read.number.unwrap_or_default();
     for attempt in &read.attempts {
         let Some(outcome) = attempt.outcome.as_ref().map(|row| row.outcome) else { continue };
@@ -292,12 +332,18 @@ fn key_of_attempts(read: &Read, calls: &[&Called], broken: &mut impl FnMut(u8, S
         match outcome {
             Outcome::InDoubt => {}
             Outcome::Accepted if !taken => {
-                broken(4, format!("{name} of message {number} counts as sent, and nobody took it"));
+                broken(
+                    Check::SendsAgree,
+                    format!("{name} of message {number} counts as sent, and nobody took it"),
+                );
             }
             Outcome::Accepted => {}
             refused if taken => {
                 let word = refused.word();
-                broken(4, format!("{name} of message {number} was taken, and counts as not sent ({word})"));
+                broken(
+                    Check::SendsAgree,
+                    format!("{name} of message {number} was taken, and counts as not sent ({word})"),
+                );
             }
             _ => {}
         }
@@ -305,10 +351,10 @@ fn key_of_attempts(read: &Read, calls: &[&Called], broken: &mut impl FnMut(u8, S
 }
 
 /// 8: an end never changes, but for `sent` to `delivered`.
-fn ends(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)) {
+fn ends(world: &World, messages: &[Read], broken: &mut impl FnMut(Check, String)) {
     world.weather.written(|written| {
         for what in &written.changed_ends {
-            broken(8, what.clone());
+            broken(Check::EndsWritten, what.clone());
         }
         for read in messages {
             let MessageState::Ended(ended) = &read.message.state else { continue };
@@ -316,7 +362,7 @@ fn ends(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)) {
             match written.ends.get(&(scope, read.message.n)) {
                 Some((status, at)) if (*status, *at) == (ended.status, ended.at) => {}
                 Some((status, _)) => broken(
-                    8,
+                    Check::EndsStand,
                     format!(
                         "message {} ended as {} and stands as {}",
                         read.number.unwrap_or_default(),
@@ -324,7 +370,7 @@ fn ends(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)) {
                         ended.status.word()
                     ),
                 ),
-                None => broken(8, "a message has an end that nobody wrote".to_owned()),
+                None => broken(Check::EndsStand, "a message has an end that nobody wrote".to_owned()),
             }
         }
     });
@@ -335,36 +381,39 @@ fn ends(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)) {
         let late = read.lines[place + 1..].iter().any(|line| event(line) == "message_delivered");
         let expected = if late && said == "sent" { Status::Delivered.word() } else { said };
         if ended.status.word() != expected {
-            broken(8, format!("a message ended as {said} and stands as {}", ended.status.word()));
+            broken(
+                Check::EndsStand,
+                format!("a message ended as {said} and stands as {}", ended.status.word()),
+            );
         }
     }
 }
 
 /// 7: no row of another scope.
-fn apart(world: &World, messages: &[Read], broken: &mut impl FnMut(u8, String)) {
+fn apart(world: &World, messages: &[Read], broken: &mut impl FnMut(Check, String)) {
     for read in messages {
         let sent = read.number.and_then(|number| world.history.step(number));
         match sent.map(|step| &step.what) {
             Some(What::Send(send)) if send.whose == read.whose => {}
-            _ => broken(7, format!("a message of somebody else stands with {:?}", read.whose)),
+            _ => broken(Check::OwnScope, format!("a message of somebody else stands with {:?}", read.whose)),
         }
     }
     let unused =
         world.store.rows_of_unused(&world.scene.scopes.values().map(|scope| scope.id()).collect::<Vec<_>>());
     if unused > 0 {
-        broken(7, format!("{unused} messages stand in scopes that nobody used"));
+        broken(Check::OwnScope, format!("{unused} messages stand in scopes that nobody used"));
     }
 }
 
 /// 9: the audit is a chain, and holds what was ever added to it.
-fn audit(world: &World, scope: &Scope, broken: &mut impl FnMut(u8, String)) {
+fn audit(world: &World, scope: &Scope, broken: &mut impl FnMut(Check, String)) {
     let rows = now(scope.audit_after(0, 100_000)).unwrap_or_default();
     let mut before = [0; 32];
     for (place, row) in rows.iter().enumerate() {
         let text = String::from_utf8_lossy(&row.row.entry.canonical).into_owned();
         let hash = spine::engine::journal::chained(before, &text);
         if row.row.prev_hash != before || row.row.hash != hash || row.n != place as i64 + 1 {
-            broken(9, format!("the chain of the audit breaks at entry {}", row.n));
+            broken(Check::AuditChain, format!("the chain of the audit breaks at entry {}", row.n));
             return;
         }
         before = hash;
@@ -373,13 +422,22 @@ fn audit(world: &World, scope: &Scope, broken: &mut impl FnMut(u8, String)) {
         let added = written.audit.get(&scope.id()).map(Vec::as_slice).unwrap_or_default();
         let same = added.len() == rows.len() && added.iter().zip(&rows).all(|(a, b)| *a == b.row.entry);
         if !same {
-            broken(9, format!("the audit holds {} entries, and {} were added", rows.len(), added.len()));
+            broken(
+                Check::AuditWhole,
+                format!("the audit holds {} entries, and {} were added", rows.len(), added.len()),
+            );
         }
     });
 }
 
 /// Never more passes than a quota lets.
-fn quota(world: &World, whose: Whose, scope: &Scope, messages: &[Read], broken: &mut impl FnMut(u8, String)) {
+fn quota(
+    world: &World,
+    whose: Whose,
+    scope: &Scope,
+    messages: &[Read],
+    broken: &mut impl FnMut(Check, String),
+) {
     let changes = world.history.steps.iter().any(|step| matches!(step.what, What::Quota { .. }));
     let Some(limit) = world.history.quota.filter(|_| !changes && whose == Whose::Live) else { return };
     let counts = |attempt: &&StoredAttempt| {
@@ -389,68 +447,19 @@ fn quota(world: &World, whose: Whose, scope: &Scope, messages: &[Read], broken: 
     let attempts = messages.iter().filter(|read| read.whose == whose).flat_map(|read| &read.attempts);
     let used = attempts.filter(counts).count() as u64;
     if used > limit {
-        broken(4, format!("a quota of {limit} let {used} pass"));
+        broken(Check::QuotaKept, format!("a quota of {limit} let {used} pass"));
     }
     let taken =
         world.gateway.calls().iter().filter(|call| call.taken && call.channel == "sms").count() as u64;
     if taken > limit && world.history.steps.iter().all(|step| !is_other(&step.what)) {
-        broken(4, format!("a quota of {limit} let {taken} calls pass"));
+        broken(Check::QuotaKept, format!("a quota of {limit} let {taken} calls pass"));
     }
     let held: u64 = world.store.usage(scope.id()).iter().map(|row| row.held).sum();
     if held > 0 {
-        broken(4, format!("{held} places of a quota are held, and nobody holds them"));
+        broken(Check::NoPlaceHeld, format!("{held} places of a quota are held, and nobody holds them"));
     }
 }
 
 fn is_other(what: &What) -> bool {
     matches!(what, What::Send(send) if send.whose == Whose::Other)
-}
-
-/// 6: every event is taken by each endpoint, or stands in the dead letters; and no try is made by two.
-fn webhooks(world: &World, broken: &mut impl FnMut(u8, String)) {
-    let Some(scope) = world.scene.scopes.get(&Whose::Live) else { return };
-    let tries = world.gateway.tries();
-    let events = now(scope.events_after(0, 100_000)).unwrap_or_default();
-    let deliveries =
-        now(scope.deliveries(Default::default(), ALL)).map(|listed| listed.rows).unwrap_or_default();
-    for (place, id) in world.scene.endpoints.iter().enumerate() {
-        let Ok(Some(_)) = now(scope.endpoint(*id)) else { continue };
-        for event in &events {
-            let text = event.row.id.to_string();
-            let taken =
-                tries.iter().any(|tried| tried.endpoint == place && tried.taken && tried.event == text);
-            let dead = deliveries.iter().any(|row| {
-                row.row.endpoint == *id
-                    && row.row.event_id == event.row.id
-                    && row.row.state == DeliveryState::Dead
-            });
-            let is_own = event.row.kind.starts_with("webhook_endpoint.");
-            if !taken && !dead && !is_own {
-                broken(
-                    6,
-                    format!(
-                        "{} {text} was not taken by receiver {place}, and is no dead letter",
-                        event.row.kind
-                    ),
-                );
-            }
-        }
-    }
-    for (n, one) in tries.iter().enumerate() {
-        for other in &tries[n + 1..] {
-            let same = one.endpoint == other.endpoint && one.event == other.event && one.run != other.run;
-            let meanwhile = other.at < one.until;
-            let (from, to) = (one.at.ms() - super::core::T0, one.until.ms() - super::core::T0);
-            // Who is paused is taken for dead by the others, with its calls under way.
-            if same && meanwhile && !world.was_paused(one.run, from, to) {
-                broken(
-                    6,
-                    format!(
-                        "event {} was tried by two nodes at once at receiver {}",
-                        one.event, one.endpoint
-                    ),
-                );
-            }
-        }
-    }
 }

@@ -12,7 +12,7 @@ use spine::store::memory::MemoryStore;
 use tokio::sync::oneshot;
 use url::Url;
 
-use super::core::{Core, Entry, RunNo, lock};
+use super::core::{Core, Entry, RunNo, T0, lock};
 use super::history::{Call, Mood, Reaction, Receipt};
 use super::weather::short;
 use super::world::Turn;
@@ -23,6 +23,7 @@ const PATIENCE_MS: i64 = 15_000;
 /// A call as the gateway saw it.
 #[derive(Debug, Clone)]
 pub(crate) struct Called {
+    pub(crate) run: RunNo,
     pub(crate) at: Instant,
     pub(crate) attempt: Id<kinds::Attempt>,
     /// The number of the message, as its caller gave it.
@@ -44,6 +45,20 @@ pub(crate) struct Tried {
     pub(crate) endpoint: usize,
     pub(crate) event: String,
     pub(crate) taken: bool,
+}
+
+impl Called {
+    /// Milliseconds since the start of the world.
+    pub(crate) fn elapsed_ms(&self) -> i64 {
+        self.at.ms() - T0
+    }
+}
+
+impl Tried {
+    /// Whether its end was still waited for, so many milliseconds after the start of the world.
+    pub(crate) fn is_under_way(&self, elapsed_ms: i64) -> bool {
+        (self.at.ms() - T0..self.until.ms() - T0).contains(&elapsed_ms)
+    }
 }
 
 #[derive(Default)]
@@ -111,6 +126,10 @@ impl Gateway {
         lock(&self.seen).receipts.get(place).cloned()
     }
 
+    pub(crate) fn receipts(&self) -> Vec<Due> {
+        lock(&self.seen).receipts.clone()
+    }
+
     pub(crate) fn receipt_taken(&self, place: usize) {
         if let Some(due) = lock(&self.seen).receipts.get_mut(place) {
             due.taken = true;
@@ -124,7 +143,7 @@ impl Gateway {
     fn called(&self, line: &Line, url: &Url, headers: &HeaderMap, body: &[u8]) -> Answer {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         match url.path() {
-            path if path.starts_with("/gw/") => self.send(&body, headers),
+            path if path.starts_with("/gw/") => self.send(line.run, &body, headers),
             path => {
                 let endpoint = path.trim_start_matches("/hook/").parse().unwrap_or_default();
                 self.webhook(line, endpoint, &body)
@@ -140,7 +159,7 @@ impl Gateway {
         }
     }
 
-    fn send(&self, body: &Value, headers: &HeaderMap) -> Answer {
+    fn send(&self, run: RunNo, body: &Value, headers: &HeaderMap) -> Answer {
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let Ok(attempt) = text("attempt_id").parse::<Id<kinds::Attempt>>() else {
             return (0, Ok(reply(400, &json!({"outcome": "content_fault"}))));
@@ -171,6 +190,7 @@ impl Gateway {
             seen.took.insert(attempt, id.clone());
         }
         seen.calls.push(Called {
+            run,
             at: self.core.now(),
             attempt,
             message,

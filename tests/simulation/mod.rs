@@ -6,17 +6,20 @@
 mod callers;
 pub(crate) mod cases;
 mod check;
+pub(crate) mod checks;
 mod core;
 pub(crate) mod coverage;
 mod edges;
 mod gateway;
 pub(crate) mod history;
 pub(crate) mod mutants;
+pub(crate) mod occurred;
 mod random;
 mod run;
 mod scene;
 mod shrink;
 mod story;
+mod told;
 mod weather;
 mod world;
 
@@ -24,6 +27,7 @@ use check::Broken;
 use coverage::Coverage;
 use history::History;
 use mutants::Mutant;
+use occurred::Happened;
 use world::World;
 
 /// What became of a history.
@@ -34,6 +38,7 @@ pub(crate) struct Outcome {
     pub(crate) story: String,
     pub(crate) commits: u64,
     pub(crate) calls: usize,
+    pub(crate) happened: Happened,
 }
 
 /// Lets a history happen and looks at what is left.
@@ -54,6 +59,7 @@ pub(crate) fn happen(
         story,
         commits: world.weather.written(|written| written.commits),
         calls: world.gateway.calls().len(),
+        happened: world.happened(),
     }
 }
 
@@ -61,7 +67,7 @@ pub(crate) fn happen(
 pub(crate) fn explained(history: &History, mutant: Option<Mutant>, tries_max: u32) -> String {
     let failure = |history: &History| {
         let outcome = happen(history, mutant, false, &mut Coverage::default());
-        outcome.broken.first().map(|broken| broken.invariant)
+        outcome.broken.first().map(|broken| broken.check)
     };
     let Some(first) = failure(history) else { return "it does not fail".to_owned() };
     let short = shrink::shrunk(history, tries_max, |less| failure(less) == Some(first));

@@ -3,6 +3,7 @@
 use spine::store::memory::Sabotage;
 
 use super::cases;
+use super::checks::Check;
 use super::coverage::Coverage;
 use super::happen;
 use super::history::History;
@@ -17,24 +18,35 @@ pub(crate) enum Mutant {
 }
 
 impl Mutant {
-    /// All of them; with each, what must always hold and does not any more.
-    pub(crate) fn all() -> Vec<(Mutant, &'static [u8])> {
-        let of = |sabotage: Sabotage| -> &'static [u8] {
-            match sabotage {
-                Sabotage::DropsTheFence => &[3, 8, 1, 2, 5, 6],
-                Sabotage::ForgetsTheLease => &[4, 1, 2, 3, 5],
-                Sabotage::ForgetsKeys | Sabotage::ForgetsLimits => &[4],
-                Sabotage::AnswersTooEarly | Sabotage::LosesMessages => &[1, 2, 3],
-                Sabotage::WritesLater => &[2, 1, 8, 3],
-                Sabotage::WritesTwice | Sabotage::SkipsATransition => &[3],
-                Sabotage::DropsAnEvent | Sabotage::SharesClaims => &[6],
-                Sabotage::LeaksToAnotherScope => &[7],
-                Sabotage::ChangesAnEnd => &[8],
-                Sabotage::RewritesTheAudit => &[9],
+    /// All of them.
+    pub(crate) fn all() -> Vec<Mutant> {
+        let stores = Sabotage::ALL.iter().map(|sabotage| Mutant::Store(*sabotage));
+        stores.chain([Mutant::RunsAhead]).collect()
+    }
+
+    /// The checks that look for what it breaks. Another one may fail as well, since one fault leads to
+    /// another; it is found only where one of these does.
+    pub(crate) const fn found_by(self) -> &'static [Check] {
+        let Mutant::Store(sabotage) = self else { return &[Check::CalledInTime, Check::NothingBeforeStart] };
+        match sabotage {
+            // Two who decide on one version of a message give what follows the same numbers.
+            Sabotage::DropsTheFence => {
+                &[Check::EventNumbers, Check::TransitionOnce, Check::Replay, Check::EndsWritten]
             }
-        };
-        let stores = Sabotage::ALL.iter().map(|sabotage| (Mutant::Store(*sabotage), of(*sabotage)));
-        stores.chain([(Mutant::RunsAhead, &[5_u8][..])]).collect()
+            Sabotage::ForgetsTheLease => &[Check::SendsAgree],
+            Sabotage::ForgetsKeys => &[Check::OneId, Check::OneMessage, Check::OneAnswer],
+            Sabotage::ForgetsLimits => &[Check::QuotaKept],
+            Sabotage::AnswersTooEarly => &[Check::AnsweredStands],
+            Sabotage::WritesLater => &[Check::IntentFirst],
+            Sabotage::LosesMessages => &[Check::AnsweredStands],
+            Sabotage::WritesTwice => &[Check::TransitionOnce],
+            Sabotage::SkipsATransition => &[Check::Replay],
+            Sabotage::DropsAnEvent => &[Check::EventNumbers, Check::EventTold],
+            Sabotage::SharesClaims => &[Check::OneTeller],
+            Sabotage::LeaksToAnotherScope => &[Check::OwnScope],
+            Sabotage::ChangesAnEnd => &[Check::EndsStand],
+            Sabotage::RewritesTheAudit => &[Check::AuditWhole, Check::AuditChain],
+        }
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -58,23 +70,29 @@ impl Mutant {
     }
 
     /// The first of the histories by name that finds it, each looked at under so many seeds, and by which of
-    /// them; what was broken.
-    pub(crate) fn found_by_name(self, seeds: u64) -> Option<(&'static str, u64, u8)> {
+    /// them and by which check.
+    pub(crate) fn found_by_name(self, seeds: u64) -> Option<(&'static str, u64, Check)> {
         cases::all().into_iter().find_map(|case| {
             (0..seeds).find_map(|seed| {
                 let history = History { seed, ..case.history.clone() };
-                let outcome = happen(&history, Some(self), false, &mut Coverage::default());
-                outcome.broken.first().map(|broken| (case.name, seed + 1, broken.invariant))
+                self.found_in(&history).map(|check| (case.name, seed + 1, check))
             })
         })
     }
 
-    /// How many histories it takes to find it, from this seed on; none where so many do not.
-    pub(crate) fn found_after(self, seed: u64, nodes_max: u64, histories_max: u64) -> Option<(u64, u8)> {
+    /// How many histories it takes to find it, from this seed on, and by which check; none where so many do
+    /// not.
+    pub(crate) fn found_after(self, seed: u64, nodes_max: u64, histories_max: u64) -> Option<(u64, Check)> {
         (0..histories_max).find_map(|place| {
             let history = History::of(seed.wrapping_add(place), nodes_max);
-            let outcome = happen(&history, Some(self), false, &mut Coverage::default());
-            outcome.broken.first().map(|broken| (place + 1, broken.invariant))
+            self.found_in(&history).map(|check| (place + 1, check))
         })
+    }
+
+    /// The check of its own that fails after a history.
+    fn found_in(self, history: &History) -> Option<Check> {
+        let outcome = happen(history, Some(self), false, &mut Coverage::default());
+        let mut broken = outcome.broken.iter().map(|broken| broken.check);
+        broken.find(|check| self.found_by().contains(check))
     }
 }

@@ -39,7 +39,12 @@ pub(crate) fn told(history: &History, lines: &[String], broken: &[Broken]) -> St
         text.push_str(&format!("{n:>4}. {line}\n"));
     }
     for broken in broken {
-        text.push_str(&format!("broken, {}: {}\n", name(broken.invariant), broken.what));
+        text.push_str(&format!(
+            "broken, {}: {} ({})\n",
+            name(broken.check.invariant()),
+            broken.what,
+            broken.check.name()
+        ));
     }
     text
 }

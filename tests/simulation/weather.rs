@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use spine::model::{Id, Instant, ScopeId, Status, kinds};
 use spine::store::memory::{Ask, Fate, Schedule, Step, Work};
 use spine::store::rows::{EndedState, NewAudit};
-use spine::store::{Applied, Change, MessageStep, NodeId, Position, StoreError};
+use spine::store::{Applied, Change, MessageChange, MessageStep, NodeId, Position, StoreError};
 
 use super::core::{Core, Entry, RunNo, lock};
 use super::history::StoreFault;
+use super::occurred::{Commit, Did};
 
 /// The run of work that is nobody's: of those who set the world up and look at it.
 pub(crate) const NOBODY: RunNo = usize::MAX;
@@ -18,6 +19,10 @@ pub(crate) const NOBODY: RunNo = usize::MAX;
 #[derive(Default)]
 pub(crate) struct Written {
     pub(crate) commits: u64,
+    /// What each did to which message.
+    pub(crate) done: Vec<Commit>,
+    /// How many were made whose answer was lost.
+    pub(crate) answers_lost: usize,
     /// The end of each message, as it was written last.
     pub(crate) ends: BTreeMap<(ScopeId, Position), (Status, Instant)>,
     /// What was wrong with an end, when it was written.
@@ -145,7 +150,10 @@ impl Schedule for Weather {
                 None => Fate::Done,
                 Some(StoreFault::Full) => Fate::Refused(StoreError::Full),
                 Some(StoreFault::Unavailable) => Fate::Refused(unavailable()),
-                Some(StoreFault::AnswerLost) => Fate::Lost(lost()),
+                Some(StoreFault::AnswerLost) => {
+                    sky.written.answers_lost += 1;
+                    Fate::Lost(lost())
+                }
             };
             let delay = if step == Step::News && !sky.calm && self.core.random(|random| random.percent(20)) {
                 // Word of it never comes; the poll finds it.
@@ -164,6 +172,8 @@ impl Schedule for Weather {
 
     fn written(&self, node: NodeId, scope: ScopeId, change: &Change, applied: &Applied) {
         let mut sky = lock(&self.sky);
+        let run = sky.runs.get(&node).copied().unwrap_or(NOBODY);
+        let at_ms = self.core.elapsed_ms();
         let written = &mut sky.written;
         written.commits += 1;
         self.core.mark(written.commits ^ ((change.messages.len() as u64) << 32));
@@ -171,18 +181,35 @@ impl Schedule for Weather {
         for part in &change.messages {
             written.intents.extend(part.attempts.iter().map(|attempt| attempt.id));
             match &part.step {
-                MessageStep::Begin(row, _) => written.number(scope, begun.next(), &row.doc),
+                MessageStep::Begin(row, _) => {
+                    let n = begun.next();
+                    written.number(scope, n, &row.doc);
+                    written.note(at_ms, run, scope, n, Did::Begun, part);
+                }
                 MessageStep::BeginEnded(row, ended, _) => {
                     let n = begun.next();
                     written.number(scope, n, &row.doc);
+                    written.note(at_ms, run, scope, n, Did::Begun, part);
                     if let Some(n) = n {
                         written.end(scope, *n, ended, false);
                     }
                 }
-                MessageStep::End { n, ended, .. } => written.end(scope, *n, ended, false),
-                MessageStep::Amend { n, ended, .. } => written.end(scope, *n, ended, true),
-                MessageStep::Go { .. } | MessageStep::Stay { .. } => {}
+                MessageStep::End { n, ended, .. } => {
+                    written.note(at_ms, run, scope, Some(n), Did::Ended, part);
+                    written.end(scope, *n, ended, false);
+                }
+                MessageStep::Amend { n, ended, .. } => {
+                    written.note(at_ms, run, scope, Some(n), Did::Amended, part);
+                    written.end(scope, *n, ended, true);
+                }
+                MessageStep::Go { n, .. } => written.note(at_ms, run, scope, Some(n), Did::Went, part),
+                MessageStep::Stay { .. } => {}
             }
+        }
+        for signal in &change.signals {
+            let message = written.numbers.get(&(scope, signal.message)).copied();
+            let commit = Commit { at_ms, run, message, did: Did::Signalled, outcomes: Vec::new() };
+            written.done.push(commit);
         }
         written.audit.entry(scope).or_default().extend(change.audit.iter().cloned());
         let numbers = &written.numbers;
@@ -203,6 +230,20 @@ impl Written {
         if let (Some(n), Some(number)) = (n, number_in(doc)) {
             self.numbers.insert((scope, *n), number);
         }
+    }
+
+    fn note(
+        &mut self,
+        at_ms: i64,
+        run: RunNo,
+        scope: ScopeId,
+        n: Option<&Position>,
+        did: Did,
+        part: &MessageChange,
+    ) {
+        let message = n.and_then(|n| self.numbers.get(&(scope, *n)).copied());
+        let outcomes = part.outcomes.iter().map(|row| row.outcome).collect();
+        self.done.push(Commit { at_ms, run, message, did, outcomes });
     }
 
     fn end(&mut self, scope: ScopeId, n: Position, ended: &EndedState, amends: bool) {

@@ -1,12 +1,12 @@
 //! The world: nodes, a store, those who call and who are called, and one clock.
 
 mod asking;
+mod lives;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use spine::engine::front::Front as _;
-use spine::model::{Id, ScopeId, Span, kinds};
+use spine::model::{ScopeId, Span};
 use spine::store::StoreError;
 use spine::store::memory::{Ask, Fate, MemoryStore, Options, Step as StoreStep, Unfinished, Work};
 use spine::store::seal::MasterKey;
@@ -16,10 +16,11 @@ use super::core::{Core, Entry, RunNo};
 use super::gateway::Gateway;
 use super::history::{History, What, Whose};
 use super::mutants::Mutant;
+use super::occurred::Lived;
 use super::random::{Guessable, mixed};
 use super::run::{LEASE, Run, Start};
 use super::scene::Scene;
-use super::weather::{NOBODY, Weather, lost};
+use super::weather::{Weather, lost};
 
 /// What the world itself does at an instant.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +94,9 @@ pub(crate) struct World {
     advanced: u32,
     /// Runs that were paused, and from when to when.
     pub(crate) pauses: Vec<(RunNo, i64, i64)>,
+    /// All runs, dead or alive.
+    lives: Vec<Lived>,
+    cut_short: usize,
     mutant: Option<Mutant>,
 }
 
@@ -128,6 +132,8 @@ impl World {
             calm: false,
             advanced: 0,
             pauses: Vec::new(),
+            lives: Vec::new(),
+            cut_short: 0,
             mutant,
             history,
         }
@@ -241,6 +247,8 @@ impl World {
             },
         });
         self.runs.push(run);
+        let from_ms = self.core.elapsed_ms();
+        self.lives.push(Lived { run: no, node, from_ms, told_to_stop_ms: None, until_ms: None });
         self.nodes[node] = Some(no);
         self.drive(no);
     }
@@ -252,6 +260,7 @@ impl World {
     fn kill(&mut self, run: RunNo, back_after_ms: i64) {
         let Some(place) = self.runs.iter().position(|found| found.no == run) else { return };
         let dead = self.runs.remove(place);
+        self.ends(run);
         self.core.tell(|| format!("{} dies", dead.name));
         drop(dead);
         if let Some(node) = self.node_of(run) {
@@ -309,6 +318,10 @@ impl World {
                     && !found.stopping
                 {
                     found.stop();
+                    let now = self.core.elapsed_ms();
+                    if let Some(life) = self.life(run) {
+                        life.told_to_stop_ms = Some(now);
+                    }
                     self.core.tell(|| format!("{name} is told to stop"));
                     self.core.after(40_000, Entry::Turn(Turn::Insist(run)));
                     self.core.after(back_after_ms, Entry::Turn(Turn::Start(node)));
@@ -343,6 +356,8 @@ impl World {
         let broken = || Fate::Refused(StoreError::Unavailable { detail: "the store went away".to_owned() });
         let pending: Vec<(RunNo, StoreStep, Work)> = self.core.take_store_work(|_| true);
         for (_, step, work) in pending {
+            self.cut_short +=
+                usize::from(matches!(step, StoreStep::Asked(Ask::Commit) | StoreStep::Answered(Ask::Commit)));
             match step {
                 StoreStep::Answered(Ask::Commit) => {
                     let known = self.core.random(|random| random.percent(50));
@@ -369,6 +384,7 @@ impl World {
             }
             let Some(place) = self.runs.iter().position(|found| found.no == run) else { continue };
             let gone = self.runs.remove(place);
+            self.ends(run);
             self.core.tell(|| format!("{} has stopped", gone.name));
             drop(gone);
             if let Some(node) = self.node_of(run) {
@@ -473,25 +489,5 @@ impl World {
     pub(crate) fn end(&mut self) {
         self.runs.clear();
         self.weather.forget();
-    }
-
-    /// Whether a run was paused between two instants: others may have taken its work over meanwhile.
-    pub(crate) fn was_paused(&self, run: RunNo, from_ms: i64, to_ms: i64) -> bool {
-        run == NOBODY
-            || self.pauses.iter().any(|(of, from, to)| *of == run && *from <= to_ms && from_ms <= *to)
-    }
-
-    /// Messages by their number, as callers know them.
-    pub(crate) fn known(&self) -> BTreeMap<u32, Vec<Id<kinds::Message>>> {
-        let mut known: BTreeMap<u32, Vec<Id<kinds::Message>>> = BTreeMap::new();
-        for asked in &self.asked {
-            let Some(message) = asked.request.message else { continue };
-            for answer in &asked.answers {
-                if let Answer::Done(Some(id)) = answer {
-                    known.entry(message).or_default().push(*id);
-                }
-            }
-        }
-        known
     }
 }

@@ -6,7 +6,7 @@ mod simulation;
 use simulation::coverage::Coverage;
 use simulation::history::History;
 use simulation::mutants::Mutant;
-use simulation::{cases, explained, happen, invariant};
+use simulation::{cases, explained, happen, invariant, occurred};
 
 /// How many histories by seed there are on up to so many nodes. Those by name are on as many as they need.
 const HISTORIES: &[(u64, u64)] = &[(1, 500), (3, 500)];
@@ -95,17 +95,30 @@ fn a_seed_is_one_history() {
     }
 }
 
+/// Under how many schedules each history by name is looked at.
+const SCHEDULES: u64 = 20;
+/// Under how many of them it comes to what it is about, at least: the others look at what is near to it.
+const OCCURRED_MIN: u64 = 5;
+
 #[test]
 fn faults_that_others_had_do_no_harm() {
     for case in cases::all() {
+        let mut occurred = 0;
         // The same steps under many schedules.
-        for seed in 0..20 {
+        for seed in 0..SCHEDULES {
             let history = History { seed, ..case.history.clone() };
             let outcome = happen(&history, None, false, &mut Coverage::default());
             if !outcome.broken.is_empty() {
                 panic!("{}: {}\n{}", case.name, case.about, explained(&history, None, SHRINK_TRIES));
             }
+            occurred += u64::from(occurred::occurred(case.name, &outcome.happened));
         }
+        println!("{occurred:>3} of {SCHEDULES}: {}", case.name);
+        assert!(
+            occurred >= OCCURRED_MIN,
+            "{}: it came to that under {occurred} of {SCHEDULES} schedules",
+            case.name
+        );
     }
 }
 
@@ -119,16 +132,18 @@ const MUTANT_SEEDS: u64 = 5;
 
 #[test]
 fn what_is_broken_on_purpose_is_found() {
-    for (mutant, invariants) in Mutant::all() {
+    for mutant in Mutant::all() {
         let name = mutant.name();
         let found = if mutant.needs_nodes() {
-            let by_name = mutant.found_by_name(MUTANT_SEEDS).map(|(_, _, broken)| broken);
-            by_name
-                .or_else(|| mutant.found_after(SEED, 3, MUTANT_HISTORIES_OF_NODES).map(|(_, broken)| broken))
+            let by_name = mutant.found_by_name(MUTANT_SEEDS).map(|(_, _, check)| check);
+            by_name.or_else(|| mutant.found_after(SEED, 3, MUTANT_HISTORIES_OF_NODES).map(|(_, check)| check))
         } else {
-            mutant.found_after(SEED, 1, MUTANT_HISTORIES).map(|(_, broken)| broken)
+            mutant.found_after(SEED, 1, MUTANT_HISTORIES).map(|(_, check)| check)
         };
-        let Some(broken) = found else { panic!("{name} is not found") };
-        assert!(invariants.contains(&broken), "{name} breaks {}", invariant(broken));
+        let own = mutant.found_by().iter();
+        let own: Vec<_> =
+            own.map(|check| format!("{} ({})", check.name(), invariant(check.invariant()))).collect();
+        let Some(check) = found else { panic!("{name} is not found by any of: {}", own.join("; ")) };
+        println!("{name:<24} found by: {}", check.name());
     }
 }
