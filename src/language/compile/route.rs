@@ -107,6 +107,7 @@ impl Faults<'_> {
                 return Some(Retry { times, ..Retry::DEFAULT });
             }
             let message = "`retry` does not say how long it pauses".to_owned();
+            let help = format!("write for example `retry {times} times every 1m`");
             self.tell("bad-retry", self.range(node), message, help);
             return None;
         };
@@ -144,6 +145,7 @@ impl Faults<'_> {
         let times = self.times(node, "repeat", (1, limits::REPEAT_TIMES_MAX), help)?;
         let Some(every) = node.child(Rule::every) else {
             let message = "`repeat` does not say how long it pauses".to_owned();
+            let help = format!("write for example `repeat {times} times every 5m`");
             self.tell("bad-repeat", self.range(node), message, help);
             return None;
         };

@@ -194,6 +194,12 @@ pub(super) fn other_zone(around: &Around<'_>, text: &str) -> Option<Meant> {
     is_zone.then(|| before(around, "else", around.at.end))
 }
 
+/// `then until 08:00 in UTC`.
+pub(super) fn wait(around: &Around<'_>, text: &str) -> Option<Meant> {
+    text.strip_prefix("until")?.trim().parse::<TimeOfDay>().ok()?;
+    Some(before(around, "wait", around.at.end))
+}
+
 /// `wait 09:00 in UTC`.
 pub(super) fn until_time(around: &Around<'_>, text: &str) -> Option<Meant> {
     around.before().filter(|(_, word)| *word == "wait")?;

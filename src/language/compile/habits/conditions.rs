@@ -302,8 +302,7 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         ("contact", "have" | "having" | "owns" | "with" | "got") => {
             let (at, said) = next?;
             let message = format!("{} is no word of conditions", quoted(said));
-            let meant = Meant::write(at, "has").named("bad-condition").saying(message);
-            Some(meant.help("write `contact has`"))
+            Some(Meant::write(at, "has").named("bad-condition").saying(message))
         }
         ("no" | "nicht" | "kein" | "never", _) => {
             let message = format!("{} is not a word of conditions", quoted(text));
@@ -406,6 +405,13 @@ pub(super) fn typed(around: &Around<'_>, text: &str, finding: &Diagnostic) -> Op
             _ => return None,
         };
         return Some(Meant::write(around.at.clone(), meant));
+    }
+    // `vars.attempts > "3"`
+    let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    if let Some(number) = bare.filter(|bare| bare.parse::<f64>().is_ok())
+        && finding.message.contains("is a number")
+    {
+        return Some(Meant::write(around.at.clone(), number));
     }
     let money =
         text.split_whitespace().nth(1).is_some_and(|word| word.parse::<crate::model::Currency>().is_ok());

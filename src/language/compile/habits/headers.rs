@@ -103,7 +103,7 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
             let whole = around.at.start..at.end;
             return Some(Meant::leave_out(around, whole).saying(message));
         }
-        if let Some(meant) = limit_once(around, at.start) {
+        if let Some(meant) = limit_once(around, at.start).or_else(|| limit_joint(around, at.end)) {
             return Some(meant);
         }
         let few = ["max", "maximum", "of", "to", "at", "up"];
@@ -346,6 +346,19 @@ pub(super) fn limit_parts(around: &Around<'_>, text: &str) -> Option<Meant> {
     };
     // The currency was taken for a stage, so what begins the next line follows from it too.
     Some(Meant::write(joint, ",").about(whole).named("bad-limit").saying(message))
+}
+
+/// `limit 2 sends and 0.15 EUR`: what joins the parts, looked for from a place on.
+fn limit_joint(around: &Around<'_>, from: usize) -> Option<Meant> {
+    let line = around.line_end(from);
+    let (last, unit) = around.word_from(from).filter(|(at, _)| at.start < line)?;
+    let (at, said) = around.word_from(last.end).filter(|(at, _)| at.start < line)?;
+    let (_, next) = around.word_from(at.end).filter(|(at, _)| at.start < line)?;
+    let is_unit = ["send", "sends"].contains(&unit) || unit.parse::<Currency>().is_ok();
+    let joins = ["and", "or", "plus", "und", "y", "et", "&", "+", "/", ";", "|"].contains(&said);
+    let fits = is_unit && joins && next.starts_with(|c: char| c.is_ascii_digit());
+    let message = format!("the parts of `limit` are joined by `,`, not by {}", quoted(said));
+    fits.then(|| Meant::write(last.end..at.end, ",").about(at).saying(message))
 }
 
 /// `vars { a: string )`.

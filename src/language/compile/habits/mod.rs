@@ -187,7 +187,8 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| sentences::joined(around, text))
             .or_else(|| groups::listed(around, text))
             .or_else(|| stages::stray(around, text)),
-        "missing-stage" => absent::header(around, text)
+        "missing-stage" => absent::wait(around, text)
+            .or_else(|| absent::header(around, text))
             .or_else(|| headers::other_word(around, text))
             .or_else(|| programs::block(around, text))
             .or_else(|| headers::limit_parts(around, text))

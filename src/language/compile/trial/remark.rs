@@ -192,13 +192,14 @@ impl Place<'_> {
         if first != around.at.start && !self.is_outside {
             return None;
         }
-        let mut all = vec![first..self.written_until(first)];
-        let words = self.words(&all[0]);
+        let line = first..self.written_until(first);
+        let words = self.words(&line);
         self.prose(&words)?;
         let is_slip = words.len() == 1 && !self.is_outside || is_sign(words.first()?.1);
-        if is_slip && !word || around.part(all[0].clone()).contains('"') || self.goes_on(all[0].end) {
+        if is_slip && !word || around.part(line.clone()).contains('"') || self.goes_on(line.end) {
             return None;
         }
+        let mut all = Vec::from([line]);
         while let Some((next, _)) = around.word_from(all.last()?.end).filter(|_| all.len() < LINES_MAX) {
             let line = next.start..self.written_until(next.start);
             let is_first = around.blanks_from(around.line_start(next.start)) == next.start;
