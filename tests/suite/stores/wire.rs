@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
 use super::time::Holds;
+use crate::crash::harness::proxy::{is_about_encryption, next};
 
 /// What only a transaction that writes changes asks for in its beginning.
 const OF_A_CHANGE: &str = "pg_current_xact_id()::text, pg_backend_pid()";
@@ -16,9 +17,6 @@ const OF_A_CHANGE: &str = "pg_current_xact_id()::text, pg_backend_pid()";
 const OF_A_DUTY: [&str; 3] = ["UPDATE node SET lease_until", "INSERT INTO claim(", "DELETE FROM claim "];
 /// What takes messages over.
 const OF_AN_ADOPTION: &str = "WITH left_behind AS";
-/// The requests for TLS and for GSSAPI.
-const ABOUT_ENCRYPTION: [u32; 2] = [80_877_103, 80_877_104];
-
 pub(super) struct Wire {
     pub(super) port: u16,
     control: Arc<Control>,
@@ -195,21 +193,4 @@ fn sql(message: &[u8]) -> String {
         [b'Q' | b'P', _, _, _, _, text @ ..] => String::from_utf8_lossy(text).into_owned(),
         _ => String::new(),
     }
-}
-
-/// Takes a whole message. The first of a connection has no letter before its length.
-fn next(bytes: &mut Vec<u8>, begun: bool) -> Option<Vec<u8>> {
-    let letter = usize::from(begun);
-    let length: [u8; 4] = bytes.get(letter..letter + 4)?.try_into().ok()?;
-    let whole = letter + usize::try_from(u32::from_be_bytes(length)).ok()?;
-    if bytes.len() < whole {
-        return None;
-    }
-    let rest = bytes.split_off(whole);
-    Some(std::mem::replace(bytes, rest))
-}
-
-fn is_about_encryption(message: &[u8]) -> bool {
-    let code = message.get(4..8).and_then(|code| code.try_into().ok()).map(u32::from_be_bytes);
-    code.is_some_and(|code| ABOUT_ENCRYPTION.contains(&code))
 }

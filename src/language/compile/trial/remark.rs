@@ -24,8 +24,8 @@ pub(super) struct Remark {
 
 /// Lines that one remark may have: a signature, not a letter.
 const LINES_MAX: usize = 8;
-/// How people begin what they still have to do.
-const MARKS: [&str; 8] = ["TODO", "FIXME", "XXX", "NOTE", "NB", "PS", "HACK", "TBD"];
+/// How people begin what they still have to do, mostly in capital letters.
+const MARKS: [&str; 8] = ["todo", "fixme", "xxx", "note", "nb", "ps", "hack", "tbd"];
 /// Words of the language that every sentence has.
 const SMALL: [&str; 25] = [
     "is", "in", "of", "to", "and", "or", "on", "not", "all", "any", "has", "from", "by", "with", "when",
@@ -212,7 +212,7 @@ impl Place<'_> {
         Some(Remark { is_alone: true, ..self.remark(all, ends) })
     }
 
-    /// `then email after 1h TODO ask Anna`.
+    /// `then email after 1h NOTE ask Anna`.
     fn to_line_end(&self) -> Option<Remark> {
         let at = self.around.at.start..self.written_until(self.around.at.start);
         let words = self.words(&at);
@@ -311,7 +311,7 @@ impl Place<'_> {
             return None;
         }
         let is_marked = is_sign_of_remark
-            || [first, second].iter().any(|word| MARKS.contains(&word.to_uppercase().as_str()))
+            || [first, second].iter().any(|word| MARKS.contains(&word.to_lowercase().as_str()))
                 && first.chars().all(|c| !c.is_lowercase() || second == first);
         let of_language = words.iter().filter(|(_, word)| self.is_of_language(word)).count();
         let others = words

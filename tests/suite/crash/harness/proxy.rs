@@ -256,7 +256,7 @@ impl Control {
 }
 
 /// Takes a whole message. The first of a connection has no letter before its length.
-fn next(bytes: &mut Vec<u8>, begun: bool) -> Option<Vec<u8>> {
+pub(crate) fn next(bytes: &mut Vec<u8>, begun: bool) -> Option<Vec<u8>> {
     let letter = usize::from(begun);
     let length: [u8; 4] = bytes.get(letter..letter + 4)?.try_into().ok()?;
     let whole = letter + usize::try_from(u32::from_be_bytes(length)).ok()?;
@@ -268,7 +268,7 @@ fn next(bytes: &mut Vec<u8>, begun: bool) -> Option<Vec<u8>> {
 }
 
 /// The requests for TLS and for GSSAPI.
-fn is_about_encryption(message: &[u8]) -> bool {
+pub(crate) fn is_about_encryption(message: &[u8]) -> bool {
     let code = message.get(4..8).and_then(|code| code.try_into().ok()).map(u32::from_be_bytes);
     matches!(code, Some(80_877_103 | 80_877_104))
 }
