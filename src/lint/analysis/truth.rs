@@ -38,7 +38,7 @@ pub(in crate::lint) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// Everything can be.
-    pub(super) fn relaxed(vars: Option<&'a BTreeMap<String, VarDeclaration>>) -> Scope<'a> {
+    pub(in crate::lint) fn relaxed(vars: Option<&'a BTreeMap<String, VarDeclaration>>) -> Scope<'a> {
         Scope {
             quiet: (true, true),
             level_max: Some(Confirmation::Replied),

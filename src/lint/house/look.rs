@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use crate::language::Policy;
 use crate::language::condition::{Condition, Expr};
 use crate::language::policy::{Action, Stage, Strategy, TextRange};
+use crate::lint::analysis::{Scope, Table, changes_over_time};
 use crate::machine::catalog::Catalog;
 use crate::machine::{Bounds, bounds, compile};
 use crate::model::Channel;
@@ -70,9 +71,10 @@ impl<'a> Look<'a> {
     /// The channels with which the policy begins or ends that are none of `channels`, with the place
     /// of each. Where one of them is in a group, the others beside it do not matter.
     pub(super) fn side_beyond(&self, side: Side, channels: &[Channel]) -> Vec<Sends> {
-        let mut beyond = Vec::new();
-        if !side_is(&self.policy.strategy, side, channels, None, &mut beyond) && beyond.is_empty() {
-            // Everything may be left out.
+        let scope = Scope::relaxed(self.policy.headers.vars.as_ref());
+        let mut walk = SideWalk { side, channels, scope, left_out: Vec::new() };
+        let (mut beyond, may_send_nothing) = walk.beyond(&self.policy.strategy, None);
+        if beyond.is_empty() && may_send_nothing {
             let at =
                 self.policy.strategy.stages.first().map_or_else(|| self.name(), |stage| stage.at.clone());
             beyond.extend(self.sends().first().map(|(sends, _)| Sends { at, ..sends.clone() }));
@@ -97,52 +99,109 @@ fn every<'a>(
     }
 }
 
-/// Whether a strategy always begins or ends with one of the channels; gathers those that are not.
-fn side_is(
-    strategy: &Strategy,
+/// Walks a strategy from one of its ends as far as guards may leave out what stands there.
+struct SideWalk<'a> {
     side: Side,
-    channels: &[Channel],
-    used_at: Option<&TextRange>,
-    beyond: &mut Vec<Sends>,
-) -> bool {
-    let stages: Vec<&Stage> = match side {
-        Side::First => strategy.stages.iter().collect(),
-        Side::Last => strategy.stages.iter().rev().collect(),
-    };
-    for stage in stages {
-        let at = used_at.unwrap_or(&stage.at);
-        let is = match &stage.action {
-            Action::Wait(_) => continue,
-            Action::Channel(channel) => {
-                let is = channels.contains(&channel.channel);
-                if !is {
-                    beyond.push(Sends { channel: channel.channel, at: at.clone() });
-                }
-                is
-            }
-            Action::Group { members, .. } => {
-                let mut inside = Vec::new();
-                let is = members.iter().any(|m| side_is(m, side, channels, used_at, &mut inside));
-                if !is {
-                    beyond.append(&mut inside);
-                }
-                is
-            }
-            Action::Use { strategy, .. } => side_is(strategy, side, channels, Some(at), beyond),
-        };
-        // What a guard leaves out leaves its place to its neighbour.
-        if !is || !may_be_left_out(stage) {
-            return is;
-        }
-    }
-    false
+    channels: &'a [Channel],
+    scope: Scope<'a>,
+    /// What holds for messages for which all that was passed is left out.
+    left_out: Vec<Expr>,
 }
 
-/// Whether a stage has a guard that chooses whom or what it is for. One that only looks at whether it
-/// can and need be sent leaves it where it is.
-fn may_be_left_out(stage: &Stage) -> bool {
-    let chooses = |guard: &Option<Condition>| guard.as_ref().is_some_and(|guard| chooses(&guard.expr));
-    chooses(&stage.only_if) || chooses(&stage.unless)
+impl SideWalk<'_> {
+    /// With which other channels a strategy can begin or end, and whether it may send nothing.
+    fn beyond(&mut self, strategy: &Strategy, used_at: Option<&TextRange>) -> (Vec<Sends>, bool) {
+        let (before, mut beyond) = (self.left_out.len(), Vec::new());
+        let stages: Vec<&Stage> = match self.side {
+            Side::First => strategy.stages.iter().collect(),
+            Side::Last => strategy.stages.iter().rev().collect(),
+        };
+        let mut may_send_nothing = true;
+        for stage in stages {
+            let own = self.left_out.len();
+            self.left_out.extend(guard_out(stage).map(|out| Expr::Not(Box::new(out))));
+            if self.is_possible() {
+                beyond.extend(self.beyond_of(stage, used_at.unwrap_or(&stage.at)));
+            }
+            self.left_out.truncate(own);
+            // What a guard leaves out leaves its place to its neighbour.
+            let absent = absent(stage);
+            may_send_nothing = absent.is_some();
+            self.left_out.extend(absent);
+            may_send_nothing &= self.is_possible();
+            if !may_send_nothing {
+                break;
+            }
+        }
+        self.left_out.truncate(before);
+        (beyond, may_send_nothing)
+    }
+
+    /// The same of a stage that its guard lets start.
+    fn beyond_of(&mut self, stage: &Stage, at: &TextRange) -> Vec<Sends> {
+        match &stage.action {
+            Action::Wait(_) => Vec::new(),
+            Action::Channel(channel) if self.channels.contains(&channel.channel) => Vec::new(),
+            Action::Channel(channel) => vec![Sends { channel: channel.channel, at: at.clone() }],
+            Action::Use { strategy, .. } => self.beyond(strategy, Some(at)).0,
+            Action::Group { members, .. } => {
+                let own = self.left_out.len();
+                let mut beyond = Vec::new();
+                for member in members {
+                    let others = self.beyond(member, None).0;
+                    match others.is_empty() {
+                        true => self.left_out.push(none_of(member).unwrap_or(NEVER)),
+                        false => beyond.extend(others),
+                    }
+                }
+                // One member that does is enough, whichever of them is there.
+                if self.left_out.len() > own && !self.is_possible() {
+                    beyond.clear();
+                }
+                self.left_out.truncate(own);
+                beyond
+            }
+        }
+    }
+
+    /// Whether there are messages for which all that was passed is left out. What may change from one stage to
+    /// the next, and what is too much to look at, is taken as possible.
+    fn is_possible(&self) -> bool {
+        let fixed: Vec<&Expr> = self.left_out.iter().filter(|expr| !changes_over_time(expr)).collect();
+        let wanted: Vec<(&Expr, bool)> = fixed.iter().map(|expr| (*expr, true)).collect();
+        Table::of(&fixed, &self.scope).is_none_or(|table| table.allows(&wanted))
+    }
+}
+
+/// What holds never.
+const NEVER: Expr = Expr::Or(Vec::new());
+
+/// When nothing of a strategy is there; `None`: never.
+fn none_of(strategy: &Strategy) -> Option<Expr> {
+    strategy.stages.iter().map(absent).collect::<Option<Vec<_>>>().map(Expr::And)
+}
+
+/// When a stage, or all that is inside it, is left out; `None`: never.
+fn absent(stage: &Stage) -> Option<Expr> {
+    let inside = match &stage.action {
+        Action::Wait(_) => Some(Expr::And(Vec::new())),
+        Action::Channel(_) => None,
+        Action::Group { members, .. } => {
+            members.iter().map(none_of).collect::<Option<Vec<_>>>().map(Expr::And)
+        }
+        Action::Use { strategy, .. } => none_of(strategy),
+    };
+    let parts: Vec<Expr> = guard_out(stage).into_iter().chain(inside).collect();
+    (!parts.is_empty()).then_some(Expr::Or(parts))
+}
+
+/// When a guard leaves a stage out that chooses whom or what it is for; `None`: never. One that only looks at
+/// whether it can and need be sent leaves it where it is.
+fn guard_out(stage: &Stage) -> Option<Expr> {
+    let guard = |guard: &Option<Condition>| guard.as_ref().map(|guard| guard.expr.clone()).filter(chooses);
+    let only_if = guard(&stage.only_if).map(|expr| Expr::Not(Box::new(expr)));
+    let parts: Vec<Expr> = only_if.into_iter().chain(guard(&stage.unless)).collect();
+    (!parts.is_empty()).then_some(Expr::Or(parts))
 }
 
 fn chooses(expr: &Expr) -> bool {

@@ -174,6 +174,44 @@ mod tests {
                 "voice if priority is urgent",
                 "`p` must end in `sms` or `voice`, and may send nothing @ voice if priority is urgent",
             ),
+            // One of the two is always there.
+            (
+                "ends_in",
+                phones(),
+                "whatsapp then sms if priority is urgent then voice unless priority is urgent",
+                "",
+            ),
+            (
+                "ends_in",
+                phones(),
+                "whatsapp then sms if priority is urgent then voice if priority is low",
+                "`p` must end in `sms` or `voice`, and can end in `whatsapp` @ whatsapp",
+            ),
+            // What is asked at two times may be answered in two ways.
+            (
+                "ends_in",
+                phones(),
+                "whatsapp then sms if elapsed >= 1h then voice after 2h if elapsed < 1h",
+                "`p` must end in `sms` or `voice`, and can end in `whatsapp` @ whatsapp",
+            ),
+            (
+                "ends_in",
+                phones(),
+                "push then any of (sms if priority is urgent, voice unless priority is urgent, email)",
+                "",
+            ),
+            (
+                "ends_in",
+                phones(),
+                "push then any of (sms if priority is urgent, voice if priority is low, email)",
+                "`p` must end in `sms` or `voice`, and can end in `email` @ email",
+            ),
+            (
+                "ends_in",
+                phones(),
+                "policy a { sms if priority is urgent } policy b { voice then push unless priority is urgent then use a }",
+                "`b` must end in `sms` or `voice`, and can end in `push` @ push unless priority is urgent",
+            ),
             ("starts_in", list(&["push"]), "push if contact has push then sms", ""),
             (
                 "starts_in",
