@@ -58,6 +58,17 @@ impl<'a> Trial<'a> {
         Trial::wanting(context, guards.map(|(condition, so)| (&condition.expr, so)))
     }
 
+    /// The silent run in which one stage may start, and the others are left out as far as their `if` can do that.
+    pub(in crate::lint) fn alone(context: &Context<'a>, id: usize) -> Option<Trial<'a>> {
+        let analysis = context.analysis;
+        let own: Vec<usize> = analysis.around(id).map(|place| place.id).collect();
+        let others = analysis.places().iter().filter(|place| !own.contains(&place.id));
+        let without =
+            others.flat_map(Analysis::guards).filter(|(_, so)| *so).map(|(condition, _)| (condition, false));
+        let guards = analysis.around(id).flat_map(Analysis::guards).chain(without);
+        Trial::wanting(context, guards.map(|(condition, so)| (&condition.expr, so)))
+    }
+
     /// The same, where every channel says this.
     pub(in crate::lint) fn all_say(mut self, script: &str) -> Trial<'a> {
         let channels = self.analysis.places().iter().filter_map(Place::channel_word);
@@ -117,6 +128,11 @@ impl<'a> Trial<'a> {
         self
     }
 
+    /// Whether the machine says that it is so.
+    pub(in crate::lint) fn comes_to(&self, so: &dyn Fn(&Played<'_>) -> bool) -> bool {
+        self.play().is_some_and(|played| so(&played))
+    }
+
     /// The run, where the machine says that it is so.
     pub(in crate::lint) fn shows(mut self, so: &dyn Fn(&Played<'_>) -> bool) -> Option<Counterexample> {
         let played = self.play()?;
@@ -125,9 +141,8 @@ impl<'a> Trial<'a> {
         }
         // What is never called says nothing, and the rest only what changes something.
         self.said.retain(|key, _| played.has_called(key));
-        let is_the_same = |trial: &Trial<'a>| {
-            trial.play().is_some_and(|other| other.lines() == played.lines() && so(&other))
-        };
+        let lines = played.lines();
+        let is_the_same = |trial: &Trial<'a>| trial.comes_to(&|other| so(other) && other.lines() == lines);
         for key in self.said.keys().cloned().collect::<Vec<_>>() {
             let mut without = self.clone();
             without.said.remove(&key);

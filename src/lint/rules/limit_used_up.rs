@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::Place;
+use crate::lint::analysis::{Place, Trial};
 use crate::model::Money;
 
 use super::{Finding, Found, declare_rule};
@@ -35,10 +35,17 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     if !is_limited || !analysis.is_cut_in_silence() {
         return;
     }
+    // One run in which a stage is sent is found sooner than all are looked at.
+    let is_sent = |place: &Place<'_>| {
+        Trial::alone(context, place.id)
+            .is_some_and(|trial| trial.comes_to(&|run| run.sent(place.id).is_some()))
+    };
+    let mut cut = analysis
+        .places()
+        .iter()
+        .filter(|place| place.channel().is_some() && !is_told(context, place) && !is_sent(place));
     // What follows a stage that is cut is cut too.
-    let cut = analysis.places().iter().filter(|place| place.channel().is_some() && !is_told(context, place));
-    let Some((place, cut)) =
-        cut.filter_map(|place| Some((place, analysis.silence().always_cut(place.id)?))).next()
+    let Some((place, cut)) = cut.find_map(|place| Some((place, analysis.silence().always_cut(place.id)?)))
     else {
         return;
     };
