@@ -28,13 +28,15 @@ use crate::model::{Confirmation, Reason};
 
 pub use place::Place;
 pub(super) use played::Played;
-pub(super) use purpose::{closing, instant_of, is_for_codes, is_marketing, lasting, names, next_at};
+pub(super) use purpose::{
+    CATEGORIES, closing, instant_of, is_for_codes, is_marketing, lasting, names, next_at,
+};
 #[cfg(test)]
 pub(super) use run::shown;
 pub(super) use run::{Shows, shortest, sought};
 use silence::Silence;
 pub(super) use text::{
-    before_blanks, guard_text, header_of, last_of, modifier_of, tail_of, word_in, written,
+    before_blanks, guard_text, header_of, last_of, modifier_of, tail_of, word_in, words, written,
 };
 pub(super) use trial::{Trial, all_below, leading_to, skipped};
 pub(super) use truth::{Scope, Table, changes_over_time};

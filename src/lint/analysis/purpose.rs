@@ -1,6 +1,7 @@
 //! What a policy is for, by its category, and small questions about names, hours and instants.
 
 use crate::language::condition::{Expr, Operand};
+use crate::machine::DEFAULT_CATEGORY;
 use crate::model::{Days, Instant, Span, TimeOfDay, Zone, ZoneTable};
 
 use super::week::{DAY_MINUTES, Week};
@@ -8,17 +9,21 @@ use super::week::{DAY_MINUTES, Week};
 /// Monday 2026-01-05, 00:00 UTC.
 const MONDAY: i64 = 1_767_571_200_000;
 
+const MARKETING: &[&str] =
+    &["marketing", "promotion", "promotional", "promo", "newsletter", "advertising", "ads", "campaign"];
+const CODES: &[&str] = &["authentication", "otp", "verification", "two_factor", "2fa", "mfa", "login"];
+
+/// The categories that rules know, by what they are for.
+pub(in crate::lint) const CATEGORIES: [&[&str]; 3] = [MARKETING, CODES, &[DEFAULT_CATEGORY]];
+
 /// Whether a category is that of advertising.
 pub(in crate::lint) fn is_marketing(category: Option<&str>) -> bool {
-    let words =
-        ["marketing", "promotion", "promotional", "promo", "newsletter", "advertising", "ads", "campaign"];
-    category.is_some_and(|category| words.contains(&category))
+    category.is_some_and(|category| MARKETING.contains(&category))
 }
 
 /// Whether a category is that of codes that somebody waits for.
 pub(in crate::lint) fn is_for_codes(category: Option<&str>) -> bool {
-    let words = ["authentication", "otp", "verification", "two_factor", "2fa", "mfa", "login"];
-    category.is_some_and(|category| words.contains(&category))
+    category.is_some_and(|category| CODES.contains(&category))
 }
 
 /// Calls `look` with each name of a condition and what it is compared with.

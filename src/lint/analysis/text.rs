@@ -9,7 +9,7 @@ use super::Place;
 
 /// The words of a range with their bytes, those in comments and texts left out; brackets and commas are
 /// words of their own.
-fn words(source: &str, range: TextRange) -> impl Iterator<Item = (TextRange, &str)> {
+pub(in crate::lint) fn words(source: &str, range: TextRange) -> impl Iterator<Item = (TextRange, &str)> {
     let bytes = source.as_bytes();
     let mut at = range.start;
     std::iter::from_fn(move || {

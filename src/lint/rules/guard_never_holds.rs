@@ -11,7 +11,7 @@ declare_rule! {
     ///
     /// Two conditions that exclude each other are joined by `or`; what is meant for all is left without a
     /// condition.
-    GuardNeverHolds, "guard-never-holds", Warning, check;
+    GuardNeverHolds, "guard-never-holds", Warning, check, gives_way;
     true => "sms if vars.amount > 100 and vars.amount < 50",
     true => "sms unless priority >= low",
     true => "sms if contact.country is \"AT\" and contact.country is \"DE\"",

@@ -7,6 +7,7 @@ mod code_in_quiet_hours;
 mod code_without_expiry;
 mod contradictory_guards;
 mod delayed_start;
+mod doubled_comma;
 mod expiry_before_window;
 mod expiry_in_quiet_hours;
 mod expiry_not_kept;
@@ -27,6 +28,7 @@ mod marketing_without_quiet;
 mod missing_is_not;
 mod missing_template;
 mod mixed_confirmations;
+mod near_category;
 mod nested_group;
 mod never_before_expiry;
 mod never_confirmed;
@@ -36,6 +38,7 @@ mod no_quiet_hours;
 mod odd_zone;
 mod only_after_failure;
 mod out_of_reach;
+mod placeholder_in_text;
 mod price_missing;
 mod quiet_by_day;
 mod quiet_guard;
@@ -53,8 +56,10 @@ mod short_window;
 mod silent_end;
 mod single_share;
 mod starts_after_expiry;
+mod thousands_dot;
 mod tiny_duration;
 mod undeclared_vars;
+mod unknown_currency;
 mod unknown_provider;
 mod unless_not;
 mod unsure_zone;
@@ -86,6 +91,7 @@ pub const ALL: &[&dyn Rule] = &[
     &code_without_expiry::CodeWithoutExpiry,
     &contradictory_guards::ContradictoryGuards,
     &delayed_start::DelayedStart,
+    &doubled_comma::DoubledComma,
     &expiry_before_window::ExpiryBeforeWindow,
     &expiry_in_quiet_hours::ExpiryInQuietHours,
     &expiry_not_kept::ExpiryNotKept,
@@ -107,6 +113,7 @@ pub const ALL: &[&dyn Rule] = &[
     &missing_is_not::MissingIsNot,
     &missing_template::MissingTemplate,
     &mixed_confirmations::MixedConfirmations,
+    &near_category::NearCategory,
     &nested_group::NestedGroup,
     &never_before_expiry::NeverBeforeExpiry,
     &never_confirmed::NeverConfirmed,
@@ -116,6 +123,7 @@ pub const ALL: &[&dyn Rule] = &[
     &odd_zone::OddZone,
     &only_after_failure::OnlyAfterFailure,
     &out_of_reach::OutOfReach,
+    &placeholder_in_text::PlaceholderInText,
     &price_missing::PriceMissing,
     &quiet_by_day::QuietByDay,
     &quiet_guard::QuietGuard,
@@ -132,9 +140,11 @@ pub const ALL: &[&dyn Rule] = &[
     &silent_end::SilentEnd,
     &single_share::SingleShare,
     &starts_after_expiry::StartsAfterExpiry,
+    &thousands_dot::ThousandsDot,
     &tiny_duration::TinyDuration,
     &undeclared_vars::UndeclaredVars,
     &allow::UnknownAllow,
+    &unknown_currency::UnknownCurrency,
     &unknown_provider::UnknownProvider,
     &unless_not::UnlessNot,
     &unsure_zone::UnsureZone,
@@ -344,20 +354,25 @@ mod tests {
         "allow-without-reason",
         "attribute-named-as-word",
         "code-without-expiry",
+        "doubled-comma",
         "group-of-one",
         "guard-always-holds",
         "huge-duration",
         "impossible-value",
         "malformed-allow",
         "missing-template",
+        "near-category",
         "nested-group",
         "odd-zone",
+        "placeholder-in-text",
         "price-missing",
         "redundant-condition",
         "single-share",
+        "thousands-dot",
         "tiny-duration",
         "undeclared-vars",
         "unknown-allow",
+        "unknown-currency",
         "unknown-provider",
         "unless-not",
         "unsure-zone",
