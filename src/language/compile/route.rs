@@ -25,7 +25,11 @@ impl Faults<'_> {
                 Some(provider) => {
                     let at = self.range(&provider);
                     let name = self.text(&at);
-                    if !is_provider_name(name) {
+                    if ["or", "and"].contains(&name) {
+                        let message = format!("the provider between two `{name}` is missing");
+                        let help = format!("write its name there, or `{name}` once");
+                        self.tell("bad-route", at, message, &help);
+                    } else if !is_provider_name(name) {
                         let message = format!("{} is no name for a provider", quoted(name));
                         self.tell(
                             "bad-name",

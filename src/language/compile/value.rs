@@ -282,7 +282,7 @@ impl Faults<'_> {
         let parts: Vec<_> = node.children().collect();
         if let Some(odd) = parts.iter().find(|p| p.rule() == Rule::odd_string) {
             let inner: String = odd.text().chars().skip(1).collect();
-            let inner = inner.strip_suffix(['\'', '”', '“', '»']).unwrap_or(&inner).replace('"', "\\\"");
+            let inner = inner.strip_suffix(['\'', '”', '“', '»', '`']).unwrap_or(&inner).replace('"', "\\\"");
             let message = format!("{} does not stand in straight double quotes", self.quoted(node));
             self.tell_replace("bad-text", at, message, &format!("\"{inner}\""));
             return None;

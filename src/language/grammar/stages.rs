@@ -187,9 +187,10 @@ impl Reader<'_> {
     fn day_like(&self) -> bool {
         const BEGINNINGS: [&str; 9] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun", "weekday", "weekend"];
         let rest = self.rest().as_bytes();
-        BEGINNINGS
-            .iter()
-            .any(|day| rest.get(..day.len()).is_some_and(|word| word.eq_ignore_ascii_case(day.as_bytes())))
+        self.next_is_digit()
+            || BEGINNINGS.iter().any(|day| {
+                rest.get(..day.len()).is_some_and(|word| word.eq_ignore_ascii_case(day.as_bytes()))
+            })
     }
 
     fn in_zone(&mut self) -> bool {

@@ -243,7 +243,7 @@ impl<'s> Reader<'s> {
     fn currency(&mut self) -> bool {
         const WORDS: [&str; 6] = ["euros", "euro", "eur", "usd", "gbp", "chf"];
         let word = self.word();
-        let is_code = word.len() == 3 && word.bytes().all(|b| b.is_ascii_uppercase());
+        let is_code = word.len() == 3 && word != "AND" && word.bytes().all(|b| b.is_ascii_uppercase());
         if is_code || WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)) {
             self.leaf(Rule::currency, self.word.1);
             return true;

@@ -201,3 +201,16 @@ pub(super) fn unopened_condition(around: &Around<'_>, text: &str) -> Option<Mean
         format!("write `(` before {}, or leave the `)` out: the two mean different things", quoted(first));
     Some(Meant::told(around.at.clone()).named("unclosed-bracket").saying(message).help(help))
 }
+
+/// `any of (push, sms # the bell)`: the bracket stands in the comment.
+pub(super) fn in_comment(around: &Around<'_>, text: &str) -> Option<Meant> {
+    ["(", "any", "all"].contains(&text).then_some(())?;
+    let line = around.line_end(around.at.start);
+    let (before, comment) = around.part(around.at.start..line).split_once('#')?;
+    (comment.contains(')') && !before.contains(['"', ')'])).then_some(())?;
+    let end = around.at.start + before.trim_end().len();
+    let at = around.at.start + before.len()..line;
+    let message = "the `)` stands in the comment, where it closes nothing";
+    let meant = Meant::write(end..end, ")").about(at).saying(message);
+    Some(meant.help("write `)` before the `#`"))
+}

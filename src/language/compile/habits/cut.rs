@@ -71,6 +71,21 @@ pub(super) fn second_time(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::told(joint).named("missing-time").saying(message).help(help))
 }
 
+/// `via 80% ses,`: the other provider is missing.
+pub(super) fn share(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (comma, _) = around.next().filter(|(_, word)| *word == ",")?;
+    let next = around.word_from(comma.end);
+    next.as_ref().is_none_or(|next| next.1 == "then" || is_end(around, next)).then_some(())?;
+    let shares =
+        text.split(|c: char| c.is_whitespace() || c == ',').filter_map(|word| word.strip_suffix('%'));
+    let left = 100_u32.checked_sub(shares.filter_map(|share| share.parse::<u32>().ok()).sum())?;
+    (left > 0).then_some(())?;
+    let message = format!("behind `,` the provider for the other {left}% is missing");
+    let help = format!("write it, for example `{text}, {left}% NAME`");
+    let until = next.map_or(comma.end, |(at, _)| at.end);
+    Some(Meant::told(comma).named("bad-shares").saying(message).help(help).until(until))
+}
+
 /// `vars { code:` at the end of a line.
 pub(super) fn vars(around: &Around<'_>) -> Option<Meant> {
     let rest = around.source.get(around.at.start..)?;

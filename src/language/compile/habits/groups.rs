@@ -105,6 +105,14 @@ pub(super) fn used(around: &Around<'_>, text: &str) -> Option<Meant> {
     Some(Meant::leave_out(around, around.at.clone()).saying(message))
 }
 
+/// `throw "nobody was reached"`: another word for `otherwise fail`.
+pub(super) fn throw(around: &Around<'_>, text: &str) -> Option<Meant> {
+    const WORDS: [&str; 7] = ["throw", "raise", "error", "abort", "die", "panic", "exit"];
+    around.next_on_line().filter(|(_, next)| *next == "\"" && WORDS.contains(&text))?;
+    let message = format!("unknown word {}; did you mean `otherwise fail`?", quoted(text));
+    Some(Meant::write(around.at.clone(), "otherwise fail").named("bad-otherwise").saying(message))
+}
+
 /// Whether a policy of the text has this name.
 pub(in super::super) fn is_policy(source: &str, name: &str) -> bool {
     let around = Around { source, at: 0..0 };

@@ -98,6 +98,18 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
                 return Some(Meant::leave_out(around, whole).saying(message));
             }
         }
+        // `limit { sends = 4 }`
+        if word == "{"
+            && let Some(close) = around.closing(at.start)
+            && let Some(count) = around
+                .part(at.end..close.start)
+                .split(|c: char| !c.is_ascii_digit())
+                .find(|part| !part.is_empty())
+        {
+            let message = "`limit` has no braces and no settings";
+            let whole = around.at.start..close.end;
+            return Some(Meant::write(whole, &format!("limit {count} sends")).saying(message));
+        }
         if ["none", "no", "off", "unlimited", "never"].contains(&word) {
             let message = "a policy without `limit` has none";
             let whole = around.at.start..at.end;
@@ -311,22 +323,29 @@ pub(super) fn sign_behind(around: &Around<'_>) -> Option<Meant> {
 
 /// `vars { a: string` without its brace, where that of the policy was taken for it.
 pub(super) fn unclosed_vars(around: &Around<'_>) -> Option<Meant> {
-    let rest = around.source.get(around.at.end..)?;
-    let vars = around.at.end + rest.find("vars {").or_else(|| rest.find("vars{"))?;
+    let rest = around.source.get(around.at.start..)?;
+    let vars = around.at.start + rest.find("vars {").or_else(|| rest.find("vars{"))?;
     let open = vars + around.source.get(vars..)?.find('{')? + 1;
-    let line = around.line_end(open);
-    let written = around.part(open..line);
-    let declared = written.split('#').next().unwrap_or_default().trim_end();
-    if declared.trim().is_empty() || declared.contains('}') || declared.ends_with(',') {
-        return None;
+    let is_declared =
+        |text: &str| text.split_once(':').is_some_and(|(name, _)| super::super::is_name(name.trim()));
+    // Behind the last of the lines on which something is declared.
+    let (mut last, mut from) = (None, open);
+    while from < around.source.len() {
+        let line = around.part(from..around.line_end(from)).split('#').next()?;
+        let text = line.trim().trim_end_matches(',').trim_end();
+        match text.is_empty() {
+            true => {}
+            false if text.contains('}') => return None,
+            false if from > open && !is_declared(text) => break,
+            false => last = Some((from, from + line.find(text)? + text.len(), from + line.trim_end().len())),
+        }
+        from = around.line_end(from) + 1;
     }
-    let end = open + declared.len();
-    Some(
-        Meant::write(end..end, " }")
-            .saying("the `{` of `vars` is never closed")
-            .about(vars..vars + "vars".len())
-            .help("end the vars with `}`".to_owned()),
-    )
+    let (line, end, whole) = last?;
+    let indent = vars - around.line_start(vars);
+    let close = if line == open { " }".to_owned() } else { format!("\n{}}}", " ".repeat(indent)) };
+    let meant = Meant::write(end..whole, &close).about(vars..vars + "vars".len()).until(around.source.len());
+    Some(meant.saying("the `{` of `vars` is never closed").help("end the vars with `}`"))
 }
 
 /// `limit 2 sends; 1 EUR`, `limit 3 sends 0.50 EUR`: its parts with another sign between them, or with none.
@@ -431,4 +450,12 @@ pub(super) fn other_word(around: &Around<'_>, text: &str) -> Option<Meant> {
     let message = format!("{} is no header; did you mean `expires`?", quoted(word));
     let meant = if behind.starts_with("after") { "expires" } else { "expires after" };
     Some(Meant::write(at, meant).named("bad-expires").saying(message))
+}
+
+/// `sms ttl 10m`: another word for `valid`, behind a stage.
+pub(super) fn valid(around: &Around<'_>, text: &str) -> Option<Meant> {
+    const WORDS: [&str; 5] = ["ttl", "lifetime", "validity", "expiry", "expires"];
+    around.next_on_line().filter(|(_, next)| next.parse::<Span>().is_ok() && WORDS.contains(&text))?;
+    let message = format!("unknown word {}; did you mean `valid`?", quoted(text));
+    Some(Meant::write(around.at.clone(), "valid").named("bad-valid").saying(message))
 }

@@ -1,6 +1,7 @@
 //! How policies begin, and how they are used.
 
 use crate::language::words::{near, quoted};
+use crate::model::Channel;
 
 use super::Meant;
 use super::text::Around;
@@ -45,6 +46,13 @@ pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
                 .changing(around.at.end..around.blanks_from(name.end), " "),
         );
     }
+    // `policy` alone on its line, before a strategy.
+    if around.part(around.at.start..name.start).contains('\n') && word.parse::<Channel>().is_ok() {
+        let message = "`policy` has no name here, and no braces";
+        let help = "leave it out, or write `policy NAME { … }` around the stages";
+        let meant = Meant::told(around.at.start..around.at.start + "policy".len());
+        return Some(meant.saying(message).help(help).until(around.source.len()));
+    }
     // A policy within another.
     let is_inside = around.source.get(..around.at.start).is_some_and(|before| before.contains('{'));
     if let (true, Some((open, "{"))) = (is_inside, around.word_from(name.end)) {
@@ -81,6 +89,14 @@ pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
         .about(around.at.start..name.end);
     let close = if last.is_empty() { "\n}" } else { "}" };
     Some(meant.and(last, close))
+}
+
+/// `use page:latest`: a version as other tools name it.
+pub(super) fn tagged(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (name, _) = text.split_once(':').filter(|(name, _)| super::super::is_name(name))?;
+    let message = format!("{} names no policy: a version is a number behind `@`", quoted(text));
+    let help = format!("write `use {name}`, or for example `use {name}@3`");
+    Some(Meant::write(around.at.clone(), name).saying(message).help(help))
 }
 
 /// `use "name"`.

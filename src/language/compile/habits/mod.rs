@@ -16,11 +16,14 @@ mod forms;
 pub(super) mod groups;
 mod headers;
 mod headings;
+mod leftovers;
 mod letters;
 mod lists;
 mod machines;
+mod markup;
 mod programs;
 mod routes;
+mod schedules;
 mod sending;
 mod sentences;
 mod shares;
@@ -145,6 +148,9 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     {
         return Some(meant);
     }
+    if let Some(meant) = markup::entity(around) {
+        return Some(meant);
+    }
     match finding.rule {
         "unknown-channel" => twice::word(around, text)
             .or_else(|| absent::header(around, text))
@@ -162,6 +168,11 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| groups::other_use(around, text))
             .or_else(|| stages::channel(around, text, finding)),
         "unknown-word" => twice::word(around, text)
+            .or_else(|| leftovers::duration(around, text))
+            .or_else(|| leftovers::goal(around, text))
+            .or_else(|| groups::throw(around, text))
+            .or_else(|| headers::valid(around, text))
+            .or_else(|| values::retry_setting(around, text))
             .or_else(|| twice::joint(around))
             .or_else(|| turned::phrase(around))
             .or_else(|| absent::behind_stage(around, text))
@@ -179,7 +190,8 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| sentences::joined(around, text))
             .or_else(|| spans::two(around))
             .or_else(|| stages::joiner(around, text)),
-        "stray-text" => absent::vars(around, text)
+        "stray-text" => markup::merged(around, text)
+            .or_else(|| absent::vars(around, text))
             .or_else(|| programs::in_order(around, text))
             .or_else(|| headers::sign(around, text))
             .or_else(|| brackets::stray(around, text))
@@ -191,12 +203,14 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| absent::header(around, text))
             .or_else(|| headers::other_word(around, text))
             .or_else(|| programs::block(around, text))
+            .or_else(|| programs::before_stage(around, text))
             .or_else(|| headers::limit_parts(around, text))
             .or_else(|| stages::missing(around, text)),
         "missing-then" => conditions::has(around)
             .or_else(|| twice::action(around, text))
             .or_else(|| turned::doubt_as_stage(around, text))
-            .or_else(|| groups::missing_comma(around)),
+            .or_else(|| groups::missing_comma(around))
+            .or_else(|| leftovers::channel(around, text)),
         "no-stage" => headers::closed_twice(around)
             .or_else(|| twice::comma(around, text))
             .or_else(|| groups::last_comma(around, text))
@@ -206,8 +220,9 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| cut::vars(around))
             .or_else(|| headers::unclosed_vars(around))
             .or_else(|| groups::close(around)),
-        "unclosed-bracket" => cut::vars(around)
-            .filter(|_| text == "vars")
+        "unclosed-bracket" => brackets::in_comment(around, text)
+            .or_else(|| cut::vars(around).filter(|_| text == "vars"))
+            .or_else(|| headers::unclosed_vars(around))
             .or_else(|| headers::other_brace(around))
             .or_else(|| spelling::other_bracket(around, text))
             .or_else(|| brackets::unclosed(around, text)),
@@ -225,10 +240,13 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
         "bad-policy" => groups::parentheses(around).or_else(|| headings::policy(around)),
         "outside-policy" if text.trim() == "}" => Some(Meant::leave_out(around, around.at.clone())),
         "unknown-policy" => spans::doubled(around, text)
+            .or_else(|| headings::tagged(around, text))
             .or_else(|| cut::value(around))
             .or_else(|| headings::used(around))
             .or_else(|| groups::used(around, text)),
-        "bad-shares" => routes::comma(around).or_else(|| routes::percent(around)),
+        "bad-shares" => {
+            routes::comma(around).or_else(|| routes::percent(around)).or_else(|| cut::share(around, text))
+        }
         "unknown-name" => lists::one_of(around, text)
             .or_else(|| conditions::in_words(around))
             .or_else(|| conditions::other_value(around, text))
@@ -245,6 +263,7 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| routes::fractions(around, text))
             .or_else(|| stages::name(around, text)),
         "bad-retry" | "bad-repeat" => spans::doubled(around, text)
+            .or_else(|| values::retry_setting(around, text))
             .or_else(|| twice::within(around))
             .or_else(|| spans::dashed(around, text))
             .or_else(|| turned::pauses(around))
@@ -257,20 +276,28 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| values::duration(around, text))
             .or_else(|| spelling::wait(around, text))
             .or_else(|| spans::more_or_less(around, text)),
-        "bad-time" => cut::value(around)
+        "bad-time" => schedules::cron(around)
+            .or_else(|| cut::value(around))
             .or_else(|| letters::in_number(around, text))
             .or_else(|| values::time(around, text)),
         "missing-duration" => spans::doubled(around, text)
+            .or_else(|| schedules::step(around))
             .or_else(|| spans::hidden(around))
             .or_else(|| headers::sign_behind(around))
             .or_else(|| spans::valid_until(around)),
-        "missing-zone" | "missing-time" => headers::sign(around, text)
+        "missing-zone" | "missing-time" => schedules::cron(around)
+            .or_else(|| headers::sign(around, text))
+            .or_else(|| windows::placeholder(around))
             .or_else(|| twice::within(around))
             .or_else(|| cut::second_time(around))
             .or_else(|| windows::no_time(around, text))
             .or_else(|| windows::window(around)),
-        "unknown-zone" => cut::value(around).or_else(|| windows::zone(around, text)),
-        "unknown-day" => windows::two_letters(around).or_else(|| windows::days_apart(around, text)),
+        "unknown-zone" => cut::value(around)
+            .or_else(|| windows::days_and_zone(around, text))
+            .or_else(|| windows::zone(around, text)),
+        "unknown-day" => windows::numbers(around, text)
+            .or_else(|| windows::two_letters(around))
+            .or_else(|| windows::days_apart(around, text)),
         "bad-number" => twice::word(around, text)
             .or_else(|| letters::in_number(around, text))
             .or_else(|| values::count(around, text)),
@@ -286,11 +313,12 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
         "bad-category" => twice::word(around, text).or_else(|| headers::category(around, text)),
         "bad-expires" => headers::expires(around),
         "bad-var" => headers::var(around, text),
-        "missing-condition" if ["if", "unless"].contains(&text) => {
-            spans::doubled(around, text).or_else(|| conditions::missing(around))
-        }
+        "missing-condition" if ["if", "unless"].contains(&text) => spans::doubled(around, text)
+            .or_else(|| markup::braced(around, text))
+            .or_else(|| conditions::missing(around)),
         "missing-condition" => conditions::missing(around),
         "unknown-condition" => cut::value(around)
+            .or_else(|| markup::joined_by_call(around, text))
             .or_else(|| twice::owner(around, text))
             .or_else(|| conditions::other_letters(around, text))
             .or_else(|| sentences::opposite(around, text))

@@ -119,6 +119,49 @@ pub(super) fn block(around: &Around<'_>, text: &str) -> Option<Meant> {
     Some(meant.until(around.source.len()))
 }
 
+/// `if vars.amount > 100 then sms else email`, also on lines of their own: the condition before its stage.
+pub(super) fn before_stage(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let word = text.split_whitespace().next().filter(|word| ["if", "unless"].contains(word))?;
+    let begin = around.at.start + word.len();
+    let (end, from) = condition(around, begin)?;
+    let (first, _) = around.word_from(from).filter(|(_, channel)| channel.parse::<Channel>().is_ok())?;
+    let (mut last, mut other) = (first.end, None);
+    while let Some((at, next)) = around.word_from(last) {
+        if next == "else" {
+            other = Some(at.end);
+        }
+        let ends = ["else", "then", "otherwise", "{", "}", ")", "#", ","].contains(&next);
+        if ends || around.part(last..at.start).contains('\n') {
+            break;
+        }
+        last = at.end;
+    }
+    let meant = format!("{} {word} {}", around.part(first.start..last), around.part(begin..end).trim());
+    let (meant, leads_on) = match other {
+        Some(_) => (format!("{meant} then"), ", and `then` leads on where it does not hold"),
+        None => (meant, ""),
+    };
+    let message = format!("a condition stands behind its stage{leads_on}");
+    let meant = Meant::write(around.at.start..other.unwrap_or(last), &meant);
+    Some(meant.named("missing-stage").saying(message).about(around.at.start..end))
+}
+
+/// Where a condition that begins at a byte ends, and where the stage behind it is looked for.
+fn condition(around: &Around<'_>, begin: usize) -> Option<(usize, usize)> {
+    let (mut end, mut before) = (begin, "");
+    loop {
+        let (at, next) = around.word_from(end)?;
+        match next {
+            _ if next.parse::<Channel>().is_ok() && end > begin && before != "has" => {
+                return Some((end, at.start));
+            }
+            "then" if end > begin => return Some((end, at.end)),
+            "then" | "{" | "}" | "#" | "else" => return None,
+            _ => (end, before) = (at.end, next),
+        }
+    }
+}
+
 /// `10m after sms email`.
 pub(super) fn time_first(around: &Around<'_>, text: &str) -> Option<Meant> {
     text.parse::<Span>().ok()?;

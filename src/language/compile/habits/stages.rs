@@ -91,8 +91,15 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
         let whole = around.at.start..of.end;
         return Some(Meant::write(whole, &format!("{text} of")).named("bad-group").saying(message));
     }
+    if ["parallel", "together", "simultaneous", "concurrently", "race"].contains(&lower.as_str())
+        && next.as_ref().is_some_and(|(_, word)| *word == "(")
+    {
+        let message = format!("{} begins no group", quoted(text));
+        let help = "write `any of` where one that is reached is enough, `all of` where all must be";
+        return Some(Meant::told(around.at.clone()).named("bad-group").saying(message).help(help));
+    }
     let group = match lower.as_str() {
-        "anyof" | "either" | "oneof" | "any-of" | "any_of" | "one" | "parallel" => Some("any of"),
+        "anyof" | "either" | "oneof" | "any-of" | "any_of" | "one" => Some("any of"),
         "both" | "allof" | "all-of" | "all_of" | "every" | "each" => Some("all of"),
         _ => None,
     };
@@ -445,7 +452,7 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
     let text = rest.trim();
     let end = at.end + rest.trim_end().len();
     let begin = at.end + (rest.len() - rest.trim_start().len());
-    let plain = text.trim_matches(['„', '“', '”', '«', '»', '\'', '‘', '’', '"']);
+    let plain = text.trim_matches(['„', '“', '”', '«', '»', '\'', '‘', '’', '"', '`']);
     let goes_on = plain.split_whitespace().next() == Some("then");
     if plain.is_empty() || plain.contains('"') || goes_on {
         return None;

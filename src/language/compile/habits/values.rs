@@ -383,3 +383,18 @@ pub(super) fn doubt(around: &Around<'_>) -> Option<Meant> {
     let message = format!("{} says nothing of what is done in doubt; did you mean `{meant}`?", quoted(word));
     Some(Meant::write(at, meant).saying(message).help(format!("write `on doubt {meant}`")))
 }
+
+/// `retries: 3`, `retry = 3`: a setting.
+pub(super) fn retry_setting(around: &Around<'_>, text: &str) -> Option<Meant> {
+    const NAMES: [&str; 6] = ["retry", "retries", "retry_count", "max_retries", "maxRetries", "retry_times"];
+    let word = text.split([' ', ':', '=']).next().filter(|word| NAMES.contains(word))?;
+    let behind = around.part(around.at.start + word.len()..around.line_end(around.at.start));
+    let number = behind.trim_start().strip_prefix([':', '='])?.trim_start();
+    let digits = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+    let (count, rest) = number.split_at_checked(digits).filter(|(count, _)| !count.is_empty())?;
+    (rest.is_empty() || rest.starts_with([' ', ',', '}', ')', '#'])).then_some(())?;
+    let whole = around.at.start..around.at.start + word.len() + behind.len() - rest.len();
+    let message = format!("{} is not how `retry` is written", quoted(around.part(whole.clone())));
+    let help = format!("write `retry {count} times every 1m`, with the pause that is meant");
+    Some(Meant::told(whole).named("bad-retry").saying(message).help(help))
+}

@@ -115,6 +115,70 @@ pub(super) fn two_letters(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(whole, &days.join(", ")).saying(message))
 }
 
+/// `on 1,3,5`, `on 1-5`: days by their number in the week, of which not all begin with the same day.
+pub(super) fn numbers(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let day = |word: &str| {
+        let number = word.parse::<usize>().ok().filter(|number| (1..=6).contains(number))?;
+        Days::WORDS.get(number - 1).copied()
+    };
+    let (mut end, meant) = match text.split_once(['-', '–']) {
+        Some((from, to)) => (around.at.end, days_between(day(from)?, day(to)?)?),
+        None => (around.at.end, day(text)?.to_owned()),
+    };
+    let mut days = vec![meant];
+    while let Some((comma, ",")) = around.word_from(end)
+        && let Some((at, word)) = around.word_from(comma.end)
+        && let Some(day) = day(word)
+    {
+        days.push(day.to_owned());
+        end = at.end;
+    }
+    let whole = around.at.start..end;
+    let message = format!("days are written in words, not as {}", quoted(around.part(whole.clone())));
+    Some(Meant::write(whole, &days.join(", ")).saying(message))
+}
+
+/// `in $TZ`, `in <zone>`: where a zone was still to be written.
+pub(super) fn placeholder(around: &Around<'_>) -> Option<Meant> {
+    let from = around
+        .word_from(around.at.start)
+        .filter(|(_, word)| *word == "in")
+        .map_or(around.at.end, |(at, _)| at.end);
+    let (sign, first) = around.word_from(from)?;
+    let first = first.chars().next().filter(|sign| "$<%@".contains(*sign))?;
+    let written = around.part(sign.start..around.line_end(sign.start));
+    let closing = if first == '<' { Some('>') } else { None };
+    let ends = |c: char| c.is_whitespace() || "{}(),#".contains(c) || closing == Some(c);
+    let inner = written.get(1..)?.trim_start_matches(['{', '(']);
+    let begun = written.len() - inner.len();
+    let length = begun + inner.find(ends).unwrap_or(inner.len());
+    let length = length + written.get(length..)?.len()
+        - written.get(length..)?.trim_start_matches(['>', '}', ')', '%']).len();
+    let whole = sign.start..sign.start + length;
+    let message = format!("{} is no zone: nothing is filled in here", quoted(around.part(whole.clone())));
+    let help = "write a zone, such as `Europe/Berlin`, or `contact.timezone`";
+    Some(Meant::told(whole).named("unknown-zone").saying(message).help(help))
+}
+
+/// `in weekdays on Europe/Vienna`: `in` and `on` in each other's place; `in TZ=Europe/Vienna`.
+pub(super) fn days_and_zone(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (next, word) = around.next_on_line()?;
+    if word == "=" {
+        let (zone, name) = around.word_from(next.end).filter(|(_, name)| ZoneTable.get(name).is_some())?;
+        let message =
+            format!("{} is not how a zone is written", quoted(around.part(around.at.start..zone.end)));
+        return Some(Meant::write(around.at.start..zone.end, name).saying(message));
+    }
+    (is_day(text) && word == "on").then_some(())?;
+    let (zone, name) = around.word_from(next.end).filter(|(_, name)| ZoneTable.get(name).is_some())?;
+    let (before, _) = around.before().filter(|(_, word)| *word == "in")?;
+    let whole = before.start..zone.end;
+    let message =
+        format!("`in` and `on` stand in each other's place in {}", quoted(around.part(whole.clone())));
+    let meant = Meant::write(whole, &format!("on {text} in {name}"));
+    Some(meant.named("unknown-zone").saying(message))
+}
+
 /// Whether a word is one for days.
 pub(in super::super) fn is_day(word: &str) -> bool {
     let lower = word.to_lowercase();

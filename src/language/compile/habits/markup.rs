@@ -1,0 +1,73 @@
+//! What other programs make of a text on its way, and how they fill in values.
+
+use crate::language::words::quoted;
+
+use super::Meant;
+use super::text::Around;
+
+/// Signs as web pages and mails write them.
+const ENTITIES: [(&str, &str); 9] = [
+    ("&amp;&amp;", "and"),
+    ("&amp;", "and"),
+    ("&lt;", "<"),
+    ("&gt;", ">"),
+    ("&quot;", "\""),
+    ("&#34;", "\""),
+    ("&#39;", "\""),
+    ("&apos;", "\""),
+    ("&nbsp;", " "),
+];
+
+/// `vars.amount &gt;= 30`, copied out of a page.
+pub(super) fn entity(around: &Around<'_>) -> Option<Meant> {
+    let (start, line) = (around.line_start(around.at.start), around.line_end(around.at.start));
+    let written = around.part(start..line);
+    let first = ENTITIES.iter().filter_map(|(entity, _)| written.find(entity)).min()?;
+    let last = ENTITIES.iter().filter_map(|(entity, _)| Some(written.rfind(entity)? + entity.len())).max()?;
+    let whole = written.get(first..last)?;
+    let meant = ENTITIES.iter().fold(whole.to_owned(), |text, (entity, sign)| text.replace(entity, sign));
+    let message = format!("{} is how a web page writes a sign", quoted(whole));
+    let meant = Meant::write(start + first..start + last, &meant).named("stray-text").saying(message);
+    Some(meant.until(line))
+}
+
+/// `<<: *page`: a policy put into another as in YAML.
+pub(super) fn merged(around: &Around<'_>, text: &str) -> Option<Meant> {
+    text.starts_with("<<").then_some(())?;
+    let (at, name) = around.next_on_line().filter(|(_, name)| super::super::is_name(name))?;
+    let message = "another policy is put here by `use`";
+    let meant = Meant::write(around.at.start..at.end, &format!("use {name}"));
+    Some(meant.named("unknown-word").saying(message))
+}
+
+/// `if {vars.severity <= 2}`: braces around a condition.
+pub(super) fn braced(around: &Around<'_>, text: &str) -> Option<Meant> {
+    ["if", "unless"].contains(&text).then_some(())?;
+    let open = around.next().filter(|(_, sign)| *sign == "{")?.0.start;
+    let line = around.line_end(open);
+    let inner = around.part(open + 1..line);
+    let close =
+        inner.find('}').filter(|close| !inner.get(..*close).is_some_and(|inner| inner.contains('{')))?;
+    // `{amount}` is a name.
+    let condition = inner.get(..close)?.trim();
+    condition.contains(' ').then_some(())?;
+    let message = "no braces stand around a condition";
+    let meant = Meant::write(open..open + 1 + close + 1, condition).named("bad-condition").saying(message);
+    Some(meant.until(around.source.len()))
+}
+
+/// `if AND(vars.a > 5; contact has sms)`: conditions joined as in a table.
+pub(super) fn joined_by_call(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let word = text.split('(').next().filter(|word| ["AND", "OR", "And", "Or"].contains(word))?;
+    let start = around.at.start;
+    let (open, _) = around.word_from(start + word.len()).filter(|(_, sign)| *sign == "(")?;
+    let close = around.closing(open.start)?;
+    let inner = around.part(open.end..close.start);
+    (!inner.contains(['(', '"', '\n'])).then_some(())?;
+    let parts: Vec<&str> = inner.split([';', ',']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    let joint = word.to_lowercase();
+    let meant = parts.join(&format!(" {joint} "));
+    let message = format!("`{joint}` stands between two conditions");
+    let meant = if parts.len() > 1 { Meant::write(start..close.end, &meant) } else { return None };
+    Some(meant.named("unknown-condition").saying(message))
+}
