@@ -220,10 +220,12 @@ impl<'s> Walk<'_, 's> {
             Some((_, kind)) => declared.kind = *kind,
             None => {
                 let meant = match type_word {
-                    "text" | "str" => Some("string"),
-                    "int" | "integer" | "float" | "decimal" => Some("number"),
-                    "bool" | "flag" => Some("boolean"),
-                    "array" => Some("list"),
+                    "text" | "str" | "char" | "varchar" => Some("string"),
+                    "int" | "integer" | "float" | "decimal" | "double" | "zahl" | "nummer" => Some("number"),
+                    "bool" | "flag" | "yesno" | "jein" => Some("boolean"),
+                    "array" | "liste" | "set" => Some("list"),
+                    "dauer" | "span" | "interval" => Some("duration"),
+                    "zeit" | "uhrzeit" | "clock" => Some("time"),
                     _ => near(type_word, TYPES.iter().map(|(w, _)| *w)),
                 };
                 let message = format!("unknown type {}{}", quoted(type_word), did_you_mean(meant));

@@ -214,3 +214,18 @@ pub(super) fn in_comment(around: &Around<'_>, text: &str) -> Option<Meant> {
     let meant = Meant::write(end..end, ")").about(at).saying(message);
     Some(meant.help("write `)` before the `#`"))
 }
+
+/// `all of 8sms, push)`: the sign of the key without shift.
+pub(super) fn beside_the_key(around: &Around<'_>) -> Option<Meant> {
+    let (of, _) = around.next_on_line().filter(|(_, word)| *word == "of")?;
+    let (at, word) = around.word_from(of.end)?;
+    let channel = word.strip_prefix(['8', '9'])?;
+    let (first, at) = match channel.is_empty() {
+        true => (around.word_from(at.end)?.1, at),
+        false => (channel, at.start..at.start + 1),
+    };
+    first.parse::<Channel>().ok()?;
+    let message = format!("`{}` stands for the `(` of the group", around.part(at.clone()));
+    let line = around.line_end(at.end);
+    Some(Meant::write(at, "(").saying(message).until(line))
+}

@@ -463,3 +463,15 @@ pub(super) fn split_name(around: &Around<'_>, text: &str) -> Option<Meant> {
     let message = format!("{} is not how a name is written", quoted(around.part(whole.clone())));
     super::super::is_name(text).then(|| Meant::write(whole, &meant).saying(message))
 }
+
+/// `severity >= high`: another word for `priority`.
+pub(super) fn urgency(around: &Around<'_>, text: &str) -> Option<Meant> {
+    const WORDS: [&str; 6] = ["severity", "urgency", "importance", "prio", "level", "dringlichkeit"];
+    let line = around.part(around.at.end..around.line_end(around.at.end));
+    let mut words =
+        line.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty() && *word != "is");
+    let is_priority = words.next().is_some_and(|word| word.parse::<Priority>().is_ok());
+    (is_priority && WORDS.contains(&text)).then_some(())?;
+    let message = format!("unknown word {} in a condition; did you mean `priority`?", quoted(text));
+    Some(Meant::write(around.at.clone(), "priority").saying(message))
+}

@@ -106,3 +106,51 @@ pub(super) fn vars(around: &Around<'_>) -> Option<Meant> {
     let meant = Meant::told(end - last.len()..end).named("bad-var").saying(message).help(help);
     Some(meant.until(around.source.len()))
 }
+
+/// `vars { a: string` without its brace, where that of the policy was taken for it.
+pub(super) fn unclosed_vars(around: &Around<'_>) -> Option<Meant> {
+    let from = around.at.start;
+    let is_opened = |at: usize| around.word_from(at + "vars".len()).is_some_and(|(_, next)| next == "{");
+    let mut places = around.source.get(from..)?.match_indices("vars").map(|(at, _)| from + at);
+    let vars = places.find(|at| is_opened(*at))?;
+    let open = vars + around.source.get(vars..)?.find('{')? + 1;
+    // `vars { a: string # }`
+    let (first, comment) = around.part(open..around.line_end(open)).split_once('#').unwrap_or(("", ""));
+    if comment.contains('}') && !first.contains('}') {
+        let start = open + first.len();
+        let message = "the `}` of `vars` stands in the comment, where it closes nothing";
+        let meant =
+            Meant::told(start..around.line_end(open)).saying(message).help("write `}` before the `#`");
+        return Some(meant.until(around.source.len()));
+    }
+    let is_declared =
+        |text: &str| text.split_once(':').is_some_and(|(name, _)| super::super::is_name(name.trim()));
+    // Behind the last of the lines on which something is declared.
+    let (mut last, mut from) = (None, open);
+    while from < around.source.len() {
+        let line = around.part(from..around.line_end(from)).split('#').next()?;
+        let text = line.trim().trim_end_matches(',').trim_end();
+        match text.is_empty() {
+            true => {}
+            false if text.contains('}') => return None,
+            false if from > open && !is_declared(text) => break,
+            false => last = Some((from, from + line.find(text)? + text.len(), from + line.trim_end().len())),
+        }
+        from = around.line_end(from) + 1;
+    }
+    let (line, end, whole) = last?;
+    let indent = vars - around.line_start(vars);
+    let close = if line == open { " }".to_owned() } else { format!("\n{}}}", " ".repeat(indent)) };
+    let meant = Meant::write(end..whole, &close).about(vars..vars + "vars".len()).until(around.source.len());
+    Some(meant.saying("the `{` of `vars` is never closed").help("end the vars with `}`"))
+}
+
+/// `vars 7 a: string }`: the sign of the key without shift.
+pub(super) fn vars_beside_the_key(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let is_key = |digit: &str| ["7", "8", "9", "("].contains(&digit);
+    let (at, _) = around.next_on_line().filter(|(_, digit)| text == "vars" && is_key(digit))?;
+    let rest = around.part(at.end..around.line_end(at.end));
+    (rest.contains(':') && rest.contains('}')).then_some(())?;
+    let message = format!("`{}` stands for the `{{` of `vars`", around.part(at.clone()));
+    Some(Meant::write(at, "{").saying(message).until(around.source.len()))
+}

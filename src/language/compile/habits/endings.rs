@@ -43,6 +43,15 @@ pub(super) fn quotes_inside(around: &Around<'_>) -> Option<Meant> {
     if !fits || !(behind.is_empty() || behind.starts_with(['}', '#'])) {
         return None;
     }
+    // `""why""`, as tables write a quote within a text.
+    if let Some(text) = inner.strip_prefix('"').and_then(|inner| inner.strip_suffix('"'))
+        && !text.contains('"')
+    {
+        let whole = line.start + fail..line.start + last + 1;
+        let message = format!("the text {} stands in two quotes on each side", quoted(text));
+        let meant = Meant::write(whole, &format!("\"{text}\"")).named("bad-text").saying(message);
+        return Some(meant.until(line.end));
+    }
     let places: Vec<usize> = inner.match_indices('"').map(|(at, _)| line.start + fail + 1 + at).collect();
     let (first, end) = (*places.first()?, *places.last()?);
     let at = first..end + 1;

@@ -248,3 +248,13 @@ pub(super) fn listed(around: &Around<'_>, text: &str) -> Option<Meant> {
     let meant = if joins { Meant::write(at, "then") } else { Meant::leave_out(around, at) };
     Some(meant.saying(message))
 }
+
+/// `parallel (slack, email)`: a group of which it is not known how many of it must be reached.
+pub(super) fn parallel(around: &Around<'_>, text: &str) -> Option<Meant> {
+    const WORDS: [&str; 5] = ["parallel", "together", "simultaneous", "concurrently", "race"];
+    let is_known = WORDS.contains(&text.to_lowercase().as_str());
+    around.next_on_line().filter(|(_, word)| is_known && *word == "(")?;
+    let message = format!("{} begins no group", quoted(text));
+    let help = "write `any of` where one that is reached is enough, `all of` where all must be";
+    Some(Meant::told(around.at.clone()).named("bad-group").saying(message).help(help))
+}

@@ -282,6 +282,14 @@ pub(super) fn var(around: &Around<'_>, text: &str) -> Option<Meant> {
             .changing(start..around.at.end, ",");
         return Some(meant);
     }
+    // `items: []string`
+    if around.part(around.at.start..around.source.len()).starts_with("[]") {
+        let (at, kind) = around.word_from(around.at.start + "[]".len())?;
+        let whole = around.at.start..at.end;
+        let message = format!("{} is not how a type is named", quoted(around.part(whole.clone())));
+        let meant = Meant::write(whole, "list").named("unknown-type").saying(message);
+        return TYPES.contains(&kind).then_some(meant);
+    }
     let words: Vec<&str> = text.split([' ', '\t', ':']).filter(|word| !word.is_empty()).collect();
     let meant = match words.as_slice() {
         [name, kind, word] if TYPES.contains(kind) && near(word, ["optional"]).is_some() => {
@@ -319,33 +327,6 @@ pub(super) fn var(around: &Around<'_>, text: &str) -> Option<Meant> {
 pub(super) fn sign_behind(around: &Around<'_>) -> Option<Meant> {
     let (at, sign) = around.next_on_line().filter(|(_, sign)| [":", "="].contains(sign))?;
     Some(without_sign(around, around.text(), at, sign))
-}
-
-/// `vars { a: string` without its brace, where that of the policy was taken for it.
-pub(super) fn unclosed_vars(around: &Around<'_>) -> Option<Meant> {
-    let rest = around.source.get(around.at.start..)?;
-    let vars = around.at.start + rest.find("vars {").or_else(|| rest.find("vars{"))?;
-    let open = vars + around.source.get(vars..)?.find('{')? + 1;
-    let is_declared =
-        |text: &str| text.split_once(':').is_some_and(|(name, _)| super::super::is_name(name.trim()));
-    // Behind the last of the lines on which something is declared.
-    let (mut last, mut from) = (None, open);
-    while from < around.source.len() {
-        let line = around.part(from..around.line_end(from)).split('#').next()?;
-        let text = line.trim().trim_end_matches(',').trim_end();
-        match text.is_empty() {
-            true => {}
-            false if text.contains('}') => return None,
-            false if from > open && !is_declared(text) => break,
-            false => last = Some((from, from + line.find(text)? + text.len(), from + line.trim_end().len())),
-        }
-        from = around.line_end(from) + 1;
-    }
-    let (line, end, whole) = last?;
-    let indent = vars - around.line_start(vars);
-    let close = if line == open { " }".to_owned() } else { format!("\n{}}}", " ".repeat(indent)) };
-    let meant = Meant::write(end..whole, &close).about(vars..vars + "vars".len()).until(around.source.len());
-    Some(meant.saying("the `{` of `vars` is never closed").help("end the vars with `}`"))
 }
 
 /// `limit 2 sends; 1 EUR`, `limit 3 sends 0.50 EUR`: its parts with another sign between them, or with none.
@@ -458,4 +439,20 @@ pub(super) fn valid(around: &Around<'_>, text: &str) -> Option<Meant> {
     around.next_on_line().filter(|(_, next)| next.parse::<Span>().is_ok() && WORDS.contains(&text))?;
     let message = format!("unknown word {}; did you mean `valid`?", quoted(text));
     Some(Meant::write(around.at.clone(), "valid").named("bad-valid").saying(message))
+}
+
+/// Whether a text begins with a header.
+pub(super) fn is_header(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    words.next().is_some_and(|word| ["category", "expires", "quiet", "limit"].contains(&word))
+        && words.next().is_some()
+}
+
+/// `expires after 1d` above the policy that it belongs to.
+pub(super) fn above(around: &Around<'_>, text: &str) -> Meant {
+    let said = text.lines().next().unwrap_or(text).trim();
+    let message = format!("{} stands outside of its policy", quoted(said));
+    Meant::told(around.at.clone())
+        .saying(message)
+        .help("write it into the braces of the policy, before the stages")
 }

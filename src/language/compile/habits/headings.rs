@@ -99,6 +99,37 @@ pub(super) fn tagged(around: &Around<'_>, text: &str) -> Option<Meant> {
     Some(Meant::write(around.at.clone(), name).saying(message).help(help))
 }
 
+/// `use @name`.
+pub(super) fn at_sign(around: &Around<'_>) -> Option<Meant> {
+    let (at, word) = around.word_from(around.at.end)?;
+    let name = word.strip_prefix('@').filter(|name| super::super::is_name(name))?;
+    let message = format!("the policy `{name}` is named without `@`");
+    Some(Meant::write(at, name).saying(message).help(format!("write `use {name}`")))
+}
+
+/// `policy night do`: another word for the brace.
+pub(super) fn other_brace(around: &Around<'_>) -> Option<Meant> {
+    let (name, word) = around.next_on_line().filter(|(_, word)| super::super::is_name(word))?;
+    let (at, sign) = around.word_from(name.end).filter(|(at, _)| at.end <= around.line_end(name.end))?;
+    (["do", "begin", "is", "begins", "then"].contains(&sign) && word != "policy").then_some(())?;
+    let message = format!("behind the name of a policy stands `{{`, not `{sign}`");
+    let meant = Meant::write(at, "{").saying(message);
+    let end = around.source.trim_end().len();
+    let last = around.part(around.line_start(end)..end).trim();
+    let meant = if last == "end" {
+        meant.and(end - 3..end, "}").help("write `{` there, and `}` for `end`")
+    } else {
+        meant
+    };
+    Some(meant.until(around.source.len()))
+}
+
+/// Headers without the line `policy NAME {` above them: the brace at their end follows from that.
+pub(super) fn lost(around: &Around<'_>, finding: &super::Diagnostic) -> Meant {
+    let help = finding.help.clone().unwrap_or_default();
+    Meant::told(around.at.clone()).saying(finding.message.clone()).help(help).until(around.source.len())
+}
+
 /// `use "name"`.
 pub(super) fn used(around: &Around<'_>) -> Option<Meant> {
     let (at, _) = around.next().filter(|(_, word)| *word == "\"")?;

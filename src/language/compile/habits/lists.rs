@@ -150,3 +150,51 @@ pub(super) fn missing_commas(around: &Around<'_>) -> Option<Meant> {
         written.help(format!("write `[{meant}]`")).until(line.end)
     })
 }
+
+/// `["AT", ‚SI‘]`: a text between quotes of a word processor.
+pub(super) fn other_quotes(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let rest = around.part(around.at.start..line);
+    let inner = rest.strip_prefix(['‚', '‘', '’', '\'', '`', '‹', '›'])?;
+    let end = inner.find(['‘', '’', '\'', '`', '›', '‹'])?;
+    let text = inner.get(..end)?;
+    (!text.contains([',', ']', '"'])).then_some(())?;
+    let close = inner.get(end..)?.chars().next()?.len_utf8();
+    let whole = around.at.start..around.at.start + rest.len() - inner.len() + end + close;
+    let message = format!("{} does not stand in straight double quotes", quoted(around.part(whole.clone())));
+    Some(Meant::write(whole, &format!("\"{text}\"")).named("bad-text").saying(message))
+}
+
+/// `%w[de it]`: a list as Ruby has it.
+pub(super) fn words(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let from = around.at.start + around.part(around.at.start..line).find("%w")?;
+    let inner = around.part(from + 2..line).strip_prefix(['[', '(', '{'])?;
+    let end = inner.find([']', ')', '}'])?;
+    let texts: Vec<String> = inner.get(..end)?.split_whitespace().map(|word| format!("\"{word}\"")).collect();
+    let message = "a list has its texts in quotes, with commas between them";
+    let meant = format!("[{}]", texts.join(", "));
+    Some(Meant::write(from..from + 2 + 1 + end + 1, &meant).named("bad-list").saying(message))
+}
+
+/// `=~ "AT|SI"`: a pattern of alternatives.
+pub(super) fn alternatives(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let rest = around.part(around.at.start..line);
+    let open = rest.find('"')?;
+    let sign = rest.get(..open)?.trim();
+    ["=~", "~", "~=", "matches", "like", "LIKE"].contains(&sign).then_some(())?;
+    let text = rest.get(open + 1..)?.split('"').next()?;
+    let parts: Vec<&str> = text.trim_matches(['^', '$', '(', ')']).split('|').collect();
+    let is_plain =
+        |part: &&str| part.chars().all(|c| c.is_alphanumeric() || "-_ ".contains(c)) && !part.is_empty();
+    parts.iter().all(is_plain).then_some(())?;
+    let texts: Vec<String> = parts.iter().map(|part| format!("\"{part}\"")).collect();
+    let meant = match texts.as_slice() {
+        [text] => format!("is {text}"),
+        _ => format!("in [{}]", texts.join(", ")),
+    };
+    let whole = around.at.start..around.at.start + open + 1 + text.len() + 1;
+    let message = format!("`{sign}` is no comparison: there are no patterns");
+    Some(Meant::write(whole, &meant).saying(message))
+}

@@ -71,3 +71,18 @@ pub(super) fn joined_by_call(around: &Around<'_>, text: &str) -> Option<Meant> {
     let meant = if parts.len() > 1 { Meant::write(start..close.end, &meant) } else { return None };
     Some(meant.named("unknown-condition").saying(message))
 }
+
+/// `[policy.toner_low]`: a heading as TOML has it.
+pub(super) fn section(around: &Around<'_>) -> Option<Meant> {
+    let line = around.part(around.at.start..around.line_end(around.at.start)).trim_end();
+    let inner = line.trim_matches(['[', ']']);
+    let name = inner.strip_prefix("policy.").or_else(|| inner.strip_prefix("policies."))?;
+    (line.starts_with('[') && super::super::is_name(name)).then_some(())?;
+    let message = "a policy begins with `policy`, its name and `{`";
+    let whole = around.at.start..around.at.start + line.len();
+    let meant = Meant::write(whole, &format!("policy {name} {{"));
+    let end = around.source.trim_end().len();
+    let is_closed = around.source.trim_end().ends_with('}');
+    let meant = if is_closed { meant } else { meant.and(end..end, "\n}") };
+    Some(meant.named("bad-policy").saying(message).until(around.source.len()))
+}

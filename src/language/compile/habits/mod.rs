@@ -21,6 +21,7 @@ mod letters;
 mod lists;
 mod machines;
 mod markup;
+mod pasted;
 mod programs;
 mod routes;
 mod schedules;
@@ -148,8 +149,13 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     {
         return Some(meant);
     }
-    if let Some(meant) = markup::entity(around) {
-        return Some(meant);
+    let pasted = markup::entity(around)
+        .or_else(|| pasted::unseen(around))
+        .or_else(|| pasted::hyphenated(around, text))
+        .or_else(|| pasted::fence(around))
+        .or_else(|| pasted::chat_head(around, text));
+    if pasted.is_some() {
+        return pasted;
     }
     match finding.rule {
         "unknown-channel" => twice::word(around, text)
@@ -165,10 +171,13 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| everyday::in_two_words(around, text))
             .or_else(|| spelling::grown_together(around, text))
             .or_else(|| groups::not_used(around, text))
+            .or_else(|| groups::parallel(around, text))
             .or_else(|| groups::other_use(around, text))
             .or_else(|| stages::channel(around, text, finding)),
         "unknown-word" => twice::word(around, text)
             .or_else(|| leftovers::duration(around, text))
+            .or_else(|| values::thousands(around, text))
+            .or_else(|| pasted::line_number(around, text))
             .or_else(|| leftovers::goal(around, text))
             .or_else(|| groups::throw(around, text))
             .or_else(|| headers::valid(around, text))
@@ -190,7 +199,9 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| sentences::joined(around, text))
             .or_else(|| spans::two(around))
             .or_else(|| stages::joiner(around, text)),
-        "stray-text" => markup::merged(around, text)
+        "stray-text" => pasted::ellipsis(around)
+            .or_else(|| markup::section(around))
+            .or_else(|| markup::merged(around, text))
             .or_else(|| absent::vars(around, text))
             .or_else(|| programs::in_order(around, text))
             .or_else(|| headers::sign(around, text))
@@ -211,18 +222,20 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| turned::doubt_as_stage(around, text))
             .or_else(|| groups::missing_comma(around))
             .or_else(|| leftovers::channel(around, text)),
-        "no-stage" => headers::closed_twice(around)
+        "no-stage" => pasted::ellipsis(around)
+            .or_else(|| headers::closed_twice(around))
             .or_else(|| twice::comma(around, text))
             .or_else(|| groups::last_comma(around, text))
             .or_else(|| headers::alone(around)),
-        "unclosed-bracket" if text == "policy" => headers::alone(around)
+        "unclosed-bracket" if text == "policy" => pasted::hunk(around)
+            .or_else(|| headers::alone(around))
             .or_else(|| twice::heading(around))
             .or_else(|| cut::vars(around))
-            .or_else(|| headers::unclosed_vars(around))
+            .or_else(|| cut::unclosed_vars(around))
             .or_else(|| groups::close(around)),
         "unclosed-bracket" => brackets::in_comment(around, text)
             .or_else(|| cut::vars(around).filter(|_| text == "vars"))
-            .or_else(|| headers::unclosed_vars(around))
+            .or_else(|| cut::unclosed_vars(around))
             .or_else(|| headers::other_brace(around))
             .or_else(|| spelling::other_bracket(around, text))
             .or_else(|| brackets::unclosed(around, text)),
@@ -230,17 +243,22 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
         "unknown-goal" => {
             spans::doubled(around, text).or_else(|| cut::value(around)).or_else(|| stages::goal(around, text))
         }
-        "bad-group" => {
-            stages::group(around).or_else(|| brackets::unopened(around)).or_else(|| groups::members(around))
-        }
+        "bad-group" => stages::group(around)
+            .or_else(|| brackets::beside_the_key(around))
+            .or_else(|| brackets::unopened(around))
+            .or_else(|| groups::members(around)),
         "bad-route" => {
             spans::doubled(around, text).or_else(|| cut::value(around)).or_else(|| brackets::route(around))
         }
         "bad-otherwise" => stages::otherwise(around).or_else(|| groups::otherwise(around)),
-        "bad-policy" => groups::parentheses(around).or_else(|| headings::policy(around)),
+        "bad-policy" => headings::other_brace(around)
+            .or_else(|| groups::parentheses(around))
+            .or_else(|| headings::policy(around)),
+        "outside-policy" if headers::is_header(text) => Some(headers::above(around, text)),
         "outside-policy" if text.trim() == "}" => Some(Meant::leave_out(around, around.at.clone())),
         "unknown-policy" => spans::doubled(around, text)
             .or_else(|| headings::tagged(around, text))
+            .or_else(|| headings::at_sign(around))
             .or_else(|| cut::value(around))
             .or_else(|| headings::used(around))
             .or_else(|| groups::used(around, text)),
@@ -273,6 +291,8 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| cut::value(around))
             .or_else(|| absent::until_time(around, text))
             .or_else(|| letters::in_number(around, text))
+            .or_else(|| values::half(around, text))
+            .or_else(|| values::multiplied(around, text))
             .or_else(|| values::duration(around, text))
             .or_else(|| spelling::wait(around, text))
             .or_else(|| spans::more_or_less(around, text)),
@@ -293,6 +313,7 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| windows::no_time(around, text))
             .or_else(|| windows::window(around)),
         "unknown-zone" => cut::value(around)
+            .or_else(|| windows::beside_the_key(around, text))
             .or_else(|| windows::days_and_zone(around, text))
             .or_else(|| windows::zone(around, text)),
         "unknown-day" => windows::numbers(around, text)
@@ -305,7 +326,8 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             cut::value(around).or_else(|| headers::sign_behind(around)).or_else(|| values::doubt(around))
         }
         "bad-wait" | "bad-valid" if text == "for" => Some(Meant::leave_out(around, around.at.clone())),
-        "unknown-header" => headers::vars(around, text),
+        "unknown-header" => cut::vars_beside_the_key(around, text).or_else(|| headers::vars(around, text)),
+        "header-without-policy" => Some(headings::lost(around, finding)),
         "bad-limit" => twice::word(around, text)
             .or_else(|| letters::in_number(around, text))
             .or_else(|| absent::currency(around, text))
@@ -319,6 +341,7 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
         "missing-condition" => conditions::missing(around),
         "unknown-condition" => cut::value(around)
             .or_else(|| markup::joined_by_call(around, text))
+            .or_else(|| conditions::urgency(around, text))
             .or_else(|| twice::owner(around, text))
             .or_else(|| conditions::other_letters(around, text))
             .or_else(|| sentences::opposite(around, text))
@@ -326,17 +349,24 @@ fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
             .or_else(|| conditions::word(around, text))
             .or_else(|| sentences::sentence(around, text)),
         "bad-condition" => conditions::split_name(around, text),
-        "bad-comparison" => conditions::twice(around, text)
+        "bad-comparison" => pasted::marked_up(around)
+            .or_else(|| lists::alternatives(around))
+            .or_else(|| conditions::twice(around, text))
             .or_else(|| conditions::alone(around, text))
             .or_else(|| conditions::value(around, text)),
         "bad-money" => conditions::amount(around, text),
         "types-differ" => {
             conditions::priority(around, text).or_else(|| conditions::typed(around, text, finding))
         }
-        "bad-list" => lists::missing_quote(around)
+        "bad-list" => lists::other_quotes(around)
+            .or_else(|| lists::missing_quote(around))
             .or_else(|| lists::missing_commas(around))
             .or_else(|| lists::list(around, text)),
-        "missing-value" => lists::parentheses(around).or_else(|| sentences::clock(around)),
+        "missing-value" => pasted::marked_up(around)
+            .or_else(|| lists::alternatives(around))
+            .or_else(|| lists::words(around))
+            .or_else(|| lists::parentheses(around))
+            .or_else(|| sentences::clock(around)),
         _ => None,
     }
 }

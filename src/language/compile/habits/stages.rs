@@ -91,13 +91,6 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
         let whole = around.at.start..of.end;
         return Some(Meant::write(whole, &format!("{text} of")).named("bad-group").saying(message));
     }
-    if ["parallel", "together", "simultaneous", "concurrently", "race"].contains(&lower.as_str())
-        && next.as_ref().is_some_and(|(_, word)| *word == "(")
-    {
-        let message = format!("{} begins no group", quoted(text));
-        let help = "write `any of` where one that is reached is enough, `all of` where all must be";
-        return Some(Meant::told(around.at.clone()).named("bad-group").saying(message).help(help));
-    }
     let group = match lower.as_str() {
         "anyof" | "either" | "oneof" | "any-of" | "any_of" | "one" => Some("any of"),
         "both" | "allof" | "all-of" | "all_of" | "every" | "each" => Some("all of"),

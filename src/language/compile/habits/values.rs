@@ -395,6 +395,56 @@ pub(super) fn retry_setting(around: &Around<'_>, text: &str) -> Option<Meant> {
     (rest.is_empty() || rest.starts_with([' ', ',', '}', ')', '#'])).then_some(())?;
     let whole = around.at.start..around.at.start + word.len() + behind.len() - rest.len();
     let message = format!("{} is not how `retry` is written", quoted(around.part(whole.clone())));
+    let pause = around.word_from(whole.end).map_or("", |(_, next)| next);
+    if ["every", "backoff"].contains(&pause) {
+        return Some(Meant::write(whole, &format!("retry {count} times")).named("bad-retry").saying(message));
+    }
     let help = format!("write `retry {count} times every 1m`, with the pause that is meant");
     Some(Meant::told(whole).named("bad-retry").saying(message).help(help))
+}
+
+/// `1 500`: thousands with a blank between them.
+pub(super) fn thousands(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (text.len() == 3 && is_digits(text)).then_some(())?;
+    let (at, first) = around.before().filter(|(_, first)| first.len() <= 3 && is_digits(first))?;
+    let message = format!("`{first} {text}` is one number in two words");
+    Some(Meant::write(at.start..around.at.end, &format!("{first}{text}")).named("bad-number").saying(message))
+}
+
+/// `½h`, `1½h`: a part of an hour or a minute as one sign.
+pub(super) fn half(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (whole, part, unit) = text
+        .char_indices()
+        .find_map(|(at, sign)| {
+            let quarters = [('¼', 1), ('½', 2), ('¾', 3)].into_iter().find(|(known, _)| *known == sign)?.1;
+            Some((text.get(..at)?, quarters, text.get(at + sign.len_utf8()..)?.trim()))
+        })
+        .filter(|(whole, ..)| whole.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let (quarter, smaller) = match unit {
+        "h" | "hour" | "hours" => (15, "m"),
+        "m" | "min" | "minute" | "minutes" => (15, "s"),
+        "d" | "day" | "days" => (6, "h"),
+        _ => return None,
+    };
+    let before = if whole.is_empty() { String::new() } else { format!("{whole}{}", unit.get(..1)?) };
+    let message = format!("{} is not a duration", quoted(text));
+    Some(Meant::write(around.at.clone(), &format!("{before}{}{smaller}", quarter * part)).saying(message))
+}
+
+/// `5*time.Minute`: a duration as Go has it.
+pub(super) fn multiplied(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let (sign, _) = around.next_on_line().filter(|(_, sign)| *sign == "*")?;
+    let (at, word) = around.word_from(sign.end)?;
+    let unit = match word.strip_prefix("time.")? {
+        "Second" => "s",
+        "Minute" => "m",
+        "Hour" => "h",
+        "Millisecond" => "ms",
+        _ => return None,
+    };
+    text.parse::<u32>().ok()?;
+    let whole = around.at.start..at.end;
+    let message = format!("{} is not a duration", quoted(around.part(whole.clone())));
+    Some(Meant::write(whole, &format!("{text}{unit}")).saying(message))
 }

@@ -179,6 +179,16 @@ pub(super) fn days_and_zone(around: &Around<'_>, text: &str) -> Option<Meant> {
     Some(meant.named("unknown-zone").saying(message))
 }
 
+/// `Europe7Vienna`: the sign of the key without shift.
+pub(super) fn beside_the_key(around: &Around<'_>, text: &str) -> Option<Meant> {
+    let meant = text.char_indices().filter(|(_, sign)| "7-._&|".contains(*sign)).find_map(|(at, sign)| {
+        let name = format!("{}/{}", text.get(..at)?, text.get(at + sign.len_utf8()..)?);
+        ZoneTable.get(&name).is_some().then_some(name)
+    })?;
+    let message = format!("unknown zone {}; did you mean `{meant}`?", quoted(text));
+    Some(Meant::write(around.at.clone(), &meant).saying(message))
+}
+
 /// Whether a word is one for days.
 pub(in super::super) fn is_day(word: &str) -> bool {
     let lower = word.to_lowercase();

@@ -221,8 +221,14 @@ impl Line<'_> {
             let edits = edits.map(|(at, text)| self.around.kept_apart(Edit { at, text }));
             Candidate { at: open.start..closing.end, message, help, edits: edits.to_vec() }
         };
-        let message = format!("{} stands without `{said}` and `{last}`", quoted(inner));
-        let mut all = vec![other(["", ""], message, format!("write {}", quoted(inner)))];
+        let (message, help) = match inner {
+            "" => (format!("`{said}{last}` is not needed here"), "leave it out".to_owned()),
+            _ => (
+                format!("{} stands without `{said}` and `{last}`", quoted(inner)),
+                format!("write {}", quoted(inner)),
+            ),
+        };
+        let mut all = vec![other(["", ""], message, help)];
         for (one, two) in [("[", "]"), ("(", ")"), ("{", "}")] {
             if one != said && inner.contains(',') {
                 let message = format!("{} stands between `{one}` and `{two}`", quoted(inner));

@@ -77,7 +77,7 @@ const OF_PROSE: [&str; 14] = [
 /// What may be a remark at a finding; `word`: also a few words of a line, which may just as well be a slip.
 pub(super) fn of(source: &str, finding: &Diagnostic, word: bool) -> Vec<Remark> {
     let around = Around { source, at: finding.at.clone() };
-    if !OF_PROSE.contains(&finding.rule) || !around.on_short_line() {
+    if !OF_PROSE.contains(&finding.rule) || !around.on_short_line() || is_meant(&around, finding.rule) {
         return Vec::new();
     }
     let place = Place { around: &around, rule: finding.rule, is_outside: is_outside(&around) };
@@ -86,6 +86,14 @@ pub(super) fn of(source: &str, finding: &Diagnostic, word: bool) -> Vec<Remark> 
         all.extend([place.to_line_end(), place.within_line()]);
     }
     all.into_iter().flatten().collect()
+}
+
+/// Whether a line says something of a policy, though it stands where nothing can: a header above it, `[policy.name]`.
+fn is_meant(around: &Around<'_>, rule: &str) -> bool {
+    let line = around.part(around.blanks_from(around.line_start(around.at.start))..around.source.len());
+    let headers = ["category ", "expires ", "quiet ", "limit "];
+    rule == "outside-policy" && headers.iter().any(|header| line.starts_with(header))
+        || line.starts_with("[policy")
 }
 
 /// Whether a finding stands outside of the braces of every policy of a text that has some.
