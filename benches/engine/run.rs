@@ -37,14 +37,12 @@ pub(crate) struct Asked {
     pub(crate) endpoint: bool,
     /// How many nodes share it, all in this process.
     pub(crate) nodes: usize,
-    /// Whether row-level security is in force, where the store is a database.
-    pub(crate) is_secure: bool,
 }
 
 impl Asked {
-    /// 512 connections, one node, no endpoint, security in force.
+    /// 512 connections, one node, no endpoint.
     pub(crate) const fn of(time: Duration) -> Asked {
-        Asked { time, connections: 512, endpoint: false, nodes: 1, is_secure: true }
+        Asked { time, connections: 512, endpoint: false, nodes: 1 }
     }
 }
 
@@ -133,9 +131,6 @@ pub(crate) async fn full_load(place: &Place, asked: Asked) -> Load {
     for _ in 0..asked.nodes {
         nodes.push(place.node().await);
     }
-    if !asked.is_secure {
-        place.secure(false).await;
-    }
     let took = Arc::new(AtomicU64::new(0));
     let endpoints = if asked.endpoint { listen(&nodes[0], place, &took).await } else { Vec::new() };
     let mut rows = Rows::open(place).await;
@@ -154,9 +149,6 @@ pub(crate) async fn full_load(place: &Place, asked: Asked) -> Load {
         client.delete(&format!("/webhook_endpoints/{id}")).await;
     }
     drop(rows);
-    if !asked.is_secure {
-        place.secure(true).await;
-    }
     for node in nodes {
         node.stop().await.unwrap();
     }
