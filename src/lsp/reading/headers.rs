@@ -49,11 +49,12 @@ impl Reader<'_> {
     fn limit(&mut self) {
         loop {
             self.must(Expect::LimitPart);
-            if !self.limit_part() {
-                return;
+            // Between two commas nothing need stand.
+            let is_there = self.limit_part();
+            if is_there {
+                self.may(Expect::Comma);
             }
-            self.may(Expect::Comma);
-            if !self.eat_sign(",") && !self.keyword("and") {
+            if !self.eat_sign(",") && !(is_there && self.keyword("and")) {
                 return;
             }
         }
