@@ -54,7 +54,8 @@ impl Reader<'_> {
             if is_there {
                 self.may(Expect::Comma);
             }
-            if !self.eat_sign(",") && !(is_there && self.keyword("and")) {
+            let goes_on = self.eat_sign(",") || is_there && self.keyword("and");
+            if !goes_on {
                 return;
             }
         }

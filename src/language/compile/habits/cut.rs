@@ -104,7 +104,7 @@ pub(super) fn vars(around: &Around<'_>) -> Option<Meant> {
     let message = format!("the type behind {} is missing, and the `}}` of `vars`", quoted(last));
     let help = format!("write for example `{name}: string }}`");
     let meant = Meant::told(end - last.len()..end).named("bad-var").saying(message).help(help);
-    Some(meant.until(around.source.len()))
+    Some(meant.until(around.next_policy(around.at.end)))
 }
 
 /// `vars { a: string` without its brace, where that of the policy was taken for it.
@@ -121,7 +121,7 @@ pub(super) fn unclosed_vars(around: &Around<'_>) -> Option<Meant> {
         let message = "the `}` of `vars` stands in the comment, where it closes nothing";
         let meant =
             Meant::told(start..around.line_end(open)).saying(message).help("write `}` before the `#`");
-        return Some(meant.until(around.source.len()));
+        return Some(meant.until(around.next_policy(around.at.end)));
     }
     let is_declared =
         |text: &str| text.split_once(':').is_some_and(|(name, _)| super::super::is_name(name.trim()));
@@ -141,7 +141,9 @@ pub(super) fn unclosed_vars(around: &Around<'_>) -> Option<Meant> {
     let (line, end, whole) = last?;
     let indent = vars - around.line_start(vars);
     let close = if line == open { " }".to_owned() } else { format!("\n{}}}", " ".repeat(indent)) };
-    let meant = Meant::write(end..whole, &close).about(vars..vars + "vars".len()).until(around.source.len());
+    let meant = Meant::write(end..whole, &close)
+        .about(vars..vars + "vars".len())
+        .until(around.next_policy(around.at.end));
     Some(meant.saying("the `{` of `vars` is never closed").help("end the vars with `}`"))
 }
 
@@ -152,5 +154,5 @@ pub(super) fn vars_beside_the_key(around: &Around<'_>, text: &str) -> Option<Mea
     let rest = around.part(at.end..around.line_end(at.end));
     (rest.contains(':') && rest.contains('}')).then_some(())?;
     let message = format!("`{}` stands for the `{{` of `vars`", around.part(at.clone()));
-    Some(Meant::write(at, "{").saying(message).until(around.source.len()))
+    Some(Meant::write(at, "{").saying(message).until(around.next_policy(around.at.end)))
 }

@@ -101,14 +101,21 @@ pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
         // `limit { sends = 4 }`
         if word == "{"
             && let Some(close) = around.closing(at.start)
-            && let Some(count) = around
-                .part(at.end..close.start)
-                .split(|c: char| !c.is_ascii_digit())
-                .find(|part| !part.is_empty())
         {
+            let inner = around.part(at.end..close.start);
             let message = "`limit` has no braces and no settings";
             let whole = around.at.start..close.end;
-            return Some(Meant::write(whole, &format!("limit {count} sends")).saying(message));
+            let mut numbers = inner.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+            let counts_sends = ["send", "message", "attempt"].iter().any(|word| inner.contains(word));
+            return match (numbers.next(), numbers.next()) {
+                (Some(count), None) if counts_sends => {
+                    Some(Meant::write(whole, &format!("limit {count} sends")).saying(message))
+                }
+                _ => {
+                    let help = "write `limit 3 sends`, `limit 0.25 EUR`, or both with a comma between";
+                    Some(Meant::told(whole).saying(message).help(help))
+                }
+            };
         }
         if ["none", "no", "off", "unlimited", "never"].contains(&word) {
             let message = "a policy without `limit` has none";

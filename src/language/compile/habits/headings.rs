@@ -51,7 +51,7 @@ pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
         let message = "`policy` has no name here, and no braces";
         let help = "leave it out, or write `policy NAME { … }` around the stages";
         let meant = Meant::told(around.at.start..around.at.start + "policy".len());
-        return Some(meant.saying(message).help(help).until(around.source.len()));
+        return Some(meant.saying(message).help(help).until(around.next_policy(name.end)));
     }
     // A policy within another.
     let is_inside = around.source.get(..around.at.start).is_some_and(|before| before.contains('{'));
@@ -121,13 +121,16 @@ pub(super) fn other_brace(around: &Around<'_>) -> Option<Meant> {
     } else {
         meant
     };
-    Some(meant.until(around.source.len()))
+    Some(meant.until(around.next_policy(around.at.end)))
 }
 
 /// Headers without the line `policy NAME {` above them: the brace at their end follows from that.
 pub(super) fn lost(around: &Around<'_>, finding: &super::Diagnostic) -> Meant {
     let help = finding.help.clone().unwrap_or_default();
-    Meant::told(around.at.clone()).saying(finding.message.clone()).help(help).until(around.source.len())
+    Meant::told(around.at.clone())
+        .saying(finding.message.clone())
+        .help(help)
+        .until(around.next_policy(around.at.end))
 }
 
 /// `use "name"`.

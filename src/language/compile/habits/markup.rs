@@ -23,6 +23,8 @@ pub(super) fn entity(around: &Around<'_>) -> Option<Meant> {
     let (start, line) = (around.line_start(around.at.start), around.line_end(around.at.start));
     let written = around.part(start..line);
     let first = ENTITIES.iter().filter_map(|(entity, _)| written.find(entity)).min()?;
+    // In a text they may be meant.
+    (written.get(..first)?.matches('"').count() % 2 == 0).then_some(())?;
     let last = ENTITIES.iter().filter_map(|(entity, _)| Some(written.rfind(entity)? + entity.len())).max()?;
     let whole = written.get(first..last)?;
     let meant = ENTITIES.iter().fold(whole.to_owned(), |text, (entity, sign)| text.replace(entity, sign));
@@ -53,7 +55,7 @@ pub(super) fn braced(around: &Around<'_>, text: &str) -> Option<Meant> {
     condition.contains(' ').then_some(())?;
     let message = "no braces stand around a condition";
     let meant = Meant::write(open..open + 1 + close + 1, condition).named("bad-condition").saying(message);
-    Some(meant.until(around.source.len()))
+    Some(meant.until(around.next_policy(around.at.end)))
 }
 
 /// `if AND(vars.a > 5; contact has sms)`: conditions joined as in a table.
@@ -84,5 +86,5 @@ pub(super) fn section(around: &Around<'_>) -> Option<Meant> {
     let end = around.source.trim_end().len();
     let is_closed = around.source.trim_end().ends_with('}');
     let meant = if is_closed { meant } else { meant.and(end..end, "\n}") };
-    Some(meant.named("bad-policy").saying(message).until(around.source.len()))
+    Some(meant.named("bad-policy").saying(message).until(around.next_policy(around.at.end)))
 }

@@ -155,5 +155,5 @@ pub(super) fn hunk(around: &Around<'_>) -> Option<Meant> {
     let at = start..start + line.trim_end().len();
     let left_out = start..start + line.len();
     let meant = Meant::told(at).changing(left_out, "").help("leave it out").named("stray-text");
-    Some(meant.saying("a line of a patch is no part of the policy").until(around.source.len()))
+    Some(meant.saying("a line of a patch is no part of the policy").until(around.next_policy(around.at.end)))
 }

@@ -66,6 +66,12 @@ impl<'s> Around<'s> {
         from + rest.find('\n').unwrap_or(rest.len())
     }
 
+    /// Where the next policy begins on a line of its own, behind a byte; else the end.
+    pub(super) fn next_policy(&self, from: usize) -> usize {
+        let rest = self.source.get(from..).unwrap_or_default();
+        from + rest.find("\npolicy ").unwrap_or(rest.len())
+    }
+
     /// Whether the line of the finding is one that somebody wrote: what is looked for on it stays cheap.
     pub(in super::super) fn on_short_line(&self) -> bool {
         let before = self.source.get(..self.at.start).unwrap_or_default();
