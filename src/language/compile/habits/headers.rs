@@ -455,9 +455,14 @@ pub(super) fn is_header(text: &str) -> bool {
         && words.next().is_some()
 }
 
-/// `expires after 1d` above the policy that it belongs to.
+/// `expires after 1d` above the policy that it belongs to, or in one of which the first line is lost.
 pub(super) fn above(around: &Around<'_>, text: &str) -> Meant {
     let said = text.lines().next().unwrap_or(text).trim();
+    let next = around.next_policy(around.at.end);
+    if around.part(around.at.end..next).lines().any(|line| line.trim() == "}") {
+        let message = format!("the line `policy NAME {{` above {} is missing", quoted(said));
+        return Meant::told(around.at.clone()).saying(message).help("write it there").until(next);
+    }
     let message = format!("{} stands outside of its policy", quoted(said));
     Meant::told(around.at.clone())
         .saying(message)
