@@ -85,6 +85,7 @@ fn a_slip_has_one_finding_and_its_change_gives_what_was_meant() {
         "typing_slips_whole.md",
         "typing_slips_third.md",
         "typing_slips_everyday.md",
+        "typing_slips_fourth.md",
     ];
     let all: Vec<_> = files.into_iter().flat_map(slips).collect();
     assert!(all.len() >= 530, "{}", all.len());
