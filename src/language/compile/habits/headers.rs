@@ -449,7 +449,7 @@ pub(super) fn valid(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// Whether a text begins with a header.
-pub(super) fn is_header(text: &str) -> bool {
+pub(in super::super) fn is_header(text: &str) -> bool {
     let mut words = text.split_whitespace();
     words.next().is_some_and(|word| ["category", "expires", "quiet", "limit"].contains(&word))
         && words.next().is_some()

@@ -14,7 +14,7 @@ mod endings;
 pub(super) mod everyday;
 mod forms;
 pub(super) mod groups;
-mod headers;
+pub(super) mod headers;
 mod headings;
 mod leftovers;
 mod letters;

@@ -1,7 +1,7 @@
 //! Times as schedulers have them: five fields for minute, hour, day, month and day of the week.
 
 use crate::language::words::quoted;
-use crate::model::{Days, TimeOfDay};
+use crate::model::TimeOfDay;
 
 use super::Meant;
 use super::text::Around;
@@ -41,16 +41,12 @@ fn times(fields: &[&str], word: &str) -> Option<String> {
         (None, "until") => time(hour)?.to_string(),
         _ => return None,
     };
-    let named = |day: &str| {
-        let number = day.parse::<usize>().ok().filter(|number| (1..=6).contains(number))?;
-        Days::WORDS.get(number - 1).copied()
-    };
-    let days = match *weekday {
-        "*" => return Some(times),
-        "1-5" => "weekdays".to_owned(),
-        days => days.split(',').map(named).collect::<Option<Vec<_>>>()?.join(", "),
-    };
-    (word != "quiet").then(|| format!("{times} on {days}"))
+    if *weekday == "*" {
+        return Some(times);
+    }
+    // Quiet hours have no days.
+    let days = super::windows::numbered_days(weekday).filter(|_| word != "quiet")?;
+    Some(format!("{times} on {days}"))
 }
 
 /// `every */5m`: a step of a schedule.

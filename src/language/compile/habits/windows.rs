@@ -115,27 +115,34 @@ pub(super) fn two_letters(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(whole, &days.join(", ")).saying(message))
 }
 
-/// `on 1,3,5`, `on 1-5`: days by their number in the week, of which not all begin with the same day.
-pub(super) fn numbers(around: &Around<'_>, text: &str) -> Option<Meant> {
+/// Days by their numbers, `1,3,5` or `1-5`, in words. From 1 to 6 all who count days mean Monday to Saturday; of 0 and
+/// 7 they do not.
+pub(super) fn numbered_days(text: &str) -> Option<String> {
     let day = |word: &str| {
-        let number = word.parse::<usize>().ok().filter(|number| (1..=6).contains(number))?;
+        let number = word.trim().parse::<usize>().ok().filter(|number| (1..=6).contains(number))?;
         Days::WORDS.get(number - 1).copied()
     };
-    let (mut end, meant) = match text.split_once(['-', '–']) {
-        Some((from, to)) => (around.at.end, days_between(day(from)?, day(to)?)?),
-        None => (around.at.end, day(text)?.to_owned()),
-    };
-    let mut days = vec![meant];
+    let days = text.split(',').map(|part| match part.split_once(['-', '–']) {
+        Some((from, to)) => days_between(day(from)?, day(to)?),
+        None => day(part).map(str::to_owned),
+    });
+    Some(days.collect::<Option<Vec<_>>>()?.join(", "))
+}
+
+/// `on 1,3,5`, `on 1-5`.
+pub(super) fn numbers(around: &Around<'_>, text: &str) -> Option<Meant> {
+    numbered_days(text)?;
+    let mut end = around.at.end;
     while let Some((comma, ",")) = around.word_from(end)
         && let Some((at, word)) = around.word_from(comma.end)
-        && let Some(day) = day(word)
+        && numbered_days(word).is_some()
     {
-        days.push(day.to_owned());
         end = at.end;
     }
     let whole = around.at.start..end;
     let message = format!("days are written in words, not as {}", quoted(around.part(whole.clone())));
-    Some(Meant::write(whole, &days.join(", ")).saying(message))
+    let days = numbered_days(around.part(whole.clone()))?;
+    Some(Meant::write(whole, &days).saying(message))
 }
 
 /// `in $TZ`, `in <zone>`: where a zone was still to be written.

@@ -7,6 +7,7 @@ use crate::model::{Channel, Confirmation, Priority, Span, TimeOfDay, ZoneTable};
 
 use super::super::habits::conditions::STATES;
 use super::super::habits::everyday;
+use super::super::habits::headers::is_header;
 use super::super::habits::text::{Around, Word};
 use super::super::{Diagnostic, Edit, TextRange};
 use super::candidates::Candidate;
@@ -91,9 +92,7 @@ pub(super) fn of(source: &str, finding: &Diagnostic, word: bool) -> Vec<Remark> 
 /// Whether a line says something of a policy, though it stands where nothing can: a header above it, `[policy.name]`.
 fn is_meant(around: &Around<'_>, rule: &str) -> bool {
     let line = around.part(around.blanks_from(around.line_start(around.at.start))..around.source.len());
-    let headers = ["category ", "expires ", "quiet ", "limit "];
-    rule == "outside-policy" && headers.iter().any(|header| line.starts_with(header))
-        || line.starts_with("[policy")
+    rule == "outside-policy" && is_header(line) || line.starts_with("[policy")
 }
 
 /// Whether a finding stands outside of the braces of every policy of a text that has some.
