@@ -72,7 +72,7 @@ impl<'a> Look<'a> {
     /// of each. Where one of them is in a group, the others beside it do not matter.
     pub(super) fn side_beyond(&self, side: Side, channels: &[Channel]) -> Vec<Sends> {
         let scope = Scope::relaxed(self.policy.headers.vars.as_ref());
-        let mut walk = SideWalk { side, channels, scope, left_out: Vec::new() };
+        let mut walk = SideWalk { side, channels, scope, held: Vec::new() };
         let (mut beyond, may_send_nothing) = walk.beyond(&self.policy.strategy, None);
         if beyond.is_empty() && may_send_nothing {
             let at =
@@ -104,61 +104,63 @@ struct SideWalk<'a> {
     side: Side,
     channels: &'a [Channel],
     scope: Scope<'a>,
-    /// What holds for messages for which all that was passed is left out.
-    left_out: Vec<Expr>,
+    /// What holds for the messages with which the walk stands where it does: what it passed is left out, and what
+    /// it is inside of starts.
+    held: Vec<Expr>,
 }
 
 impl SideWalk<'_> {
     /// With which other channels a strategy can begin or end, and whether it may send nothing.
     fn beyond(&mut self, strategy: &Strategy, used_at: Option<&TextRange>) -> (Vec<Sends>, bool) {
-        let (before, mut beyond) = (self.left_out.len(), Vec::new());
+        let (before, mut beyond) = (self.held.len(), Vec::new());
         let stages: Vec<&Stage> = match self.side {
             Side::First => strategy.stages.iter().collect(),
             Side::Last => strategy.stages.iter().rev().collect(),
         };
         let mut may_send_nothing = true;
         for stage in stages {
-            let own = self.left_out.len();
-            self.left_out.extend(guard_out(stage).map(|out| Expr::Not(Box::new(out))));
+            let own = self.held.len();
+            self.held.extend(guard_out(stage).map(|out| Expr::Not(Box::new(out))));
             if self.is_possible() {
-                beyond.extend(self.beyond_of(stage, used_at.unwrap_or(&stage.at)));
+                beyond.extend(self.beyond_of(stage, used_at));
             }
-            self.left_out.truncate(own);
+            self.held.truncate(own);
             // What a guard leaves out leaves its place to its neighbour.
             let absent = absent(stage);
             may_send_nothing = absent.is_some();
-            self.left_out.extend(absent);
+            self.held.extend(absent);
             may_send_nothing &= self.is_possible();
             if !may_send_nothing {
                 break;
             }
         }
-        self.left_out.truncate(before);
+        self.held.truncate(before);
         (beyond, may_send_nothing)
     }
 
     /// The same of a stage that its guard lets start.
-    fn beyond_of(&mut self, stage: &Stage, at: &TextRange) -> Vec<Sends> {
+    fn beyond_of(&mut self, stage: &Stage, used_at: Option<&TextRange>) -> Vec<Sends> {
+        let at = used_at.unwrap_or(&stage.at);
         match &stage.action {
             Action::Wait(_) => Vec::new(),
             Action::Channel(channel) if self.channels.contains(&channel.channel) => Vec::new(),
             Action::Channel(channel) => vec![Sends { channel: channel.channel, at: at.clone() }],
             Action::Use { strategy, .. } => self.beyond(strategy, Some(at)).0,
             Action::Group { members, .. } => {
-                let own = self.left_out.len();
+                let own = self.held.len();
                 let mut beyond = Vec::new();
                 for member in members {
-                    let others = self.beyond(member, None).0;
+                    let others = self.beyond(member, used_at).0;
                     match others.is_empty() {
-                        true => self.left_out.push(none_of(member).unwrap_or(NEVER)),
+                        true => self.held.push(none_of(member).unwrap_or(NEVER)),
                         false => beyond.extend(others),
                     }
                 }
                 // One member that does is enough, whichever of them is there.
-                if self.left_out.len() > own && !self.is_possible() {
+                if self.held.len() > own && !self.is_possible() {
                     beyond.clear();
                 }
-                self.left_out.truncate(own);
+                self.held.truncate(own);
                 beyond
             }
         }
@@ -167,7 +169,7 @@ impl SideWalk<'_> {
     /// Whether there are messages for which all that was passed is left out. What may change from one stage to
     /// the next, and what is too much to look at, is taken as possible.
     fn is_possible(&self) -> bool {
-        let fixed: Vec<&Expr> = self.left_out.iter().filter(|expr| !changes_over_time(expr)).collect();
+        let fixed: Vec<&Expr> = self.held.iter().filter(|expr| !changes_over_time(expr)).collect();
         let wanted: Vec<(&Expr, bool)> = fixed.iter().map(|expr| (*expr, true)).collect();
         Table::of(&fixed, &self.scope).is_none_or(|table| table.allows(&wanted))
     }

@@ -21,7 +21,7 @@ const ENTITIES: [(&str, &str); 9] = [
 /// `vars.amount &gt;= 30`, copied out of a page.
 pub(super) fn entity(around: &Around<'_>) -> Option<Meant> {
     let (start, line) = (around.line_start(around.at.start), around.line_end(around.at.start));
-    let written = around.part(start..line);
+    let written = Some(around.part(start..line)).filter(|written| written.contains('&'))?;
     let first = ENTITIES.iter().filter_map(|(entity, _)| written.find(entity)).min()?;
     // In a text they may be meant.
     (written.get(..first)?.matches('"').count() % 2 == 0).then_some(())?;

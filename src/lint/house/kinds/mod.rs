@@ -174,6 +174,13 @@ mod tests {
                 "voice if priority is urgent",
                 "`p` must end in `sms` or `voice`, and may send nothing @ voice if priority is urgent",
             ),
+            // What stands elsewhere is told of at its `use`, also where it stands in a group there.
+            (
+                "ends_in",
+                phones(),
+                "policy a { any of (push, email) } policy b { whatsapp then use a }",
+                "`b` must end in `sms` or `voice`, and can end in `push` or `email` @ use a",
+            ),
             // One of the two is always there.
             (
                 "ends_in",
