@@ -42,7 +42,7 @@ pub use change::{
 };
 pub use error::StoreError;
 pub use installation::{Finding, Found, Installation, Late, ScopeHealth, Severity};
-pub use nodes::{Alone, Generation, Lease, NodeId, Nodes, Seen};
+pub use nodes::{Alone, Company, Generation, NodeId, Nodes, Seen};
 pub use page::{Listed, Page, PageStart, Positioned};
 pub use peers::{Known, Part, Peers};
 pub use registry::{

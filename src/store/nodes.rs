@@ -37,9 +37,9 @@ pub struct Generation {
     pub people: i64,
 }
 
-/// What a renewed lease says of the others.
+/// Who is alive, and what those left who are not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Lease {
+pub struct Company {
     /// The nodes whose lease holds, this one included, in order.
     pub alive: Vec<NodeId>,
     /// Scopes in which messages wait whose owner's lease has ended.
@@ -65,12 +65,14 @@ pub trait Nodes: Send + Sync {
     fn me(&self) -> NodeId;
     /// Whether other nodes may write the same rows.
     fn is_shared(&self) -> bool;
-    /// Renews this node's lease, which ends `lease` from now by the store's own clock, and tells of
-    /// the others.
+    /// Renews this node's lease, which ends `lease` from now by the store's own clock.
     ///
     /// # Errors
     /// [`StoreError::Fenced`] where it has ended already: it is never taken up again.
-    fn renew(&self, lease: Span) -> Answer<'_, Lease>;
+    fn renew(&self, lease: Span) -> Answer<'_, ()>;
+    /// Who is alive, and what those left who are not. Apart from [`Nodes::renew`], so that a lease that
+    /// was renewed holds whatever becomes of this.
+    fn company(&self) -> Answer<'_, Company>;
     /// Ends the lease at once: others adopt what this node still owns. Nothing can be committed
     /// afterwards.
     fn leave(&self) -> Answer<'_, ()>;
@@ -100,8 +102,12 @@ impl Nodes for Alone {
         false
     }
 
-    fn renew(&self, _lease: Span) -> Answer<'_, Lease> {
-        Box::pin(async { Ok::<_, StoreError>(Lease { alive: vec![NodeId::ONLY], orphaned: Vec::new() }) })
+    fn renew(&self, _lease: Span) -> Answer<'_, ()> {
+        Box::pin(async { Ok::<_, StoreError>(()) })
+    }
+
+    fn company(&self) -> Answer<'_, Company> {
+        Box::pin(async { Ok::<_, StoreError>(Company { alive: vec![NodeId::ONLY], orphaned: Vec::new() }) })
     }
 
     fn leave(&self) -> Answer<'_, ()> {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::model::{Instant, Span};
 
-use super::{Lease, NodeId, Nodes};
+use super::{Company, NodeId, Nodes};
 
 /// This node among those that are alive. All instants are real time.
 pub struct Peers {
@@ -77,8 +77,8 @@ impl Peers {
         self.is_shared
     }
 
-    /// A lease was renewed for `span`, asked for at `asked_at`.
-    pub fn learn(&self, lease: &Lease, asked_at: Instant, span: Span) {
+    /// Who is alive, once a lease was renewed for `span`, asked for at `asked_at`.
+    pub fn learn(&self, company: &Company, asked_at: Instant, span: Span) {
         if !self.is_shared {
             return;
         }
@@ -86,12 +86,12 @@ impl Peers {
             let is_first = known.takes_part_from.is_none();
             if is_first {
                 // The others renew within one lease, and hear of this node then.
-                let others = lease.alive.iter().any(|node| *node != self.me);
+                let others = company.alive.iter().any(|node| *node != self.me);
                 known.takes_part_from = Some(if others { asked_at.plus(span) } else { asked_at });
             }
-            let moved = *known.alive != *lease.alive;
+            let moved = *known.alive != *company.alive;
             if moved {
-                known.alive = lease.alive.as_slice().into();
+                known.alive = company.alive.as_slice().into();
             }
             moved || is_first
         });
@@ -206,8 +206,11 @@ mod tests {
         fn is_shared(&self) -> bool {
             true
         }
-        fn renew(&self, _: Span) -> crate::store::Answer<'_, Lease> {
-            Box::pin(async { Ok(Lease::default()) })
+        fn renew(&self, _: Span) -> crate::store::Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+        fn company(&self) -> crate::store::Answer<'_, Company> {
+            Box::pin(async { Ok(Company::default()) })
         }
         fn leave(&self) -> crate::store::Answer<'_, ()> {
             Box::pin(async { Ok(()) })
@@ -220,8 +223,8 @@ mod tests {
         }
     }
 
-    fn lease(nodes: &[i64]) -> Lease {
-        Lease { alive: nodes.iter().map(|node| NodeId(*node)).collect(), orphaned: Vec::new() }
+    fn those(nodes: &[i64]) -> Company {
+        Company { alive: nodes.iter().map(|node| NodeId(*node)).collect(), orphaned: Vec::new() }
     }
 
     fn at(s: i64) -> Instant {
@@ -234,16 +237,16 @@ mod tests {
     fn a_node_takes_its_part_once_the_others_know_of_it() {
         let one = Peers::new(&One(5));
         assert!(one.part(at(0)).is_none(), "no lease yet");
-        one.learn(&lease(&[5]), at(0), SPAN);
+        one.learn(&those(&[5]), at(0), SPAN);
         assert_eq!(one.part(at(0)), Some(Part::WHOLE), "nobody else has to make room");
         let second = Peers::new(&One(7));
-        second.learn(&lease(&[5, 7]), at(1), SPAN);
-        second.learn(&lease(&[5, 7]), at(6), SPAN);
+        second.learn(&those(&[5, 7]), at(1), SPAN);
+        second.learn(&those(&[5, 7]), at(6), SPAN);
         assert_eq!((second.part(at(10)), second.takes_part_from(at(10))), (None, Some(at(11))));
         assert_eq!(second.part(at(11)), Some(Part { place: 1, of: 2 }));
-        one.learn(&lease(&[5, 7]), at(5), SPAN);
+        one.learn(&those(&[5, 7]), at(5), SPAN);
         assert_eq!(one.part(at(5)), Some(Part { place: 0, of: 2 }), "room is made at once");
-        one.learn(&lease(&[5]), at(20), SPAN);
+        one.learn(&those(&[5]), at(20), SPAN);
         assert_eq!(one.part(at(20)), Some(Part::WHOLE));
         assert_eq!(Peers::none().part(at(0)), Some(Part::WHOLE));
     }
@@ -264,7 +267,7 @@ mod tests {
         let who = |nodes: &[i64], name: &str| {
             let preferred = nodes.iter().filter(|me| {
                 let peers = Peers::new(&One(**me));
-                peers.learn(&lease(nodes), at(0), SPAN);
+                peers.learn(&those(nodes), at(0), SPAN);
                 peers.is_preferred(name)
             });
             let preferred: Vec<_> = preferred.collect();

@@ -12,11 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::model::{Clock as _, Instant, Span};
-use crate::store::{NodeId, Nodes, Peers, StoreError};
+use crate::store::{Answer, NodeId, Nodes, Peers, StoreError};
 
 use super::clock::Clocks;
 
 pub(super) use signals::Carrying;
+
+/// Into how many parts the lease is divided: it is renewed after each.
+const RENEWED_PARTS: i64 = 3;
 
 /// What a node knows of itself and the others.
 pub(super) struct Membership {
@@ -31,7 +34,7 @@ pub(super) struct Membership {
     renewed_at_ms: AtomicI64,
 }
 
-/// What a renewal brought to light.
+/// What became of the others.
 pub(super) struct Heard {
     /// Scopes in which messages wait for a new owner.
     pub(super) orphaned: Vec<crate::model::ScopeId>,
@@ -52,27 +55,43 @@ impl Membership {
         }
     }
 
-    /// Renews the lease.
+    /// Renews the lease and asks who else is alive. The lease holds from the first on, whatever becomes of
+    /// the second: its store is busiest where many nodes have just gone. Neither is waited for past the
+    /// next renewal: a connection that is dead without a word must not take the lease with it.
     ///
     /// # Errors
     /// Where the store cannot be asked; [`StoreError::Fenced`] where the lease has ended, after which
     /// this process does nothing more.
     pub(super) async fn renew(&self, clocks: &Clocks) -> Result<Heard, StoreError> {
         let asked_at = clocks.real_now();
-        match self.nodes.renew(self.lease).await {
-            Ok(lease) => {
-                clocks.hold_lease(asked_at, self.lease);
-                self.renewed_at_ms.store(asked_at.ms(), Ordering::Release);
-                let before = self.peers.known().alive;
-                let lost_one = before.iter().any(|node| !lease.alive.contains(node));
-                self.peers.learn(&lease, asked_at, self.lease);
-                Ok(Heard { orphaned: lease.orphaned, lost_one })
-            }
-            Err(error) => {
-                self.note(clocks, &error);
-                Err(error)
+        if let Err(error) = self.soon(clocks, self.nodes.renew(self.lease)).await {
+            self.note(clocks, &error);
+            return Err(error);
+        }
+        clocks.hold_lease(asked_at, self.lease);
+        self.renewed_at_ms.store(asked_at.ms(), Ordering::Release);
+        let company = self.soon(clocks, self.nodes.company()).await?;
+        let before = self.peers.known().alive;
+        let lost_one = before.iter().any(|node| !company.alive.contains(node));
+        self.peers.learn(&company, asked_at, self.lease);
+        Ok(Heard { orphaned: company.orphaned, lost_one })
+    }
+
+    /// An answer of the store's within the time after which the lease is to be renewed again.
+    async fn soon<T>(&self, clocks: &Clocks, answer: Answer<'_, T>) -> Result<T, StoreError> {
+        let end = clocks.real_now().plus(self.renewed_every());
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = clocks.real_until(end) => {
+                Err(StoreError::Unavailable { detail: "no answer before the next renewal".to_owned() })
             }
         }
+    }
+
+    /// After how long the lease is renewed.
+    fn renewed_every(&self) -> Span {
+        Span::from_ms(self.lease.ms() / RENEWED_PARTS)
     }
 
     /// When the lease was renewed last.

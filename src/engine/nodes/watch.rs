@@ -9,9 +9,7 @@ use crate::engine::hub::Engine;
 use crate::model::{Clock as _, ScopeId, Span};
 use crate::store::{Seen, StoreError};
 
-/// Into how many parts the lease is divided: it is renewed after each, and asked for again sooner where
-/// the store could not be asked.
-const RENEWED_PARTS: i64 = 3;
+/// After which part of the lease it is asked for again where the store could not be asked.
 const ASKED_AGAIN_PARTS: i64 = 20;
 /// The least time between two renewals because of others.
 const RENEWED_EVERY_MIN: Span = Span::from_ms(100);
@@ -148,12 +146,11 @@ async fn keep(engine: Weak<Engine>) {
         let (clocks, next) = {
             let Some(engine) = engine.upgrade() else { return };
             let (clocks, nodes) = (Arc::clone(&engine.context.clocks), &engine.context.nodes);
-            let part = |parts| Span::from_ms(nodes.lease.ms() / parts);
             // The lease counts from when it was asked for, so what the store took to answer is not
             // waited for once more.
             let next = match failed {
-                false => nodes.renewed_at().plus(part(RENEWED_PARTS)),
-                true => clocks.real_now().plus(part(ASKED_AGAIN_PARTS)),
+                false => nodes.renewed_at().plus(nodes.renewed_every()),
+                true => clocks.real_now().plus(Span::from_ms(nodes.lease.ms() / ASKED_AGAIN_PARTS)),
             };
             (clocks, next)
         };
@@ -166,7 +163,7 @@ async fn keep(engine: Weak<Engine>) {
             Ok(()) => false,
             Err(StoreError::Fenced) => return,
             Err(error) => {
-                tracing::warn!(%error, "the lease is not renewed yet");
+                tracing::warn!(%error, "the lease is not renewed yet, or who else is alive is not known");
                 true
             }
         };
@@ -193,7 +190,7 @@ async fn watch(engine: Weak<Engine>) {
             if is_rung && clocks.real_now() >= engine.context.nodes.renewed_at().plus(RENEWED_EVERY_MIN) {
                 is_rung = false;
                 if let Err(error) = engine.renew().await {
-                    tracing::warn!(%error, "the lease is not renewed yet");
+                    tracing::warn!(%error, "the lease is not renewed yet, or who else is alive is not known");
                 }
             }
             (clocks, engine.context.nodes.renewed_at())

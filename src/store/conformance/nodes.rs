@@ -6,7 +6,7 @@ use super::objects::{contact, endpoint, endpoints};
 use super::*;
 use crate::model::Span;
 use crate::store::rows::{ProviderStateRow, QuotaRow, SignalRow, UsageWindow};
-use crate::store::{ContactChange, EndpointChange, Generation, Put, UsageDelta};
+use crate::store::{Company, ContactChange, EndpointChange, Generation, Put, UsageDelta};
 
 /// Two nodes, and the same scope as each of them has it.
 async fn two(backend: &dyn Backend) -> [(Arc<dyn Store>, Arc<Scope>); 2] {
@@ -19,6 +19,12 @@ async fn two(backend: &dyn Backend) -> [(Arc<dyn Store>, Arc<Scope>); 2] {
 
 /// A lease that no test outlives.
 const LONG: Span = Span::from_s(600);
+
+/// Renews a node's lease, and asks who is there.
+async fn renewed(store: &Arc<dyn Store>) -> Company {
+    store.nodes().renew(LONG).await.unwrap();
+    store.nodes().company().await.unwrap()
+}
 
 fn fenced<T>(answer: Result<T, StoreError>) {
     match answer {
@@ -78,16 +84,16 @@ pub(crate) async fn what_a_node_leaves_is_adopted_once(backend: &dyn Backend) {
         positions.push(written(&in_a, due(number, number as i64)).await.messages[0]);
     }
     written(&in_b, due(9, 9)).await;
-    let lease = b.nodes().renew(LONG).await.unwrap();
-    assert_eq!(lease.alive, [a.nodes().me(), b.nodes().me()]);
-    assert!(lease.orphaned.is_empty());
+    let there = renewed(&b).await;
+    assert_eq!(there.alive, [a.nodes().me(), b.nodes().me()]);
+    assert!(there.orphaned.is_empty());
     assert!(in_b.adopt(10).await.unwrap().is_empty(), "taken from a node that lives");
 
     a.nodes().leave().await.unwrap();
     fenced(in_a.commit(begins(20)).await);
     fenced(a.nodes().renew(LONG).await);
-    let lease = b.nodes().renew(LONG).await.unwrap();
-    assert_eq!((lease.alive, lease.orphaned), (vec![b.nodes().me()], vec![in_a.id()]));
+    let there = renewed(&b).await;
+    assert_eq!((there.alive, there.orphaned), (vec![b.nodes().me()], vec![in_a.id()]));
     let c = backend.open().await.unwrap();
     let in_c = c.scope(in_a.id()).await.unwrap();
     // Two adopt at once, and no message twice.
@@ -104,7 +110,7 @@ pub(crate) async fn what_a_node_leaves_is_adopted_once(backend: &dyn Backend) {
     let numbers: Vec<Position> = adopted.iter().map(|message| message.n).collect();
     assert_eq!(numbers, positions);
     assert!(adopted.iter().all(|message| message.version == 2 && message.owner != a.nodes().me()));
-    assert!(b.nodes().renew(LONG).await.unwrap().orphaned.is_empty());
+    assert!(renewed(&b).await.orphaned.is_empty());
     // What the old owner had in hand is of an old version.
     let n = adopted[0].n;
     conflicts(&in_b, step(MessageStep::Go { n, expected: 1, live: live(Status::Sent, None) })).await;
@@ -124,15 +130,15 @@ pub(crate) async fn what_a_node_leaves_unsettled_is_adopted_as_well(backend: &dy
     assert_eq!((in_a.next_due().await.unwrap(), in_b.next_due().await.unwrap()), (Some(at(5)), None));
     assert!(in_b.unfinished(None, 9).await.unwrap().is_empty(), "another's call");
     assert_eq!(in_b.due_anywhere(at(9), None, 9).await.unwrap()[0].owner, a.nodes().me());
-    assert!(b.nodes().renew(LONG).await.unwrap().orphaned.is_empty());
+    assert!(renewed(&b).await.orphaned.is_empty());
     assert!(in_b.adopt(10).await.unwrap().is_empty(), "taken from a node that lives");
 
     a.nodes().leave().await.unwrap();
-    assert_eq!(b.nodes().renew(LONG).await.unwrap().orphaned, [in_a.id()]);
+    assert_eq!(renewed(&b).await.orphaned, [in_a.id()]);
     let adopted = in_b.adopt(10).await.unwrap();
     assert_eq!(adopted.iter().map(|message| (message.n, message.version)).collect::<Vec<_>>(), [(n, 3)]);
     assert_eq!(adopted[0].owner, b.nodes().me());
-    assert!(b.nodes().renew(LONG).await.unwrap().orphaned.is_empty());
+    assert!(renewed(&b).await.orphaned.is_empty());
     assert_eq!(
         (in_b.next_due().await.unwrap(), in_b.unfinished(None, 9).await.unwrap().len()),
         (Some(at(5)), 1)
@@ -150,8 +156,8 @@ pub(crate) async fn a_lease_that_ran_out_fences(backend: &dyn Backend) {
     a.nodes().renew(Span::from_ms(1)).await.unwrap();
     // Ends with the lease, which is on the store's own clock.
     loop {
-        let lease = b.nodes().renew(LONG).await.unwrap();
-        if !lease.alive.contains(&a.nodes().me()) && lease.orphaned == [in_a.id()] {
+        let there = renewed(&b).await;
+        if !there.alive.contains(&a.nodes().me()) && there.orphaned == [in_a.id()] {
             break;
         }
     }

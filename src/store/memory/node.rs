@@ -12,7 +12,7 @@ use super::{Bell, Rows, Shared};
 use crate::model::{Instant, ScopeId, Span};
 use crate::store::seal::{Scope, ScopeKeys};
 use crate::store::{
-    Answer, Generation, Lease, NodeId, Nodes, Registry, ScopeRows, Seen, Store, StoreError, USAGE_KEPT,
+    Answer, Company, Generation, NodeId, Nodes, Registry, ScopeRows, Seen, Store, StoreError, USAGE_KEPT,
 };
 
 /// After how long an unused scope is closed.
@@ -240,7 +240,7 @@ impl Nodes for MemoryNodes {
         self.shared.is_shared
     }
 
-    fn renew(&self, lease: Span) -> Answer<'_, Lease> {
+    fn renew(&self, lease: Span) -> Answer<'_, ()> {
         let (id, is_shared) = (self.id, self.shared.is_shared);
         self.shared.ask(id, Ask::Duty, move |shared| {
             let now = shared.schedule.now();
@@ -251,13 +251,22 @@ impl Nodes for MemoryNodes {
             if let Some(row) = rows.nodes.get_mut(&id) {
                 row.lease_until = now.plus(lease);
             }
+            Ok(())
+        })
+    }
+
+    fn company(&self) -> Answer<'_, Company> {
+        let is_shared = self.shared.is_shared;
+        self.shared.ask(self.id, Ask::Look, move |shared| {
+            let now = shared.schedule.now();
+            let rows = shared.rows();
             let alive = rows.nodes.iter().filter(|(_, row)| row.holds(now)).map(|(id, _)| *id).collect();
             let orphans = rows.scopes.iter().filter(|(_, tables)| {
                 let mut under_way = tables.live.keys().chain(tables.unsettled.keys());
                 is_shared && under_way.any(|n| tables.runs(*n).is_some_and(|owner| rows.is_gone(owner, now)))
             });
             let orphaned = orphans.map(|(scope, _)| *scope).collect();
-            Ok(Lease { alive, orphaned })
+            Ok(Company { alive, orphaned })
         })
     }
 

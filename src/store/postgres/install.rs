@@ -110,6 +110,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../migrations/postgres/0003_unsettled.sql"),
         needs: 1,
     },
+    Step {
+        name: "registry_reads",
+        sql: include_str!("../../../migrations/postgres/0004_registry_reads.sql"),
+        needs: 1,
+    },
 ];
 /// The oldest schema on which this program can read.
 const READS_FROM: usize = 1;

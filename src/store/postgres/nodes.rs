@@ -12,7 +12,7 @@ use super::shared::{Base, Me, lock};
 use crate::model::{ScopeId, Span};
 use crate::store::open::OpenScopes;
 use crate::store::read::decode::get;
-use crate::store::{Answer, Generation, Lease, NodeId, Nodes, Seen, StoreError};
+use crate::store::{Answer, Company, Generation, NodeId, Nodes, Seen, StoreError};
 
 /// After how long the row of a node that ended and left nothing behind goes, in seconds.
 const FORGET_AFTER_S: u32 = 600;
@@ -57,7 +57,7 @@ impl PgNodes {
         Ok(rows)
     }
 
-    async fn renewed(&self, lease: Span) -> Result<Lease, StoreError> {
+    async fn renewed(&self, lease: Span) -> Result<(), StoreError> {
         if self.base.is_fenced() {
             return Err(StoreError::Fenced);
         }
@@ -75,6 +75,11 @@ impl PgNodes {
             self.base.fence();
             return Err(StoreError::Fenced);
         }
+        Ok(())
+    }
+
+    async fn asked_who_is_there(&self) -> Result<Company, StoreError> {
+        let me = self.base.me;
         let (mut alive, mut late) = (Vec::new(), Vec::new());
         let sql = "SELECT n, lease_until > clock_timestamp() FROM node WHERE ended_at IS NULL ORDER BY n";
         for row in self.ask(sql.into()).await? {
@@ -95,7 +100,7 @@ impl PgNodes {
             );
             self.ask(sql).await?;
         }
-        Ok(Lease { alive, orphaned })
+        Ok(Company { alive, orphaned })
     }
 
     /// Declares a node ended whose lease is over. What it commits at this moment is waited for by the
@@ -192,8 +197,12 @@ impl Nodes for PgNodes {
         true
     }
 
-    fn renew(&self, lease: Span) -> Answer<'_, Lease> {
+    fn renew(&self, lease: Span) -> Answer<'_, ()> {
         Box::pin(self.renewed(lease))
+    }
+
+    fn company(&self) -> Answer<'_, Company> {
+        Box::pin(self.asked_who_is_there())
     }
 
     fn leave(&self) -> Answer<'_, ()> {

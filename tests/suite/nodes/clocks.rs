@@ -45,7 +45,7 @@ fn an_advance_whose_node_dies_another_finishes_before_it_takes_anything_in(on: K
     cluster.kill(0);
     advancing.abort();
     cluster.later(14);
-    let sent = cluster.runtime.block_on(waiting).unwrap();
+    let sent = cluster.come("an answer", waiting).unwrap();
     assert_eq!(sent.status, 202, "{sent:?}");
     assert_eq!(sent.body["created_at"].as_str().unwrap()[..13], "2026-01-05T14"[..13]);
     assert_eq!(cluster.status(1, "test", &id), "delivered");
@@ -62,7 +62,7 @@ fn a_test_clock_that_its_node_could_not_let_go_is_free_a_moment_later(on: Kind) 
     let first = cluster.runtime.spawn(cluster.asking(0, advance, &json!({"by": "1h"})));
     cluster.until_held(0);
     cluster.refuse_what_is_held(0);
-    assert_eq!(cluster.runtime.block_on(first).unwrap().status, 200);
+    assert_eq!(cluster.come("an answer", first).unwrap().status, 200);
     let mut second = cluster.runtime.spawn(cluster.asking(1, advance, &json!({"by": "1h"})));
     let second = loop {
         cluster.later(1);
@@ -100,10 +100,10 @@ fn a_node_that_is_asked_while_another_moves_the_clock_waits_for_it(on: Kind) {
     let moving = cluster.asking(0, "POST /test_clock/advance", &json!({"by": "1h"}));
     let moving = cluster.runtime.spawn(moving);
     cluster.let_go_on(1);
-    assert_eq!(cluster.runtime.block_on(advancing).unwrap().status, 200);
-    let late = cluster.runtime.block_on(canceling).unwrap();
+    assert_eq!(cluster.come("an answer", advancing).unwrap().status, 200);
+    let late = cluster.come("an answer", canceling).unwrap();
     assert_eq!((late.status, late.body["code"].as_str()), (409, Some("message_ended")), "{late:?}");
-    assert_eq!(cluster.runtime.block_on(moving).unwrap().status, 200);
+    assert_eq!(cluster.come("an answer", moving).unwrap().status, 200);
     assert_eq!(advanced(&cluster, 1), 3 * HOUR_MS);
 }
 

@@ -33,6 +33,9 @@ use crate::stores::{Holds, Kind, SharedStore, Still, within_a_second};
 pub(crate) const LEASE_S: i64 = 10;
 /// A limit for a fault; nothing takes nearly as long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(400);
+/// What failed once is tried again only as time goes on, which stands: where nothing has come of a wait
+/// for so long of real time, a moment of the test's passes.
+const STANDS_FOR: Duration = Duration::from_secs(5);
 /// Who waits for something asks for it often.
 const MANY: Rate = match NonZeroU32::new(1_000_000) {
     Some(many) => Rate { requests_per_second: many, burst: many },
@@ -191,7 +194,7 @@ impl Cluster {
 
     /// Asks a node: `POST /messages` as `test`, under an idempotency key of its own.
     pub(crate) fn ask(&self, node: usize, request: &str, body: &Value) -> Answer {
-        self.runtime.block_on(self.asking(node, request, body))
+        self.come(request, self.asking(node, request, body))
     }
 
     /// The same, to be waited for. A request may end with ` as live` and ` under <key>`.
@@ -275,10 +278,21 @@ impl Cluster {
                 return found;
             }
             // What was asked above works the store too, so this ends at once or soon.
-            let moved = self
-                .runtime
-                .block_on(async { tokio::time::timeout(PATIENCE, written.changed()).await.is_ok() });
-            assert!(moved && begun.elapsed() < PATIENCE, "not to be waited for: {what}");
+            self.come(what, written.changed()).unwrap();
+            assert!(begun.elapsed() < PATIENCE, "not to be waited for: {what}");
+        }
+    }
+
+    /// What comes, while time creeps on.
+    pub(crate) fn come<T>(&self, what: &str, awaited: impl Future<Output = T>) -> T {
+        let (begun, mut awaited) = (std::time::Instant::now(), std::pin::pin!(awaited));
+        loop {
+            let come = async { tokio::time::timeout(STANDS_FOR, awaited.as_mut()).await };
+            if let Ok(come) = self.runtime.block_on(come) {
+                return come;
+            }
+            assert!(begun.elapsed() < PATIENCE, "not to be waited for: {what}");
+            self.moment();
         }
     }
 
@@ -291,7 +305,7 @@ impl Cluster {
 
     /// Waits until nothing is under way at a node.
     pub(crate) fn idle(&self, node: usize) {
-        self.nodes[node].wait(self.nodes[node].engine.idle());
+        self.come("rest", self.nodes[node].engine.idle());
     }
 
     /// Lets time pass for the store and all nodes that are not paused, a little at a time, so that each
@@ -309,15 +323,29 @@ impl Cluster {
                     (alive.contains(&node.id) || node.is_fenced()).then_some(())
                 });
                 // And the node itself, once the store's answer has come to it.
-                node.until_ready();
+                self.until_ready(node);
             }
+        }
+    }
+
+    /// Waits until a node knows that its lease holds, which is no work of the store's.
+    fn until_ready(&self, node: &Node) {
+        let mut begun = std::time::Instant::now();
+        let end = begun + PATIENCE;
+        while node.is_over() && !node.is_fenced() {
+            assert!(std::time::Instant::now() < end, "a node that is not ready");
+            if begun.elapsed() > STANDS_FOR {
+                begun = std::time::Instant::now();
+                self.moment();
+            }
+            std::thread::yield_now();
         }
     }
 
     /// Lets a moment pass, too short for any lease.
     pub(crate) fn moment(&self) {
         let now = self.runtime.block_on(self.shared.later(200));
-        for node in self.nodes.iter().filter(|node| node.goes_on()) {
+        for node in self.nodes.iter().filter(|node| node.has_time()) {
             node.clock.set(now);
         }
     }
@@ -357,6 +385,11 @@ impl Cluster {
         self.shared.hold(self.nodes[node].id, Holds::Duties, passing);
     }
 
+    /// What a node asks about the others waits.
+    pub(crate) fn hold_looks(&self, node: usize) {
+        self.shared.hold(self.nodes[node].id, Holds::Looks, 0);
+    }
+
     /// A node takes messages over, and does not hear yet that it has.
     pub(crate) fn hold_word_of_adoptions(&self, node: usize) {
         self.shared.hold(self.nodes[node].id, Holds::WordOfAdoptions, 0);
@@ -394,17 +427,13 @@ impl Cluster {
 }
 
 impl Node {
-    fn goes_on(&self) -> bool {
-        self.runtime.is_some() && !self.is_paused.load(Ordering::Acquire) && !self.is_over()
+    /// Neither killed nor paused.
+    fn has_time(&self) -> bool {
+        self.runtime.is_some() && !self.is_paused.load(Ordering::Acquire)
     }
 
-    /// Waits until it knows that its lease holds, which is no work of the store's.
-    fn until_ready(&self) {
-        let begun = std::time::Instant::now();
-        while self.is_over() && !self.is_fenced() {
-            assert!(begun.elapsed() < PATIENCE, "a node that is not ready");
-            std::thread::yield_now();
-        }
+    fn goes_on(&self) -> bool {
+        self.has_time() && !self.is_over()
     }
 
     /// Whether its lease has ended for good.

@@ -49,6 +49,21 @@ fn what_was_taken_over_without_a_word_of_it_is_finished_all_the_same(on: Kind) {
     live.until_status(1, &waiting, "sent");
 }
 
+fn a_node_that_is_not_told_who_else_is_alive_keeps_its_lease(on: Kind) {
+    let mut live = Live::of(on, 2);
+    live.cluster.hold_looks(1);
+    live.cluster.later(25);
+    assert!(!live.cluster.nodes[1].is_over(), "its lease has ended");
+    let own = live.send(1, "sms");
+    accepted(live.call(), "g1");
+    live.until_status(1, &own, "sent");
+    let left = live.send(0, "wait 20s then sms");
+    live.cluster.let_go_on(1);
+    live.cluster.kill(0);
+    accepted(live.call_within(60), "g2");
+    live.until_status(1, &left, "sent");
+}
+
 fn a_node_that_was_paused_for_too_long_writes_nothing_and_ends(on: Kind) {
     let mut live = Live::of(on, 2);
     let id = live.send(0, "sms");
@@ -62,7 +77,7 @@ fn a_node_that_was_paused_for_too_long_writes_nothing_and_ends(on: Kind) {
     first.answer(400, &[], "{}");
     live.cluster.come_back(0);
     let node = &live.cluster.nodes[0];
-    node.wait(node.engine.fenced());
+    live.cluster.come("the end of its lease", node.engine.fenced());
     node.until_over();
     let refused = live.cluster.ask(0, &format!("GET /messages/{id} as live"), &Value::Null);
     assert_eq!((refused.status, refused.body["code"].as_str()), (503, Some("shutting_down")), "{refused:?}");
@@ -83,7 +98,7 @@ fn a_node_that_stops_hands_over_at_once(on: Kind) {
     node.until_over();
     assert!(!stopping.is_finished(), "a stop waits for what is under way");
     accepted(call, "g1");
-    live.cluster.runtime.block_on(stopping).unwrap();
+    live.cluster.come("an answer", stopping).unwrap();
     let message = live.message(1, &under_way);
     assert_eq!(message["status"], "sent", "a stop waits for what is under way: {message}");
     live.cluster.moment();
@@ -188,6 +203,7 @@ fn what_comes_late_for_a_call_open_elsewhere_goes_to_its_owner(on: Kind) {
 on_each_store!(
     what_a_dead_node_left_another_finishes_with_its_call_in_doubt,
     what_was_taken_over_without_a_word_of_it_is_finished_all_the_same,
+    a_node_that_is_not_told_who_else_is_alive_keeps_its_lease,
     a_node_that_was_paused_for_too_long_writes_nothing_and_ends,
     a_node_that_stops_hands_over_at_once,
     a_node_that_comes_back_under_its_old_name_is_another_node,

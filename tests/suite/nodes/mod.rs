@@ -45,10 +45,7 @@ impl Live {
 
     /// The next call of the gateway.
     fn call(&mut self) -> Received {
-        let next = self.gateway.next();
-        self.cluster
-            .runtime
-            .block_on(async { tokio::time::timeout(cluster::PATIENCE, next).await.expect("a call") })
+        self.cluster.come("a call", self.gateway.next())
     }
 
     /// The next call, while time goes on a second at a time.
@@ -90,7 +87,7 @@ impl Live {
         let mut headers = HeaderMap::new();
         let now = self.cluster.now();
         signature::sign(&mut headers, &[Secret::parse(SECRET).unwrap()], "cb_1", now, text.as_bytes());
-        self.cluster.runtime.block_on(self.cluster.called_back(node, &self.provider, headers, text))
+        self.cluster.come("an answer", self.cluster.called_back(node, &self.provider, headers, text))
     }
 }
 

@@ -124,7 +124,7 @@ fn one_idempotency_key_is_one_message_also_at_two_nodes_at_once(on: Kind) {
     live.cluster.until_held(0);
     let second = live.cluster.ask(1, "POST /messages as live under k", &body);
     live.cluster.let_go_on(0);
-    let first = live.cluster.runtime.block_on(first).unwrap();
+    let first = live.cluster.come("an answer", first).unwrap();
     assert_eq!((first.status, second.status), (202, 202));
     assert_eq!(first.body, second.body);
     assert_eq!(first.headers["idempotent-replayed"], "true");
@@ -144,7 +144,7 @@ fn an_owner_that_does_not_come_to_a_cancel_has_its_caller_ask_again_under_the_sa
     while !asked.is_finished() {
         live.cluster.later(1);
     }
-    let late = live.cluster.runtime.block_on(asked).unwrap();
+    let late = live.cluster.come("an answer", asked).unwrap();
     assert_eq!((late.status, late.headers["retry-after"].as_str()), (503, "1"), "{late:?}");
     live.cluster.let_go_on(0);
     live.until_status(1, &id, "canceled");

@@ -214,7 +214,7 @@ async fn no_row_of_another_scope_is_read_written_or_told_of() {
                 table.row(OTHER, OTHER),
                 table.row(OTHER, 900_003),
                 format!(
-                    "UPDATE {name} SET {key} = {}",
+                    "WITH moved AS (UPDATE {name} SET {key} = {} RETURNING 1) SELECT count(*)::text FROM moved",
                     if key == "id" && table.scoped_by == "tenant" {
                         format!("'{}'", uuid(OTHER))
                     } else {
@@ -226,6 +226,7 @@ async fn no_row_of_another_scope_is_read_written_or_told_of() {
                 let gave = tried(&database, role, Bound::To(OWN_TEXT), &sql).await;
                 match &gave {
                     Err(words) if !words.contains(SECRET) => {}
+                    Ok(moved) if *moved == ["0"] => {}
                     _ => fault(&sql, &gave),
                 }
             }
@@ -233,6 +234,17 @@ async fn no_row_of_another_scope_is_read_written_or_told_of() {
             let gave = tried(&database, role, Bound::To(OWN_TEXT), &table.row(OWN, OTHER)).await;
             if gave.as_ref().is_err_and(|words| words.contains(SECRET) || words.contains("Some(\"Key")) {
                 fault("a taken key is told of", &gave);
+            }
+            // And whether anybody has them is not to be found out by trying.
+            let free = tried(&database, role, Bound::To(OWN_TEXT), &table.row(OWN, 900_004)).await;
+            let code = |gave: &Result<Vec<String>, String>| {
+                gave.as_ref().err().map(|words| words.chars().take(5).collect::<String>())
+            };
+            if code(&gave) != code(&free) {
+                fault(
+                    &format!("what another has is refused otherwise than what nobody has ({free:?})"),
+                    &gave,
+                );
             }
             // Without a scope, or with nonsense for one, there is nothing.
             let count = format!("SELECT count(*)::text FROM {name}");

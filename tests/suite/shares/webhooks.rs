@@ -110,8 +110,8 @@ impl World {
     async fn renew(&self) {
         for node in self.nodes.iter().filter(|node| node.is_alive) {
             let nodes = node.store.nodes();
-            let lease = nodes.renew(LEASE).await.unwrap();
-            node.peers.learn(&lease, self.clock.now(), LEASE);
+            nodes.renew(LEASE).await.unwrap();
+            node.peers.learn(&nodes.company().await.unwrap(), self.clock.now(), LEASE);
             nodes.look().await.unwrap();
         }
     }

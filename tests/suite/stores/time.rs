@@ -71,6 +71,8 @@ pub(crate) enum Holds {
     Changes,
     /// What concerns its lease and duties, and no look.
     Duties,
+    /// Who else is alive and what others did.
+    Looks,
     /// That messages were taken over, which they have been by then.
     WordOfAdoptions,
 }
@@ -85,6 +87,7 @@ impl Schedule for StoreTime {
             Holds::All => matches!(step, Step::Asked(_)),
             Holds::Changes => step == Step::Asked(Ask::Commit),
             Holds::Duties => step == Step::Asked(Ask::Duty),
+            Holds::Looks => step == Step::Asked(Ask::Look),
             Holds::WordOfAdoptions => step == Step::Answered(Ask::Adoption),
         };
         match all.get_mut(&node).filter(holds) {

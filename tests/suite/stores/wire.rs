@@ -15,6 +15,8 @@ use crate::crash::harness::proxy::{is_about_encryption, next};
 const OF_A_CHANGE: &str = "pg_current_xact_id()::text, pg_backend_pid()";
 /// What concerns a lease or a duty.
 const OF_A_DUTY: [&str; 3] = ["UPDATE node SET lease_until", "INSERT INTO claim(", "DELETE FROM claim "];
+/// What asks who else is alive, or what others did.
+const OF_A_LOOK: [&str; 2] = ["FROM node WHERE ended_at IS NULL", "FROM generation WHERE changed"];
 /// What takes messages over.
 const OF_AN_ADOPTION: &str = "WITH left_behind AS";
 pub(super) struct Wire {
@@ -182,6 +184,7 @@ fn is_of(what: Holds, text: &str) -> bool {
     match what {
         Holds::All => true,
         Holds::Changes => text.contains(OF_A_CHANGE),
+        Holds::Looks => OF_A_LOOK.iter().any(|words| text.contains(words)),
         Holds::Duties => OF_A_DUTY.iter().any(|words| text.contains(words)),
         Holds::WordOfAdoptions => false,
     }
