@@ -10,6 +10,7 @@ use super::super::policy::{
 use super::super::words::{near, quoted};
 use super::condition::About;
 use super::strategy::{Limit, Walk};
+use super::types::Type;
 use super::unit::{Resolution, unknown_policy};
 use super::value::{What, did_you_mean, one_of};
 use super::{Node, Rule};
@@ -186,8 +187,9 @@ impl<'s> Walk<'_, 's> {
         match self.uses.get(reference).cloned() {
             Some(Resolution::Ready(draft, label)) => {
                 if let (Some(own), Some(theirs)) = (&mut self.vars.clone(), &draft.policy.headers.vars) {
-                    for clash in super::unit::merge_vars(own, theirs) {
-                        let message = format!("var `{clash}` has another type in {name} than here");
+                    for (clash, kinds) in super::unit::merge_vars(own, theirs) {
+                        let [here, there] = kinds.map(|kind| Type::Value(kind).name());
+                        let message = format!("var `{clash}` is {here} here and {there} in {name}");
                         self.faults.tell(
                             "vars-differ",
                             at.clone(),

@@ -322,6 +322,11 @@ impl<'a, 's> Walk<'a, 's> {
                 let help = "write a stage before it, or leave it out";
                 self.faults.tell("missing-stage", at.clone(), message, help);
             }
+            Before::Joiner { at: before, .. } if self.faults.text(before) == word => {
+                let message = format!("{} stands twice, with no stage between", quoted(word));
+                let help = "leave one of them out, or write a stage between them";
+                self.faults.tell("missing-stage", at.clone(), message, help);
+            }
             Before::Joiner { .. } => {
                 let message = format!("there is no stage between {} and the word before it", quoted(word));
                 let help = "write a stage between them, or leave one out";

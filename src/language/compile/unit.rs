@@ -8,7 +8,10 @@ use super::super::grammar::{self, Node, Rule, Tree};
 use super::super::policy::{Policy, TextRange};
 use super::super::source::Scan;
 use super::super::words::{ENDS, near, plain_letters, quoted};
-use super::super::{limits, policy::VarDeclaration};
+use super::super::{
+    limits,
+    policy::{ValueType, VarDeclaration},
+};
 use super::strategy::Walk;
 use super::value::did_you_mean;
 use super::{BARE_NAME, Faults, Library, Parsed};
@@ -411,11 +414,13 @@ pub(crate) fn bad_name(name: &str) -> Option<String> {
 pub(super) fn merge_vars(
     into: &mut std::collections::BTreeMap<String, VarDeclaration>,
     from: &std::collections::BTreeMap<String, VarDeclaration>,
-) -> Vec<String> {
+) -> Vec<(String, [ValueType; 2])> {
     let mut clashes = Vec::new();
     for (name, declared) in from {
         match into.get_mut(name) {
-            Some(own) if own.kind != declared.kind => clashes.push(name.clone()),
+            Some(own) if own.kind != declared.kind => {
+                clashes.push((name.clone(), [own.kind, declared.kind]));
+            }
             Some(own) => own.optional &= declared.optional,
             None => {
                 into.insert(name.clone(), *declared);

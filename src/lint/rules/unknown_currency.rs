@@ -36,7 +36,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         if is_behind_number && is_code && !CODES.split(' ').any(|code| code == word) {
             let near = |code: &&str| strsim::osa_distance(word, code) == 1;
             let meant = USUAL.into_iter().find(near);
-            let message = format!("`{word}` is no currency of ISO 4217");
+            let message = format!("there is no currency `{word}`");
             let help = match meant {
                 Some(meant) => format!("write `{meant}`"),
                 None => "write its code of three letters, such as `EUR`".to_owned(),

@@ -10,13 +10,13 @@ use super::stage::{Stage, phrase_end};
 use super::text::Around;
 
 /// `email read`, `sms quota`, `sms 09:00 and 17:00 in UTC`: a word behind a stage whose own word is missing.
-pub(super) fn behind_stage(around: &Around<'_>, text: &str) -> Option<Meant> {
-    goal(around, text)
-        .or_else(|| condition(around, text))
-        .or_else(|| window(around, text))
-        .or_else(|| times(around, text))
-        .or_else(|| doubt(around, text))
-        .or_else(|| other_zone(around, text))
+pub(super) fn behind_stage(around: &Around<'_>) -> Option<Meant> {
+    goal(around)
+        .or_else(|| condition(around))
+        .or_else(|| window(around))
+        .or_else(|| times(around))
+        .or_else(|| doubt(around))
+        .or_else(|| other_zone(around))
 }
 
 /// To be written before the words of the finding, up to `end`.
@@ -42,7 +42,8 @@ fn one_of(around: &Around<'_>, [(one, why), (other, otherwise)]: [(&str, &str); 
 }
 
 /// `email read after 5m`.
-fn goal(around: &Around<'_>, text: &str) -> Option<Meant> {
+fn goal(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let confirmation = text.parse::<Confirmation>().ok()?;
     let stage = Stage::around(around)?;
     if stage.has("until") || !stage.sends {
@@ -61,7 +62,8 @@ fn goal(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `sms quota`, `push if contact has push vars.urgent`: a condition without the word before it.
-fn condition(around: &Around<'_>, text: &str) -> Option<Meant> {
+fn condition(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let stage = Stage::around(around).filter(|_| begins_condition(around, text))?;
     let end = phrase_end(around, around.at.start);
     // `sms priority high`
@@ -110,14 +112,16 @@ fn begins_condition(around: &Around<'_>, text: &str) -> bool {
 }
 
 /// `quiet 21:00 to 08:00 in UTC priority is urgent`: the guard of the quiet hours.
-pub(super) fn quiet_guard(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn quiet_guard(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (_, first) = around.word_from(around.line_start(around.at.start))?;
     (first == "quiet" && begins_condition(around, text)).then_some(())?;
     Some(before(around, "unless", phrase_end(around, around.at.start)))
 }
 
 /// `{ code: string }` among the headers.
-pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn vars(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     text.starts_with('{').then_some(())?;
     let close = around.closing(around.at.start)?;
     let inner = around.part(around.at.start..close.end);
@@ -126,7 +130,8 @@ pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `voice after 4h 09:00 and 17:00 in UTC`.
-fn window(around: &Around<'_>, text: &str) -> Option<Meant> {
+fn window(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (joint, word) = two_times(around, text)?;
     Stage::around(around).filter(|stage| !stage.has("between"))?;
     let (second, to) = around.word_from(joint.end)?;
@@ -143,7 +148,8 @@ fn two_times<'s>(around: &Around<'s>, text: &str) -> Option<super::text::Word<'s
 }
 
 /// `sms 2 times backoff 1s to 10s`, `sms 2 times every 5m`.
-fn times(around: &Around<'_>, text: &str) -> Option<Meant> {
+fn times(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     text.parse::<u32>().ok()?;
     let (times, _) = around.next_on_line().filter(|(_, word)| *word == "times")?;
     let stage = Stage::around(around).filter(|stage| stage.sends)?;
@@ -166,7 +172,8 @@ fn times(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `voice repeat 3 times every 5m resend`.
-fn doubt(around: &Around<'_>, text: &str) -> Option<Meant> {
+fn doubt(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let stage = Stage::around(around).filter(|stage| stage.sends && !stage.has("on"))?;
     stage.has_action.then_some(())?;
     let end = match text {
@@ -188,27 +195,31 @@ fn doubt(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `in contact.timezone Europe/Vienna`.
-pub(super) fn other_zone(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn other_zone(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     around.before().filter(|(_, word)| *word == "contact.timezone")?;
     let is_zone = ZoneTable.get(text).is_some() && text.contains('/') || text == "UTC";
     is_zone.then(|| before(around, "else", around.at.end))
 }
 
 /// `then until 08:00 in UTC`.
-pub(super) fn wait(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn wait(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     text.strip_prefix("until")?.trim().parse::<TimeOfDay>().ok()?;
     Some(before(around, "wait", around.at.end))
 }
 
 /// `wait 09:00 in UTC`.
-pub(super) fn until_time(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn until_time(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     around.before().filter(|(_, word)| *word == "wait")?;
     text.parse::<TimeOfDay>().ok()?;
     Some(before(around, "until", around.at.end).help(format!("write `wait until {text}`")))
 }
 
 /// `20:30 to 07:30 in UTC`, `3 sends`, `after 14h` among the headers: what stands behind a header's word.
-pub(super) fn header(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn header(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     if !is_among_headers(around) {
         return None;
     }
@@ -263,7 +274,8 @@ fn has_header(around: &Around<'_>, word: &str) -> bool {
 }
 
 /// `limit 3 sends, 0.60`: an amount without its currency.
-pub(super) fn currency(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn currency(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     text.contains('.').then_some(())?;
     text.parse::<f64>().ok()?;
     // `0.25 bucks` has one, though nobody knows which.

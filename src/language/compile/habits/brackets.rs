@@ -7,7 +7,8 @@ use super::Meant;
 use super::text::Around;
 
 /// A parenthesis that belongs to no group and no condition.
-pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn stray(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     match text {
         "(" | "[" => {}
         "{" if around.source.contains("policy ") => return Some(block(around)),
@@ -95,7 +96,8 @@ pub(super) fn unopened(around: &Around<'_>) -> Option<Meant> {
 
 /// The parenthesis of a condition, or of a group in which nothing is joined but members: where it is to be
 /// closed is sure then.
-pub(super) fn unclosed(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn unclosed(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (from, is_condition) = match text {
         "(" => (around.at.end, true),
         "any" | "all" => {
@@ -188,7 +190,8 @@ fn last_comparison(condition: &str) -> &str {
 }
 
 /// `a or b) and c`: the parenthesis that was opened nowhere decides what is meant.
-pub(super) fn unopened_condition(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn unopened_condition(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let start = around.line_start(around.at.start);
     let line = around.part(start..around.line_end(around.at.start));
     let before = around.part(start..around.at.start);
@@ -203,7 +206,8 @@ pub(super) fn unopened_condition(around: &Around<'_>, text: &str) -> Option<Mean
 }
 
 /// `any of (push, sms # the bell)`: the bracket stands in the comment.
-pub(super) fn in_comment(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn in_comment(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     ["(", "any", "all"].contains(&text).then_some(())?;
     let line = around.line_end(around.at.start);
     let (before, comment) = around.part(around.at.start..line).split_once('#')?;
@@ -228,4 +232,62 @@ pub(super) fn beside_the_key(around: &Around<'_>) -> Option<Meant> {
     let message = format!("`{}` stands for the `(` of the group", around.part(at.clone()));
     let line = around.line_end(at.end);
     Some(Meant::write(at, "(").saying(message).until(line))
+}
+
+/// `all of (`, `any of (push, sms`, and a `)` on a line of its own: how far it is indented tells which of the
+/// two it closes.
+pub(super) fn inner(around: &Around<'_>) -> Option<Meant> {
+    ["any", "all"].contains(&around.text()).then_some(())?;
+    let indent = |at: usize| {
+        let line = around.part(around.line_start(at)..around.line_end(at));
+        line.len() - line.trim_start().len()
+    };
+    let own = indent(around.at.start);
+    let mut start = around.line_end(around.at.start) + 1;
+    let mut open: Option<(std::ops::Range<usize>, usize)> = None;
+    while start < around.source.len() {
+        let line = around.part(start..around.line_end(start));
+        let written = line.split('#').next().unwrap_or(line).trim_end();
+        let (opened, closed) = (written.matches('(').count(), written.matches(')').count());
+        match written.trim() {
+            ")" if indent(start) == own => break,
+            "}" => return None,
+            _ if opened == closed => {}
+            // A second one leaves more than one reading.
+            _ if opened == closed + 1 && open.is_none() => {
+                let from = ["any of", "all of"].iter().filter_map(|group| written.rfind(group)).max()?;
+                open = Some((start + from..start + written.len(), start + written.len()));
+            }
+            _ => return None,
+        }
+        start = around.line_end(start) + 1;
+    }
+    let (at, end) = open?;
+    let group = around.part(at.clone()).split_whitespace().next()?;
+    let message = format!("the `(` of `{group} of` is never closed");
+    Some(Meant::write(end..end, ")").about(at).saying(message).help("end the group with `)`"))
+}
+
+/// `(a or b) and c)`: a `)` more than were opened.
+pub(super) fn over(around: &Around<'_>) -> Option<Meant> {
+    (around.text() == ")").then_some(())?;
+    let before = around.part(around.line_start(around.at.start)..around.at.start);
+    let is_over = before.matches('(').count() == before.matches(')').count();
+    let is_condition = ["if ", "unless "].iter().any(|word| before.contains(word));
+    (is_over && is_condition && before.contains('(')).then_some(())?;
+    let message = "here is a `)` more than were opened";
+    Some(Meant::leave_out(around, around.at.clone()).saying(message))
+}
+
+/// `if [ priority is urgent ]`: the brackets of a list around a condition.
+pub(super) fn around_condition(around: &Around<'_>) -> Option<Meant> {
+    let start = around.line_start(around.at.start);
+    let open = start + around.part(start..around.at.start).rfind('[')?;
+    let (_, word) = around.word_before(open)?;
+    let close = around.closing(open)?;
+    let is_condition = ["if", "unless", "and", "or", "not"].contains(&word);
+    (is_condition && close.end <= around.line_end(start)).then_some(())?;
+    let inner = around.part(open + 1..close.start).trim();
+    let meant = Meant::write(open..close.end, inner).saying("a condition stands without `[` and `]`");
+    Some(meant.named("bad-list").help(format!("write {}", quoted(inner))))
 }

@@ -56,7 +56,8 @@ const PATTERNS: [&str; 9] =
     ["like", "matches", "match", "startswith", "endswith", "starts", "ends", "includes", "~"];
 
 /// `vars.amount ≥ 200`, `vars.amount from 200`, `vars.left gt 5`.
-pub(super) fn operator(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn operator(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let from = if is_name(text) {
         around.at.end
     } else {
@@ -80,7 +81,8 @@ pub(super) fn operator(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `contact.tier === "gold"`.
-pub(super) fn three_signs(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn three_signs(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (sign, meant) = [("!==", "is not"), ("===", "is")]
         .into_iter()
         .find(|(sign, _)| text.contains(&format!(" {sign} ")))?;
@@ -90,7 +92,8 @@ pub(super) fn three_signs(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `is "DE", "AT", "CH"`: one of several values, without the list.
-pub(super) fn values(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn values(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     if text != "," && text != "/" {
         return None;
     }
@@ -137,7 +140,8 @@ pub(super) fn values(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `priority is high or more`, `vars.amount is 200 or higher`.
-pub(super) fn or_more(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn or_more(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let sign = match text.to_lowercase().as_str() {
         "more" | "higher" | "above" | "greater" | "over" | "later" | "up" | "upwards" | "worse" => ">=",
         "less" | "lower" | "below" | "fewer" | "under" | "smaller" => "<=",
@@ -181,7 +185,8 @@ pub(super) fn nothing_before_is(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `contact.voice exists`, `exists(contact.voice)`, `contact.voice is not null`, `contact sms`.
-pub(super) fn exists(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn exists(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let channel = |word: &str| {
         let name = word.strip_prefix("contact.").unwrap_or_default();
         name.parse::<Channel>().ok().map(|channel| channel.word())
@@ -239,7 +244,8 @@ pub(super) fn exists(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `quota is false`, `read is not true`, `opted_out == True`.
-pub(super) fn state(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn state(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let first = text.split_whitespace().next()?;
     STATES.contains(&first).then_some(())?;
     let start = around.at.start..around.at.start + first.len();
@@ -258,4 +264,15 @@ pub(super) fn state(around: &Around<'_>, text: &str) -> Option<Meant> {
     let meant = if negated { format!("not {first}") } else { first.to_owned() };
     let message = format!("`{first}` is compared with nothing, it stands alone");
     said.then(|| Meant::write(start.start..end, &meant).saying(message))
+}
+
+/// `vars.amount 50`: nothing compares the two.
+pub(super) fn no_sign(around: &Around<'_>) -> Option<Meant> {
+    let name = around.text();
+    let (at, value) = around.next_on_line()?;
+    let is_number = value.starts_with(|c: char| c.is_ascii_digit());
+    (is_number && name.starts_with("vars.")).then_some(())?;
+    let message = format!("nothing stands between {} and `{value}` that compares them", quoted(name));
+    let help = format!("write for example `{name} >= {value}` or `{name} is {value}`");
+    Some(Meant::told(around.at.start..at.end).named("bad-comparison").saying(message).help(help))
 }

@@ -65,7 +65,8 @@ fn phrase(around: &Around<'_>, from: usize) -> Option<Meant> {
 }
 
 /// What goes on behind a condition in other words.
-pub(super) fn behind(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn behind(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (before, word) = around.before()?;
     let used = ["exceeded", "used", "full", "reached", "exhausted", "empty", "gone"];
     if word == "quota" && used.contains(&text) {
@@ -81,7 +82,8 @@ pub(super) fn behind(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// A name that stands alone, or a word that is compared.
-pub(super) fn alone(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn alone(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     if STATES.contains(&text) {
         let (is, word) = around.next()?;
         let (value, said) = around.word_from(is.end)?;
@@ -191,7 +193,8 @@ pub(super) fn has(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// A name by another owner: `var.amount`, `customer.country`.
-pub(super) fn name(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn name(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (owner, name) = text.split_once('.')?;
     let meant = match owner.to_lowercase().as_str() {
         "var" | "variable" | "variables" | "message" | "params" | "data" | "payload" => {
@@ -207,7 +210,8 @@ pub(super) fn name(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// A priority in quotes.
-pub(super) fn priority(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn priority(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let word = text.strip_prefix('"')?.strip_suffix('"')?;
     word.parse::<Priority>().ok()?;
     let message = format!("the priority {} stands without quotes", quoted(word));
@@ -215,7 +219,8 @@ pub(super) fn priority(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// A var or an attribute that is compared with money: it is a number.
-pub(super) fn amount(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn amount(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (sign, _) = around.before()?;
     let mut end = sign.start;
     while let Some((at, word)) = around.word_before(end) {
@@ -238,7 +243,8 @@ pub(super) fn lacks(around: &Around<'_>, whole: TextRange, channel: &str) -> Mea
 }
 
 /// `contact.has.push`.
-pub(super) fn has_in_one_word(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn has_in_one_word(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let channel: Channel = text.strip_prefix("contact.has.")?.parse().ok()?;
     let message = format!("{} is three words", quoted(text));
     Some(
@@ -249,7 +255,8 @@ pub(super) fn has_in_one_word(around: &Around<'_>, text: &str) -> Option<Meant> 
 }
 
 /// `is True`, `is yes`, `is null`: words for values that the language writes otherwise, or has not.
-pub(super) fn other_value(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn other_value(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (is, name) = around.before().and_then(|(is, _)| around.word_before(is.start))?;
     let name = if name == "is" { around.word_before(is.start)?.1 } else { name };
     let message = format!("{} is no value", quoted(text));
@@ -270,7 +277,8 @@ pub(super) fn other_value(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// Priorities in other words.
-pub(super) fn priority_word(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn priority_word(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let meant = match text.to_lowercase().as_str() {
         "critical" | "emergency" | "highest" | "max" | "top" | "dringend" => "urgent",
         "important" | "hoch" => "high",
@@ -283,7 +291,8 @@ pub(super) fn priority_word(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// A word of a condition in two words, or in other words.
-pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn word(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let next = around.next_on_line();
     let both = |meant: &str| {
         let (at, _) = next.clone()?;
@@ -369,7 +378,8 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `is "AT" or "DE"`, `1 < vars.x < 5`.
-pub(super) fn value(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn value(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let words: Vec<&str> = text.split_whitespace().collect();
     if let [low, first, name, second, high] = words.as_slice()
         && is_name(name)
@@ -397,7 +407,22 @@ pub(super) fn value(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// A value of another type that is one of this: `yes`, `500 EUR`.
-pub(super) fn typed(around: &Around<'_>, text: &str, finding: &Diagnostic) -> Option<Meant> {
+pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
+    let text = around.text();
+    // A text has no order: the var is a number, and was declared as something else.
+    if finding.message.contains(" is a text and ")
+        && text.starts_with(|c: char| c.is_ascii_digit())
+        && let Some((sign, _)) = around.before().filter(|(_, sign)| ["<", ">", "="].contains(sign))
+        && let Some((at, name)) = around.word_before(sign.start).map(|(at, word)| match word {
+            "<" | ">" => around.word_before(at.start).unwrap_or((at, word)),
+            _ => (at, word),
+        })
+        && let Some(var) = name.strip_prefix("vars.")
+        && around.part(at.end..around.at.start).contains(['<', '>'])
+    {
+        let help = format!("write `{var}: number` in the header `vars`: texts are not larger or smaller");
+        return Some(Meant::told(at.start..around.at.end).help(help));
+    }
     if finding.message.contains("neither `true` nor `false`") {
         let meant = match text.trim_matches('"').to_lowercase().as_str() {
             "yes" | "on" | "1" | "ja" | "true" => "true",
@@ -415,7 +440,7 @@ pub(super) fn typed(around: &Around<'_>, text: &str, finding: &Diagnostic) -> Op
     }
     let money =
         text.split_whitespace().nth(1).is_some_and(|word| word.parse::<crate::model::Currency>().is_ok());
-    if money { amount(around, text) } else { None }
+    if money { amount(around) } else { None }
 }
 
 /// `vars.amount is greater than 5`: the comparison begins at its `is`.
@@ -428,7 +453,8 @@ pub(super) fn in_words(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `vars.amount >> 5`.
-pub(super) fn twice(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn twice(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let known = [(">>", ">"), ("<<", "<"), ("=>", ">="), ("=<", "<="), ("<>", "is not"), ("><", "is not")];
     let (sign, meant) = known.into_iter().find(|(sign, _)| text.contains(sign))?;
     let start = around.at.start + text.find(sign)?;
@@ -437,7 +463,8 @@ pub(super) fn twice(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `Vars.Country`, `vars-severity`: a name in capital letters, or with another sign for its dot.
-pub(super) fn other_letters(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn other_letters(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let lower = text.to_lowercase();
     let (owner, name) = ["vars", "contact"].into_iter().find_map(|owner| {
         let rest = lower.strip_prefix(owner)?;
@@ -455,7 +482,8 @@ pub(super) fn other_letters(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `(contact locale is "de")`: a name in two words, of which the first was taken for all.
-pub(super) fn split_name(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn split_name(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (at, owner) = around.before().filter(|(_, word)| ["contact", "vars"].contains(word))?;
     let whole = at.start..around.at.end;
     let is_address = owner == "contact" && text.parse::<Channel>().is_ok();
@@ -465,7 +493,8 @@ pub(super) fn split_name(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `severity >= high`: another word for `priority`.
-pub(super) fn urgency(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn urgency(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     const WORDS: [&str; 6] = ["severity", "urgency", "importance", "prio", "level", "dringlichkeit"];
     let line = around.part(around.at.end..around.line_end(around.at.end));
     let mut words =

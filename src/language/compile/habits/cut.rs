@@ -72,7 +72,8 @@ pub(super) fn second_time(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `via 80% ses,`: the other provider is missing.
-pub(super) fn share(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn share(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (comma, _) = around.next().filter(|(_, word)| *word == ",")?;
     let next = around.word_from(comma.end);
     next.as_ref().is_none_or(|next| next.1 == "then" || is_end(around, next)).then_some(())?;
@@ -105,6 +106,11 @@ pub(super) fn vars(around: &Around<'_>) -> Option<Meant> {
     let help = format!("write for example `{name}: string }}`");
     let meant = Meant::told(end - last.len()..end).named("bad-var").saying(message).help(help);
     Some(meant.until(around.next_policy(around.at.end)))
+}
+
+/// The same where `vars` itself is what was not closed.
+pub(super) fn vars_alone(around: &Around<'_>) -> Option<Meant> {
+    vars(around).filter(|_| around.text() == "vars")
 }
 
 /// `vars { a: string` without its brace, where that of the policy was taken for it.
@@ -148,11 +154,72 @@ pub(super) fn unclosed_vars(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `vars 7 a: string }`: the sign of the key without shift.
-pub(super) fn vars_beside_the_key(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn vars_beside_the_key(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let is_key = |digit: &str| ["7", "8", "9", "("].contains(&digit);
     let (at, _) = around.next_on_line().filter(|(_, digit)| text == "vars" && is_key(digit))?;
     let rest = around.part(at.end..around.line_end(at.end));
     (rest.contains(':') && rest.contains('}')).then_some(())?;
     let message = format!("`{}` stands for the `{{` of `vars`", around.part(at.clone()));
     Some(Meant::write(at, "{").saying(message).until(around.next_policy(around.at.end)))
+}
+
+/// `any of (push,` before a line that begins with `then`: the rest of the group is gone.
+pub(super) fn group(around: &Around<'_>) -> Option<Meant> {
+    let group = around.text();
+    ["any", "all"].contains(&group).then_some(())?;
+    let line = around.line_end(around.at.start);
+    let written = around.part(around.at.start..line).trim_end();
+    let behind = around.word_from(line).map_or("", |(_, word)| word);
+    let is_cut = written.ends_with(',') && written.contains('(') && !written.contains([')', '#']);
+    (is_cut && ["then", "otherwise", "}"].contains(&behind)).then_some(())?;
+    let end = around.at.start + written.len();
+    let message = format!("the group `{group} of` breaks off behind the last `,`");
+    let meant = Meant::told(end - 1..end).saying(message);
+    Some(meant.help("write the member that is missing, and `)` behind it").until(end))
+}
+
+/// The same where a remark stands in its middle.
+pub(super) fn group_by_remark(around: &Around<'_>) -> Option<Meant> {
+    let group = around.text();
+    ["any", "all"].contains(&group).then_some(())?;
+    let line = around.line_end(around.at.start);
+    let (before, comment) = around.part(around.at.start..line).split_once('#')?;
+    (before.trim_end().ends_with(',') && comment.contains(')')).then_some(())?;
+    let at = around.at.start + before.len()..line;
+    let message = "behind `#` all is a remark, so the rest of the group is one too";
+    let meant = Meant::told(at).saying(message);
+    Some(meant.help("write the remark at the end of the line, behind `)`").until(line))
+}
+
+/// `policy NAME {` as the last line of a file.
+pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let written = around.part(around.at.start..line).trim_end();
+    let is_first = around.part(0..around.at.start).trim().is_empty();
+    let is_last = around.part(line..around.source.len()).trim().is_empty();
+    (written.starts_with("policy ") && written.ends_with('{') && is_last && !is_first).then_some(())?;
+    let whole = around.at.start..around.at.start + written.len();
+    let message = format!("nothing stands behind {}", quoted(written));
+    let meant = Meant::told(whole).saying(message);
+    Some(meant.help("leave the line out, or write the policy and `}`"))
+}
+
+/// `any of ()`.
+pub(super) fn empty_group(around: &Around<'_>) -> Option<Meant> {
+    let group = around.text();
+    let (of, _) = around.next().filter(|(_, word)| *word == "of" && ["any", "all"].contains(&group))?;
+    let (open, _) = around.word_from(of.end).filter(|(_, word)| *word == "(")?;
+    let (close, _) = around.word_from(open.end).filter(|(_, word)| *word == ")")?;
+    let meant = Meant::told(around.at.start..close.end).named("bad-group");
+    let meant = meant.saying(format!("`{group} of` has no members"));
+    Some(meant.help(format!("write for example `{group} of (sms, email)`")))
+}
+
+/// `contact has unless quota`: the channel is missing.
+pub(super) fn channel(around: &Around<'_>) -> Option<Meant> {
+    let (contact, _) = around.before().filter(|(_, word)| *word == "contact" && around.text() == "has")?;
+    let meant =
+        Meant::told(contact.start..around.at.end).saying("behind `contact has` the channel is missing");
+    Some(meant.help("write for example `contact has sms`"))
 }

@@ -33,6 +33,9 @@ pub(super) fn nothing(around: &Around<'_>) -> Option<Meant> {
 
 /// `fail "call the "new" customer"`: quotes within a text.
 pub(super) fn quotes_inside(around: &Around<'_>) -> Option<Meant> {
+    if let Some(meant) = super::leftovers::reason(around) {
+        return Some(meant);
+    }
     let line = around.line_start(around.at.start)..around.line_end(around.at.start);
     let written = around.part(line.clone());
     let fail = written.find("fail \"")? + "fail ".len();
@@ -67,7 +70,8 @@ pub(super) fn quotes_inside(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `valid 1d`, `ttl 3d`: how long a message lives, among the headers.
-pub(super) fn lifetime(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn lifetime(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let word = text.split_whitespace().next()?;
     let known =
         ["valid", "ttl", "timeout", "expiry", "lifetime", "deadline", "expiration", "expire", "max_age"];

@@ -76,7 +76,8 @@ pub(in super::super) fn meant(word: &str) -> Option<&'static str> {
 }
 
 /// A word behind a stage that is no modifier.
-pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn word(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let line = around.line_end(around.at.end);
     let before = around.before();
     // A condition goes on in other words: `vars.amount greater than 5`.
@@ -168,11 +169,17 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
         && let Some((at, span)) = around.next_on_line().filter(|(_, word)| word.parse::<Span>().is_ok())
     {
         let message = "a stage waits for its goal until the next one starts";
-        let help = format!("write `after {span}` behind the next stage");
+        let is_last = around.word_from(at.end).is_none_or(|(_, next)| next != "then");
+        let help = match is_last {
+            true => {
+                format!("write `after {span}`, where it means how late this stage starts, or leave it out")
+            }
+            false => format!("write `after {span}` behind the next stage"),
+        };
         let meant = Meant::told(around.at.start..at.end).named("bad-wait").saying(message);
         return Some(meant.help(help).until(line));
     }
-    if let Some(meant) = again(around, text) {
+    if let Some(meant) = again(around) {
         return Some(meant);
     }
     for (words, meant) in EVERYDAY {
@@ -201,7 +208,8 @@ pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `whats app`, `e mail`, `sms:twilio`.
-pub(super) fn in_two_words(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn in_two_words(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     if let Some((first, second)) = text.split_once([':', '/', '.', '='])
         && first.parse::<Channel>().is_ok()
         && second.parse::<Channel>().is_ok()
@@ -239,7 +247,8 @@ pub(super) fn in_two_words(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `sms again 2 times every 5m`, `sms for 5m`: words that may stand for one of two modifiers.
-fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
+fn again(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (next, said) = around.next_on_line()?;
     let told = |end: usize, one: &str, why: &str, other: &str| {
         let rest = around.part(next.start..end);

@@ -42,7 +42,7 @@ const OF_ENDINGS: [&str; 7] = [
     "missing-stage",
 ];
 
-pub(super) fn meant(around: &Around<'_>, rule: &str, text: &str) -> Option<Meant> {
+pub(super) fn meant(around: &Around<'_>, rule: &str) -> Option<Meant> {
     let of = |rules: &[&str]| rules.contains(&rule).then_some(());
     of(&OF_WINDOWS)
         .and_then(|()| {
@@ -50,50 +50,48 @@ pub(super) fn meant(around: &Around<'_>, rule: &str, text: &str) -> Option<Meant
             days::everyday(around, rule).or_else(filling)
         })
         .or_else(|| of(&OF_ROUTES).and_then(|()| shares::everyday(around, rule)))
-        .or_else(|| of(&OF_CONDITIONS).and_then(|()| condition(around, rule, text)))
+        .or_else(|| of(&OF_CONDITIONS).and_then(|()| condition(around, rule)))
         .or_else(|| of(&OF_ENDINGS).and_then(|()| endings::nothing(around)))
         .or_else(|| match rule {
-            "after-otherwise" => {
-                endings::quotes_inside(around).or_else(|| machines::joined_text(around, text))
-            }
-            "outside-policy" => machines::head(around, text),
-            "bad-duration" => machines::duration(around, text),
-            "bad-retry" | "bad-repeat" => machines::again(around, text),
-            "bad-route" | "bad-group" => machines::providers(around, text),
-            "bad-var" => machines::optional(around, text),
-            "bad-limit" => machines::currency_first(around, text),
-            "missing-time" => machines::quiet_between(around, text),
+            "after-otherwise" => endings::quotes_inside(around).or_else(|| machines::joined_text(around)),
+            "outside-policy" => machines::head(around),
+            "bad-duration" => machines::duration(around),
+            "bad-retry" | "bad-repeat" => machines::again(around),
+            "bad-route" | "bad-group" => machines::providers(around),
+            "bad-var" => machines::optional(around),
+            "bad-limit" => machines::currency_first(around),
+            "missing-time" => machines::quiet_between(around),
             "stray-text" => machines::other_zone(around)
-                .or_else(|| machines::providers(around, text))
+                .or_else(|| machines::providers(around))
                 .or_else(|| machines::name(around)),
             "types-differ" => machines::name(around),
-            "missing-stage" => endings::lifetime(around, text),
-            "unknown-channel" => endings::lifetime(around, text)
-                .or_else(|| machines::head(around, text))
-                .or_else(|| sending::used(around, text))
-                .or_else(|| sending::address(around, text))
-                .or_else(|| sending::stage(around, text)),
-            "unknown-policy" => sending::used(around, text),
-            "unknown-word" => sending::counted(around, text)
-                .or_else(|| sending::later(around, text))
-                .or_else(|| sending::address(around, text))
-                .or_else(|| machines::on_error(around, text)),
+            "missing-stage" => endings::lifetime(around),
+            "unknown-channel" => endings::lifetime(around)
+                .or_else(|| machines::head(around))
+                .or_else(|| sending::used(around))
+                .or_else(|| sending::address(around))
+                .or_else(|| sending::stage(around)),
+            "unknown-policy" => sending::used(around),
+            "unknown-word" => sending::counted(around)
+                .or_else(|| sending::later(around))
+                .or_else(|| sending::address(around))
+                .or_else(|| machines::on_error(around)),
             _ => None,
         })
 }
 
-fn condition(around: &Around<'_>, rule: &str, text: &str) -> Option<Meant> {
+fn condition(around: &Around<'_>, rule: &str) -> Option<Meant> {
     match rule {
-        "wrong-joiner" | "stray-text" => comparing::values(around, text),
+        "wrong-joiner" | "stray-text" => comparing::values(around),
         "missing-condition" => machines::name_behind(around).or_else(|| comparing::nothing_before_is(around)),
-        "unknown-word" => comparing::exists(around, text).or_else(|| comparing::operator(around, text)),
+        "unknown-word" => comparing::exists(around).or_else(|| comparing::operator(around)),
         _ => machines::name(around)
-            .or_else(|| machines::any_state(around, text))
-            .or_else(|| machines::between(around, text))
-            .or_else(|| comparing::three_signs(around, text))
-            .or_else(|| comparing::exists(around, text))
-            .or_else(|| comparing::state(around, text))
-            .or_else(|| comparing::or_more(around, text))
-            .or_else(|| comparing::operator(around, text)),
+            .or_else(|| machines::any_state(around))
+            .or_else(|| machines::between(around))
+            .or_else(|| comparing::three_signs(around))
+            .or_else(|| comparing::exists(around))
+            .or_else(|| comparing::state(around))
+            .or_else(|| comparing::or_more(around))
+            .or_else(|| comparing::operator(around)),
     }
 }

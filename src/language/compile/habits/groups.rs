@@ -42,7 +42,8 @@ pub(super) fn members(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `any of (sms,)`.
-pub(super) fn last_comma(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn last_comma(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (of, _) = around.next().filter(|(_, word)| ["any", "all"].contains(&text) && *word == "of")?;
     let (open, _) = around.word_from(of.end).filter(|(_, word)| *word == "(")?;
     let close = around.closing(open.start)?;
@@ -99,14 +100,16 @@ pub(super) fn close(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `use policy b`.
-pub(super) fn used(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn used(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     around.next_on_line().filter(|_| text == "policy")?;
     let message = "`policy` is not needed behind `use`";
     Some(Meant::leave_out(around, around.at.clone()).saying(message))
 }
 
 /// `throw "nobody was reached"`: another word for `otherwise fail`.
-pub(super) fn throw(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn throw(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     const WORDS: [&str; 7] = ["throw", "raise", "error", "abort", "die", "panic", "exit"];
     around.next_on_line().filter(|(_, next)| *next == "\"" && WORDS.contains(&text))?;
     let message = format!("unknown word {}; did you mean `otherwise fail`?", quoted(text));
@@ -124,10 +127,11 @@ pub(in super::super) fn is_policy(source: &str, name: &str) -> bool {
 }
 
 /// `do night`, `call night`: another word for `use`.
-pub(super) fn other_use(around: &Around<'_>, text: &str) -> Option<Meant> {
-    const USES: [&str; 14] = [
+pub(super) fn other_use(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    const USES: [&str; 19] = [
         "do", "call", "run", "start", "execute", "apply", "invoke", "follow", "trigger", "goto", "perform",
-        "include", "launch", "calls",
+        "include", "launch", "calls", "source", "import", "includes", "load", "exec",
     ];
     around.next_on_line().filter(|(_, name)| is_policy(around.source, name))?;
     let message = format!("unknown channel {}; did you mean `use`?", quoted(text));
@@ -136,7 +140,8 @@ pub(super) fn other_use(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// A policy of the text without `use`, perhaps with parentheses: `night()`.
-pub(super) fn not_used(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn not_used(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     if !is_policy(around.source, text) {
         return None;
     }
@@ -148,7 +153,8 @@ pub(super) fn not_used(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `fail "why"`, `or else fail "why"`.
-pub(super) fn fail(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn fail(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     if !["fail", "or", "else", "and"].contains(&text) {
         return None;
     }
@@ -176,7 +182,8 @@ pub(super) fn fail(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `then fail "why"`.
-pub(super) fn then_fail(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn then_fail(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (then, _) = around.before().filter(|(_, word)| *word == "then" && text == "fail")?;
     around.next().filter(|(_, word)| *word == "\"")?;
     let message = "a policy fails behind `otherwise`, not behind `then`";
@@ -203,7 +210,17 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `1. push`: stages with numbers.
-pub(super) fn numbered(around: &Around<'_>, text: &str, joins: bool) -> Option<Meant> {
+pub(super) fn numbered_stage(around: &Around<'_>) -> Option<Meant> {
+    numbered(around, false)
+}
+
+/// `sms 2. push`: a number where another stage is to be joined.
+pub(super) fn numbered_word(around: &Around<'_>) -> Option<Meant> {
+    numbered(around, true)
+}
+
+fn numbered(around: &Around<'_>, joins: bool) -> Option<Meant> {
+    let text = around.text();
     let dot = around.source.get(around.at.end..)?.chars().next()?;
     let is_letter = text.len() == 1 && text.bytes().all(|b| b.is_ascii_lowercase()) && dot == ')';
     let is_ordinal = ["first", "second", "third", "fourth", "step", "finally", "erst", "zuerst"]
@@ -227,7 +244,8 @@ pub(super) fn numbered(around: &Around<'_>, text: &str, joins: bool) -> Option<M
 }
 
 /// `- push`: stages as a list.
-pub(super) fn listed(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn listed(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let before = around.source.get(..around.at.start)?;
     let is_first = before.rsplit('\n').next()?.trim().is_empty();
     let (_, word) = around.next_on_line()?;
@@ -250,7 +268,8 @@ pub(super) fn listed(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `parallel (slack, email)`: a group of which it is not known how many of it must be reached.
-pub(super) fn parallel(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn parallel(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     const WORDS: [&str; 5] = ["parallel", "together", "simultaneous", "concurrently", "race"];
     let is_known = WORDS.contains(&text.to_lowercase().as_str());
     around.next_on_line().filter(|(_, word)| is_known && *word == "(")?;

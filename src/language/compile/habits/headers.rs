@@ -11,7 +11,8 @@ pub(super) const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", 
 const TYPES: [&str; 6] = ["string", "number", "boolean", "duration", "time", "list"];
 
 /// `limit: 3 sends`, `category = marketing`: a sign behind a header's word.
-pub(super) fn sign(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn sign(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (at, sign) = match text {
         ":" | "=" => (around.at.clone(), text),
         _ => {
@@ -29,7 +30,8 @@ fn without_sign(around: &Around<'_>, header: &str, at: std::ops::Range<usize>, s
 }
 
 /// A header of vars with another word, sign or bracket.
-pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn vars(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (at, word) = around.next()?;
     match (text, word) {
         ("vars", ":" | "=") => {
@@ -75,7 +77,8 @@ pub(super) fn vars(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// What is no limit.
-pub(super) fn limit(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn limit(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let line = around.line_end(around.at.start);
     if text.starts_with("limit") {
         let (at, word) = around.word_from(around.at.start + "limit".len())?;
@@ -226,7 +229,8 @@ fn limit_once(around: &Around<'_>, from: usize) -> Option<Meant> {
 }
 
 /// What is no category.
-pub(super) fn category(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn category(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     if text == "category" {
         return None;
     }
@@ -281,7 +285,8 @@ pub(super) fn expires(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// What is no declaration of a var.
-pub(super) fn var(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn var(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     if text == ";" {
         let start = around.source.get(..around.at.start)?.trim_end().len();
         let meant = Meant::write(around.at.clone(), ",")
@@ -337,7 +342,8 @@ pub(super) fn sign_behind(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `limit 2 sends; 1 EUR`, `limit 3 sends 0.50 EUR`: its parts with another sign between them, or with none.
-pub(super) fn limit_parts(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn limit_parts(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (before, _) = around.before().filter(|(_, word)| ["send", "sends"].contains(word))?;
     let (next, word) = around.next_on_line()?;
     let is_amount = |text: &str| Money::parse_amount(text).is_ok();
@@ -427,7 +433,8 @@ pub(super) fn alone(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `valid after 14h` among the headers: another word for one of them.
-pub(super) fn other_word(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn other_word(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let behind =
         if rest.is_empty() { around.next_on_line().map_or("", |(_, next)| next) } else { rest.trim() };
@@ -441,7 +448,8 @@ pub(super) fn other_word(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `sms ttl 10m`: another word for `valid`, behind a stage.
-pub(super) fn valid(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn valid(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     const WORDS: [&str; 5] = ["ttl", "lifetime", "validity", "expiry", "expires"];
     around.next_on_line().filter(|(_, next)| next.parse::<Span>().is_ok() && WORDS.contains(&text))?;
     let message = format!("unknown word {}; did you mean `valid`?", quoted(text));
@@ -456,15 +464,29 @@ pub(in super::super) fn is_header(text: &str) -> bool {
 }
 
 /// `expires after 1d` above the policy that it belongs to, or in one of which the first line is lost.
-pub(super) fn above(around: &Around<'_>, text: &str) -> Meant {
+pub(super) fn above(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    is_header(text).then_some(())?;
     let said = text.lines().next().unwrap_or(text).trim();
     let next = around.next_policy(around.at.end);
     if around.part(around.at.end..next).lines().any(|line| line.trim() == "}") {
         let message = format!("the line `policy NAME {{` above {} is missing", quoted(said));
-        return Meant::told(around.at.clone()).saying(message).help("write it there").until(next);
+        let meant = Meant::told(around.at.clone()).saying(message);
+        return Some(meant.help("write it there").until(next));
     }
     let message = format!("{} stands outside of its policy", quoted(said));
-    Meant::told(around.at.clone())
-        .saying(message)
-        .help("write it into the braces of the policy, before the stages")
+    let meant = Meant::told(around.at.clone()).saying(message);
+    Some(meant.help("write it into the braces of the policy, before the stages"))
+}
+
+/// `category transactionalexpires after 2d`: two headers on one line, without a blank between them.
+pub(super) fn grown_together(around: &Around<'_>) -> Option<Meant> {
+    around.text().starts_with("after").then_some(())?;
+    let (at, word) = around.before()?;
+    let first = word.strip_suffix("expires").filter(|first| !first.is_empty())?;
+    around.word_before(at.start).filter(|(_, before)| *before == "category")?;
+    let place = at.start + first.len();
+    let message = format!("there is no blank between `{first}` and `expires`");
+    let meant = Meant::write(place..place, " ").named("bad-category").saying(message).about(at);
+    Some(meant.help(format!("write `{first} expires`")))
 }

@@ -7,7 +7,8 @@ use super::Meant;
 use super::text::Around;
 
 /// `function night {`, `night {`, `policynight {`: a policy that begins with another word, or with none.
-pub(super) fn heading(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn heading(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let is_first = !around.part(0..around.at.start).contains('{')
         && around.part(around.line_start(around.at.start)..around.at.start).trim().is_empty();
     let (next, word) = around.next_on_line()?;
@@ -92,7 +93,8 @@ pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `use page:latest`: a version as other tools name it.
-pub(super) fn tagged(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn tagged(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (name, _) = text.split_once(':').filter(|(name, _)| super::super::is_name(name))?;
     let message = format!("{} names no policy: a version is a number behind `@`", quoted(text));
     let help = format!("write `use {name}`, or for example `use {name}@3`");
@@ -125,12 +127,15 @@ pub(super) fn other_brace(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// Headers without the line `policy NAME {` above them: the brace at their end follows from that.
-pub(super) fn lost(around: &Around<'_>, finding: &super::Diagnostic) -> Meant {
+pub(super) fn lost(around: &Around<'_>, finding: &super::Diagnostic) -> Option<Meant> {
     let help = finding.help.clone().unwrap_or_default();
-    Meant::told(around.at.clone())
-        .saying(finding.message.clone())
-        .help(help)
-        .until(around.next_policy(around.at.end))
+    let meant = Meant::told(around.at.clone()).saying(finding.message.clone()).help(help);
+    Some(meant.until(around.next_policy(around.at.end)))
+}
+
+/// A `}` that closes nothing.
+pub(super) fn brace_alone(around: &Around<'_>) -> Option<Meant> {
+    (around.text().trim() == "}").then(|| Meant::leave_out(around, around.at.clone()))
 }
 
 /// `use "name"`.

@@ -28,7 +28,8 @@ pub(super) fn digits(word: &str) -> Option<String> {
 }
 
 /// A number, a duration or a time with a letter for a digit.
-pub(super) fn in_number(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn in_number(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let word = text.split_whitespace().next()?;
     let digits = digits(word)?;
     let rest: String = text.get(word.len()..)?.split_whitespace().collect();
@@ -52,7 +53,7 @@ pub(super) fn in_number(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `via 8O% ses`: a share.
-pub(super) fn in_share(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn in_share(around: &Around<'_>) -> Option<Meant> {
     around.source.get(around.at.end..).filter(|rest| rest.starts_with('%'))?;
-    in_number(around, text)
+    in_number(around)
 }

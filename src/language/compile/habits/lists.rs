@@ -6,7 +6,8 @@ use super::Meant;
 use super::text::Around;
 
 /// `"a" in vars.tags`: a list of the message is asked by `has`.
-fn in_a_list(around: &Around<'_>, text: &str) -> Option<Meant> {
+fn in_a_list(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (sign, _) = around.before()?;
     let before = around.source.get(..sign.start)?.trim_end();
     let start = match before.strip_suffix('"') {
@@ -20,13 +21,14 @@ fn in_a_list(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `in AT, DE`.
-pub(super) fn list(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn list(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (_, before) = around.before()?;
     if before != "in" || text.starts_with('[') {
         return None;
     }
     if text.starts_with("vars.") || text.starts_with("contact.") {
-        return in_a_list(around, text);
+        return in_a_list(around);
     }
     if text.starts_with('"') {
         // `in "AT, DE"`
@@ -95,7 +97,8 @@ pub(super) fn parentheses(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `is one of ["AT", "DE"]`.
-pub(super) fn one_of(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn one_of(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (of, _) = around.next().filter(|(_, word)| *word == "of")?;
     around.word_from(of.end).filter(|(_, word)| *word == "[")?;
     let (is, _) = around.before().filter(|(_, word)| *word == "is")?;

@@ -26,7 +26,8 @@ const HEADS: [&str; 14] = [
 ];
 
 /// `def reach_team {`, `function reach_team() {`.
-pub(super) fn head(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn head(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (name_at, name) = around.next_on_line().filter(|_| HEADS.contains(&text))?;
     let empty = around.words_from(name_at.end, "( )");
     let end = empty.clone().map_or(name_at.end, |at| at.end);
@@ -101,7 +102,8 @@ fn named_at(around: &Around<'_>, from: usize) -> Option<Meant> {
 }
 
 /// `PT5M`, `00:20:00`, `600_000ms`.
-pub(super) fn duration(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn duration(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let meant = of_letters(text).or_else(|| of_clock(text)).or_else(|| {
         let bare = text.replace('_', "");
         (bare != text).then_some(bare)
@@ -134,7 +136,8 @@ fn of_clock(text: &str) -> Option<String> {
 }
 
 /// `retry=3 every 20s`, `repeat every 30m x2`, `backoff exponential 2s to 1m`, `backoff 2s..1m`.
-pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn again(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let line = around.line_end(around.at.start);
     let word = text.split_whitespace().next()?;
     let word = word.split(['=', ':']).next()?;
@@ -178,7 +181,8 @@ pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `on error resend`.
-pub(super) fn on_error(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn on_error(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (at, word) = around.next_on_line().filter(|_| text == "on")?;
     let (_, choice) = around.word_from(at.end)?;
     let fits = ["error", "failure", "timeout", "unknown", "uncertain", "uncertainty", "problem", "unsure"];
@@ -214,7 +218,8 @@ pub(super) fn other_zone(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `quiet between 21:00 and 08:00`.
-pub(super) fn quiet_between(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn quiet_between(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let word = around.at.start + "quiet".len();
     let (between, _) =
         around.word_from(word).filter(|(_, word)| text.starts_with("quiet") && *word == "between")?;
@@ -230,7 +235,8 @@ pub(super) fn quiet_between(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `via [twilio, vonage]`, `sms(twilio, vonage)`.
-pub(super) fn providers(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn providers(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let open = if text.starts_with(['(', '[']) { around.at.clone() } else { around.next()?.0 };
     let sign = around.part(open.start..open.start + 1);
     let close = around.closing(open.start).filter(|_| ["(", "[", "{"].contains(&sign))?;
@@ -254,7 +260,8 @@ pub(super) fn providers(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `any(quota, opted_out)`, `not(quota)`.
-pub(super) fn any_state(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn any_state(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let joint = match text.to_lowercase().as_str() {
         "any" | "or" => " or ",
         "all" | "and" => " and ",
@@ -271,7 +278,8 @@ pub(super) fn any_state(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `vars.left between 0 and 10`.
-pub(super) fn between(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn between(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (between, _) = around.next_on_line().filter(|(_, word)| is_name(text) && *word == "between")?;
     let (low_at, low) = around.word_from(between.end)?;
     let (and, _) = around.word_from(low_at.end).filter(|(_, word)| ["and", "to"].contains(word))?;
@@ -289,7 +297,8 @@ pub(super) fn between(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `fail "no " + vars.host`: a text to which something is joined.
-pub(super) fn joined_text(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn joined_text(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     if text == "\"" || text.is_empty() && around.part(around.at.start..around.at.end + 1) == "\"" {
         let before = around.part(0..around.at.start).ends_with('"');
         let message = "the quote at the end of the text stands twice";
@@ -305,7 +314,8 @@ pub(super) fn joined_text(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `string?`, `optional note: string`.
-pub(super) fn optional(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn optional(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     if text == "?" {
         let (kind_at, kind) = around.before()?;
         let known = ["string", "number", "boolean", "duration", "time", "list"].contains(&kind);
@@ -333,7 +343,8 @@ pub(super) fn optional(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `limit 3 sends, EUR0.25`.
-pub(super) fn currency_first(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn currency_first(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let line = around.line_end(around.at.start);
     let rest = around.part(around.at.start..line);
     let place = ["EUR", "USD", "GBP", "CHF", "€", "$", "£"].iter().find_map(|sign| {

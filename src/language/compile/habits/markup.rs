@@ -34,7 +34,8 @@ pub(super) fn entity(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `<<: *page`: a policy put into another as in YAML.
-pub(super) fn merged(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn merged(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     text.starts_with("<<").then_some(())?;
     let (at, name) = around.next_on_line().filter(|(_, name)| super::super::is_name(name))?;
     let message = "another policy is put here by `use`";
@@ -43,7 +44,8 @@ pub(super) fn merged(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `if {vars.severity <= 2}`: braces around a condition.
-pub(super) fn braced(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn braced(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     ["if", "unless"].contains(&text).then_some(())?;
     let open = around.next().filter(|(_, sign)| *sign == "{")?.0.start;
     let line = around.line_end(open);
@@ -59,7 +61,8 @@ pub(super) fn braced(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `if AND(vars.a > 5; contact has sms)`: conditions joined as in a table.
-pub(super) fn joined_by_call(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn joined_by_call(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let word = text.split('(').next().filter(|word| ["AND", "OR", "And", "Or"].contains(word))?;
     let start = around.at.start;
     let (open, _) = around.word_from(start + word.len()).filter(|(_, sign)| *sign == "(")?;

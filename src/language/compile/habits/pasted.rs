@@ -34,7 +34,8 @@ pub(super) fn unseen(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `deliv-` at the end of a line and `ered` on the next one.
-pub(super) fn hyphenated(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn hyphenated(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let line = around.line_end(around.at.start);
     let stem = text.trim_end_matches(['-', '\u{ad}']);
     let rest = around.part(around.at.start + stem.len()..line).trim_end();
@@ -62,7 +63,8 @@ pub(super) fn hyphenated(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `[14:32, 3.2.2026] Gerhard: then sms after 5m`: the head of a message in a chat.
-pub(super) fn chat_head(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn chat_head(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let start = around.line_start(around.at.start);
     let line = around.part(start..around.line_end(start));
     let head = line.trim_start();
@@ -123,7 +125,8 @@ pub(super) fn ellipsis(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `7    then sms`: the number of a line that was copied along.
-pub(super) fn line_number(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn line_number(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let is_number = text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_first = around.part(around.line_start(around.at.start)..around.at.start).trim().is_empty();
     around
@@ -141,7 +144,7 @@ pub(super) fn fence(around: &Around<'_>) -> Option<Meant> {
     let from = start + line.len() - line.trim_start().len();
     let next = around.line_end(around.line_end(start) + 1);
     let meant = Meant::leave_out(around, from..start + line.trim_end().len()).named("stray-text");
-    Some(meant.saying("the fence of a chat is no part of the policy").until(next))
+    Some(meant.saying("the signs around a text of a page are no part of the policy").until(next))
 }
 
 /// `@@ -3,4 +3,5 @@ policy night {`: a line of a patch.

@@ -30,7 +30,8 @@ const ORDER: [&str; 19] =
 
 /// `sms.then(email)`, `send(sms); send(email)`, `steps: [sms, email]`, `{ "stages": ["sms", "email"] }`:
 /// channels in order and nothing else, whatever stands around them.
-pub(super) fn in_order(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn in_order(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let first = around.word_before(around.at.start).filter(|(_, word)| {
         // `sms().then(email)` is told of from the first sign on.
         text.starts_with('(') && word.parse::<Channel>().is_ok()
@@ -106,7 +107,8 @@ fn parts<'s>(around: &Around<'s>, from: usize, stop: usize) -> Vec<super::text::
 }
 
 /// `if (vars.amount > 100) { sms } else { email }`.
-pub(super) fn block(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn block(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let word = text.split_whitespace().next().filter(|word| ["if", "unless", "when"].contains(word))?;
     let line = around.part(around.at.start..around.line_end(around.at.start));
     let condition = line.strip_prefix(word)?.split('{').next().filter(|_| line.contains('{'))?;
@@ -120,7 +122,8 @@ pub(super) fn block(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `if vars.amount > 100 then sms else email`, also on lines of their own: the condition before its stage.
-pub(super) fn before_stage(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn before_stage(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let word = text.split_whitespace().next().filter(|word| ["if", "unless"].contains(word))?;
     let begin = around.at.start + word.len();
     let (end, from) = condition(around, begin)?;
@@ -163,7 +166,8 @@ fn condition(around: &Around<'_>, begin: usize) -> Option<(usize, usize)> {
 }
 
 /// `10m after sms email`.
-pub(super) fn time_first(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn time_first(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     text.parse::<Span>().ok()?;
     let (after, _) = around.next_on_line().filter(|(_, word)| ["after", "later", "nach"].contains(word))?;
     let (first, one) = around.word_from(after.end).filter(|(_, word)| word.parse::<Channel>().is_ok())?;

@@ -19,7 +19,8 @@ pub(super) fn joint(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `via a/b`.
-pub(super) fn slash(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn slash(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (before, _) = around.before().filter(|(_, word)| *word == "via" || *word == "or")?;
     let names: Vec<&str> = text.split('/').collect();
     let plain = |name: &&str| {
@@ -69,7 +70,8 @@ pub(super) fn comma(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `via 0.6 a, 0.4 b`.
-pub(super) fn fractions(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn fractions(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     around.before().filter(|(_, word)| *word == "via")?;
     let percent = |text: &str| {
         let digits = text.strip_prefix("0.").or_else(|| text.strip_prefix('.'))?;
@@ -132,7 +134,8 @@ fn leads(around: &Around<'_>, from: usize) -> bool {
 }
 
 /// `via twilio vonage`, `via twilioor vonage`, `via mail gun`: a name behind a name.
-pub(super) fn missing_joint(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn missing_joint(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let is_name = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
@@ -198,4 +201,32 @@ fn stands_elsewhere(around: &Around<'_>, name: &str) -> bool {
         let (before, behind) = (around.part(0..at), around.part(at + name.len()..around.source.len()));
         !line.contains(&at) && !before.ends_with(is_part) && !behind.starts_with(is_part)
     })
+}
+
+/// `via 80% ses, mailgun`: the rest is the share of the one provider that has none.
+pub(super) fn rest(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let (mut end, mut left, mut without) = (around.at.start + "via".len(), 100_u8, None);
+    around.text().starts_with("via").then_some(())?;
+    loop {
+        let (at, word) = around.word_from(end).filter(|(at, _)| at.start < line)?;
+        let (name, own) = match share(word).filter(|_| word.ends_with('%')) {
+            Some(own) => (around.word_from(at.end)?, Some(own.parse::<u8>().ok()?)),
+            None => ((at.clone(), word), None),
+        };
+        super::super::is_name(&name.1.replace('-', "_")).then_some(())?;
+        match own {
+            Some(own) => left = left.checked_sub(own)?,
+            None if without.is_some() => return None,
+            None => without = Some(name.clone()),
+        }
+        end = name.0.end;
+        match around.word_from(end) {
+            Some((comma, ",")) => end = comma.end,
+            _ => break,
+        }
+    }
+    let (at, name) = without.filter(|_| left > 0 && left < 100)?;
+    let message = format!("the provider {} has no share", quoted(name));
+    Some(Meant::write(at, &format!("{left}% {name}")).saying(message))
 }

@@ -31,7 +31,8 @@ fn channel_of(word: &str) -> Option<&'static str> {
 }
 
 /// `send an sms`, `phone call`, `Text message`.
-pub(super) fn stage(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn stage(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (mut end, mut words, line) = (around.at.start, 0, around.line_end(around.at.start));
     let (at, word) = loop {
         let (at, word) = around.word_from(end).filter(|(at, _)| at.start < line)?;
@@ -60,7 +61,8 @@ pub(super) fn stage(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `contact has voice number`, `contact has a phone number`.
-pub(super) fn address(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn address(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (before, word) = around.before()?;
     if word.parse::<Channel>().is_ok() && ADDRESSES.contains(&text) {
         around.word_before(before.start).filter(|(_, word)| *word == "has")?;
@@ -86,7 +88,8 @@ pub(super) fn address(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `again 1 times every 2h`, `try 3 times`, `since 20m`.
-pub(super) fn counted(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn counted(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let meant = match text.to_lowercase().as_str() {
         "again" | "resend" | "repeated" | "repeating" | "reminder" | "remind" => "repeat",
         "try" | "attempt" | "retried" | "tries" | "attempts" | "reattempt" => "retry",
@@ -108,7 +111,8 @@ fn unit_behind(around: &Around<'_>) -> Option<&'static str> {
 }
 
 /// `the next day`, `an hour later`.
-pub(super) fn later(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn later(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     for words in ["the next day", "next day", "the day after", "the following day", "following day"] {
         if let Some(whole) = around.words_from(around.at.start, words) {
             let message = format!("{} does not say after how long", quoted(around.part(whole.clone())));
@@ -126,7 +130,8 @@ pub(super) fn later(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `same as reach_customer`, `use the policy reach_customer`: words before the name of a policy of the text.
-pub(super) fn used(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn used(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     const BEFORE: [&str; 24] = [
         "same", "as", "like", "see", "run", "call", "include", "the", "policy", "our", "do", "apply",
         "follow", "execute", "invoke", "goto", "go", "to", "named", "called", "with", "then", "in", "from",

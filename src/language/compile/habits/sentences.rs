@@ -23,7 +23,8 @@ pub(super) fn clock(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `delivered, read`, `delivered & read`: words of a condition, joined as other things are.
-pub(super) fn joined(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn joined(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (_, before) = around.before()?;
     let (_, behind) = around.next()?;
     let meant = match text {
@@ -39,7 +40,8 @@ pub(super) fn joined(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `the sms was delivered`: a sentence around the word that is the condition.
-pub(super) fn sentence(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn sentence(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     const FILLING: [&str; 22] = [
         "the",
         "message",
@@ -120,7 +122,8 @@ fn tail(around: &Around<'_>, mut end: usize) -> usize {
 }
 
 /// `unread`: the opposite of a word, which is nearly that word.
-pub(super) fn opposite(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn opposite(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let state = match text {
         "unread" | "unseen" | "unopened" => "read",
         "undelivered" => "delivered",

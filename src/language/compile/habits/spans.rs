@@ -7,7 +7,8 @@ use super::Meant;
 use super::text::Around;
 
 /// `after after 5m`: a word that the hand wrote twice.
-pub(super) fn doubled(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn doubled(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let word = text.split_whitespace().next()?;
     let behind = around.word_from(around.at.start + word.len()).filter(|(_, next)| *next == word);
     let before = around.before().filter(|(_, before)| *before == word);
@@ -74,7 +75,8 @@ pub(super) fn two(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `5m-10m`, `at least 5m`, `five`: what is no duration.
-pub(super) fn more_or_less(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn more_or_less(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     if let Some((one, other)) = text.split_once(['-', '–'])
         && one.parse::<Span>().is_ok()
         && other.parse::<Span>().is_ok()
@@ -119,7 +121,8 @@ pub(super) fn valid_until(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `backoff 1s-10s`, `backoff 1s 10s`: two pauses with another sign between them, or with none.
-pub(super) fn dashed(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn dashed(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let backoff = around.at.start + text.rfind("backoff")? + "backoff".len();
     let (first, word) = around.word_from(backoff)?;
     let pauses = |one: &str, other: &str| one.parse::<Span>().is_ok() && other.parse::<Span>().is_ok();

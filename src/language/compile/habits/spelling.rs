@@ -7,7 +7,8 @@ use super::Meant;
 use super::text::{Around, Word};
 
 /// `smsafter`, `thensms`, `after2m`: two words without the blank between them.
-pub(super) fn grown_together(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn grown_together(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let is_word = |part: &str| {
         ENDS.contains(&part)
             || ["on", "wait", "use", "every", "any", "all"].contains(&part)
@@ -29,7 +30,8 @@ pub(super) fn grown_together(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `retry 2 tims evry 30s`: what is nearly a part of `retry` or `repeat`.
-pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn again(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (line, begin) = (around.line_end(around.at.start), text.split_whitespace().next()?);
     let (count, number) = around.word_from(around.at.start + begin.len())?;
     if !["retry", "repeat"].contains(&begin) || !number.bytes().all(|b| b.is_ascii_digit()) {
@@ -80,7 +82,8 @@ pub(super) fn window(around: &Around<'_>, joint: &'static str) -> Option<Meant> 
 }
 
 /// `betwen 09:00 and 17:00`: what follows a misspelt word was not read as its own.
-pub(super) fn of_window(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn of_window(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let meant = near(text, ["between"]).filter(|_| text != "between")?;
     around.next_on_line().filter(|(_, next)| next.starts_with(|c: char| c.is_ascii_digit()))?;
     let message = format!("unknown word {}; did you mean `{meant}`?", quoted(text));
@@ -88,7 +91,8 @@ pub(super) fn of_window(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `wait unitl 08:00 in UTC`.
-pub(super) fn wait(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn wait(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (_, before) = around.before()?;
     let meant = near(text, ["until"]).filter(|_| before == "wait")?;
     let message = format!("{} is not a duration; did you mean `{meant}`?", quoted(text));
@@ -96,7 +100,8 @@ pub(super) fn wait(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `is AT"`: a text that lacks its first quote.
-pub(super) fn opening_quote(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn opening_quote(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (quote, _) = around.next().filter(|(at, word)| *word == "\"" && at.start == around.at.end)?;
     let message = format!("the text {} has no opening quote", quoted(text));
     let at = around.at.clone();
@@ -110,7 +115,8 @@ pub(super) fn opening_quote(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `any of (sms, email]`: a group that another bracket closes.
-pub(super) fn other_bracket(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn other_bracket(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (of, _) = around.next().filter(|(_, word)| ["any", "all"].contains(&text) && *word == "of")?;
     let (open, _) = around.word_from(of.end).filter(|(_, word)| *word == "(")?;
     let members = around.part(open.end..around.line_end(open.end));

@@ -7,11 +7,27 @@ use crate::model::{Channel, Confirmation};
 use super::Meant;
 use super::text::Around;
 
+/// Words that stand for a category by themselves.
+const CATEGORIES: [&str; 12] = [
+    "transactional",
+    "marketing",
+    "billing",
+    "service",
+    "authentication",
+    "incident",
+    "security",
+    "operations",
+    "safety",
+    "promotional",
+    "newsletter",
+    "logistics",
+];
 /// Words that people put before a channel.
 const SENDING: [&str; 9] = ["send", "sends", "sende", "schicke", "call", "text", "message", "notify", "try"];
 
 /// A word where a channel should stand.
-pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> Option<Meant> {
+pub(super) fn channel(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
+    let text = around.text();
     let next = around.next();
     let lower = text.to_lowercase();
     // `contact has no sms`
@@ -70,6 +86,11 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
             let message = format!("{} is not needed: a category stands behind its word", quoted(word));
             return Some(Meant::leave_out(around, before).named("bad-category").saying(message));
         }
+        if [word, lower.as_str()].iter().all(|word| CATEGORIES.contains(word)) {
+            let whole = before.start..around.at.end;
+            let meant = Meant::told(whole).named("bad-category").saying("here stand two categories");
+            return Some(meant.help(format!("write `category {lower}` or `category {word}`")));
+        }
         let both = format!("{word}_{lower}");
         let message =
             format!("a category is one word, not {}", quoted(around.part(before.start..around.at.end)));
@@ -107,11 +128,11 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
             return Some(Meant::write(range, group).named("bad-group").saying(message));
         }
     }
-    if let Some(meant) = super::headings::heading(around, text) {
+    if let Some(meant) = super::headings::heading(around) {
         return Some(meant);
     }
     if lower == "vars" || next.as_ref().is_some_and(|(_, word)| *word == "{") {
-        return super::headers::vars(around, text);
+        return super::headers::vars(around);
     }
     // `via twilio then vonage`
     let (then, word) = around.before()?;
@@ -127,7 +148,8 @@ pub(super) fn channel(around: &Around<'_>, text: &str, finding: &Diagnostic) -> 
 }
 
 /// What joins stages, and is not `then`.
-pub(super) fn joiner(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn joiner(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let next = around.next();
     if next.as_ref().is_some_and(|(_, word)| *word == "then") && text != "then" {
         let message = format!("{} is not needed before `then`", quoted(text));
@@ -246,7 +268,8 @@ fn other_zone(around: &Around<'_>) -> Meant {
 }
 
 /// What is no word.
-pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn stray(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     // The marks of a text that was copied from elsewhere, with the word behind the first of them.
     if text.starts_with("```") {
         let line = around.line_end(around.at.start) + 1;
@@ -273,7 +296,7 @@ pub(super) fn stray(around: &Around<'_>, text: &str) -> Option<Meant> {
     }
     let next = around.next().map(|(_, word)| word);
     if around.in_group() && ["|", "||", "/"].contains(&text) {
-        return joiner(around, text);
+        return joiner(around);
     }
     if ["|", "||", "="].contains(&text) && next.is_some_and(|word| word.parse::<Channel>().is_ok()) {
         let message = format!("stages are joined by `then`, not by {}", quoted(text));
@@ -316,7 +339,8 @@ pub(super) fn two_goals(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// A stage that is missing before or behind a word.
-pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn missing(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let before = around.before();
     if text == "or" && before.as_ref().is_some_and(|(_, word)| *word == "contact.timezone") {
         return Some(other_zone(around));
@@ -380,7 +404,8 @@ pub(super) fn missing(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// A goal in a sentence: `until it is read`.
-pub(super) fn goal(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn goal(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let filling = [
         "it", "is", "has", "been", "was", "the", "message", "they", "he", "she", "user", "person", "someone",
     ];
@@ -445,6 +470,14 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
     let text = rest.trim();
     let end = at.end + rest.trim_end().len();
     let begin = at.end + (rest.len() - rest.trim_start().len());
+    // `2nobody answered"`: the sign of the key without shift.
+    if let Some(inner) = text.strip_prefix('2').and_then(|inner| inner.strip_suffix('"'))
+        && !inner.contains('"')
+    {
+        let message = "`2` stands for the `\"` before the text";
+        let meant = Meant::write(begin..begin + 1, "\"").saying(message);
+        return Some(meant.help(format!("write `otherwise fail \"{inner}\"`")).until(line));
+    }
     let plain = text.trim_matches(['„', '“', '”', '«', '»', '\'', '‘', '’', '"', '`']);
     let goes_on = plain.split_whitespace().next() == Some("then");
     if plain.is_empty() || plain.contains('"') || goes_on {
@@ -459,23 +492,24 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// A text without its closing quote.
-pub(super) fn close_text(around: &Around<'_>) -> Meant {
+pub(super) fn close_text(around: &Around<'_>) -> Option<Meant> {
     let text = around.text().trim_end().trim_end_matches('}').trim_end();
     let last = around.at.start + text.len();
     let meant = Meant::write(around.at.clone(), "\"").help("end it with `\"`");
     // `"de'`
     if let Some(sign) = text.chars().next_back().filter(|c| ['\'', '’', '”', '“', '`'].contains(c)) {
-        return meant.changing(last - sign.len_utf8()..last, "\"");
+        return Some(meant.changing(last - sign.len_utf8()..last, "\""));
     }
     // `(vars.plan is "gold)`
     let line = around.part(around.line_start(around.at.start)..around.at.start);
     let is_open = line.matches('(').count() > line.matches(')').count();
     let last = if is_open && text.ends_with(')') { last - 1 } else { last };
-    meant.changing(last..last, "\"")
+    Some(meant.changing(last..last, "\""))
 }
 
 /// A name that is none.
-pub(super) fn name(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn name(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let before = around.before().map_or("", |(_, word)| word);
     let provider = ["via", "or", ","].contains(&before) || before.ends_with('%');
     let mut meant = String::new();

@@ -85,6 +85,7 @@ pub(super) fn doubt(around: &Around<'_>, end: usize) -> Option<Meant> {
 }
 
 /// `push wait on doubt`: it was taken for a stage of its own.
-pub(super) fn doubt_as_stage(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn doubt_as_stage(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     text.starts_with("wait on doubt").then(|| doubt(around, around.at.start + "wait".len())).flatten()
 }

@@ -8,7 +8,8 @@ use super::text::Around;
 
 /// `3 3 sends`, `1h30m 1h30m`, `transactional transactional`: the same word once more, on its line. A channel
 /// may be meant twice.
-pub(super) fn word(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn word(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let word = text.split_whitespace().next()?;
     if word.parse::<Channel>().is_ok() || !word.contains(char::is_alphanumeric) {
         return None;
@@ -57,7 +58,8 @@ pub(super) fn joint(around: &Around<'_>) -> Option<Meant> {
 
 /// `voice voice after 45s`: the same action again, with no `then` between. Nobody knows whether two were
 /// meant.
-pub(super) fn action(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn action(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let end = around.end_before(around.at.start);
     let line = around.part(around.line_start(end)..end).trim();
     let whole = around.part(around.at.start..around.line_end(around.at.start)).trim();
@@ -103,7 +105,8 @@ pub(super) fn heading(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `otherwise fail "why"` on two lines.
-pub(super) fn otherwise(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     text.starts_with("otherwise").then_some(())?;
     line(around).or_else(|| {
         let message = "`otherwise fail` stands twice";
@@ -113,7 +116,8 @@ pub(super) fn otherwise(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `vars.vars.country`: the owner of a name.
-pub(super) fn owner(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn owner(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (owner, rest) = text.split_once('.')?;
     let rest = rest.strip_prefix(owner)?.strip_prefix('.')?;
     let fits = ["vars", "contact"].contains(&owner) && !rest.contains('.');
@@ -122,7 +126,8 @@ pub(super) fn owner(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `policy night night {`.
-pub(super) fn name(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn name(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (one, other) = text.split_once(char::is_whitespace)?;
     let same = one == other.trim();
     let message = format!("{} stands twice", quoted(one));
@@ -131,7 +136,8 @@ pub(super) fn name(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `any of (sms,, email)`.
-pub(super) fn comma(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn comma(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (of, _) = around.next().filter(|(_, word)| ["any", "all"].contains(&text) && *word == "of")?;
     let (open, _) = around.word_from(of.end).filter(|(_, word)| *word == "(")?;
     let close = around.closing(open.start)?;

@@ -92,7 +92,8 @@ fn fraction(text: &str) -> Option<(usize, Span)> {
 }
 
 /// Weeks, capitals, letters for digits, a sign: what is nearly a duration.
-fn nearly(around: &Around<'_>, text: &str) -> Option<Meant> {
+fn nearly(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, rest) = text.split_at(digits);
     let next = around.next_on_line();
@@ -133,8 +134,9 @@ fn tail(around: &Around<'_>, end: usize) -> usize {
 }
 
 /// A duration that is none.
-pub(super) fn duration(around: &Around<'_>, text: &str) -> Option<Meant> {
-    if let Some(meant) = nearly(around, text) {
+pub(super) fn duration(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    if let Some(meant) = nearly(around) {
         return Some(meant);
     }
     if ["till", "til", "bis"].contains(&text) {
@@ -174,7 +176,8 @@ pub(super) fn duration(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `> five`: a number in words.
-pub(super) fn in_digits(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn in_digits(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let digits = number(text)?;
     let message = format!("{} is not written in digits", quoted(text));
     Some(Meant::write(around.at.clone(), digits).named("bad-number").saying(message))
@@ -219,7 +222,8 @@ pub(super) fn joint(around: &Around<'_>) -> &'static str {
 pub(super) const DASHES: [&str; 3] = ["-", "–", "—"];
 
 /// A time of day that is none.
-pub(super) fn time(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn time(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     for dash in DASHES {
         let Some((from, to)) = text.split_once(dash) else { continue };
         let (from, to) = (time_meant(from)?, time_meant(to)?);
@@ -238,7 +242,7 @@ pub(super) fn time(around: &Around<'_>, text: &str) -> Option<Meant> {
     if let Some(meant) = day_before(around, around.at.clone(), text) {
         return Some(meant);
     }
-    if let Some(meant) = oclock(around, text) {
+    if let Some(meant) = oclock(around) {
         return Some(meant);
     }
     let meant = time_meant(text)?;
@@ -246,7 +250,8 @@ pub(super) fn time(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `9 o'clock`, `9 pm`.
-pub(super) fn oclock(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn oclock(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (at, word) = around.next_on_line()?;
     let whole = around.at.start..at.end;
     let meant = match word.to_lowercase().as_str() {
@@ -273,7 +278,8 @@ pub(super) fn number_of(text: &str) -> Option<&str> {
 }
 
 /// What is no whole number.
-pub(super) fn count(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn count(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     // `up to 3 times`
     let few = match (text, around.next().map_or("", |(_, word)| word)) {
         ("up", "to") | ("at", "most") => around.next().map(|(at, _)| around.at.start..at.end),
@@ -297,7 +303,8 @@ pub(super) fn count(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `retry` and `repeat` in other words.
-pub(super) fn again(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn again(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let word = text.split_whitespace().next()?;
     let line = around.line_end(around.at.end);
     // `repeat every 5m 3 times`
@@ -385,7 +392,8 @@ pub(super) fn doubt(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `retries: 3`, `retry = 3`: a setting.
-pub(super) fn retry_setting(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn retry_setting(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     const NAMES: [&str; 6] = ["retry", "retries", "retry_count", "max_retries", "maxRetries", "retry_times"];
     let word = text.split([' ', ':', '=']).next().filter(|word| NAMES.contains(word))?;
     let behind = around.part(around.at.start + word.len()..around.line_end(around.at.start));
@@ -404,7 +412,8 @@ pub(super) fn retry_setting(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `1 500`: thousands with a blank between them.
-pub(super) fn thousands(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn thousands(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     (text.len() == 3 && is_digits(text)).then_some(())?;
     let (at, first) = around.before().filter(|(_, first)| first.len() <= 3 && is_digits(first))?;
@@ -413,7 +422,8 @@ pub(super) fn thousands(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `½h`, `1½h`: a part of an hour or a minute as one sign.
-pub(super) fn half(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn half(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (whole, part, unit) = text
         .char_indices()
         .find_map(|(at, sign)| {
@@ -433,7 +443,8 @@ pub(super) fn half(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `5*time.Minute`: a duration as Go has it.
-pub(super) fn multiplied(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn multiplied(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (sign, _) = around.next_on_line().filter(|(_, sign)| *sign == "*")?;
     let (at, word) = around.word_from(sign.end)?;
     let unit = match word.strip_prefix("time.")? {

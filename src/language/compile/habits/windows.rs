@@ -8,7 +8,8 @@ use super::text::Around;
 use super::values::{DASHES, day_before, joint, oclock, time_meant};
 
 /// `from 09:00 to 17:00`: a window in other words.
-pub(super) fn from_to(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn from_to(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let line = around.line_end(around.at.end);
     let (first, from) = around.next_on_line().filter(|_| ["from", "von", "during"].contains(&text))?;
     let (joint, word) = around.word_from(first.end).filter(|(at, _)| at.start < line)?;
@@ -48,7 +49,8 @@ pub(super) fn filling(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `wait until tomorrow`: the zone is missing to no time at all.
-pub(super) fn no_time(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn no_time(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (at, word) = around.word_before(around.at.end).filter(|_| text.starts_with("until "))?;
     if time_meant(word).is_some() || word.contains(':') {
         return None;
@@ -75,7 +77,8 @@ fn days_between(from: &str, to: &str) -> Option<String> {
 }
 
 /// `week days`, `monday to friday`.
-pub(super) fn days_apart(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn days_apart(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (at, next) = around.next_on_line()?;
     let (whole, meant) = match (text, next) {
         ("week", "days" | "day") => (around.at.start..at.end, "weekdays".to_owned()),
@@ -130,7 +133,8 @@ pub(super) fn numbered_days(text: &str) -> Option<String> {
 }
 
 /// `on 1,3,5`, `on 1-5`.
-pub(super) fn numbers(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn numbers(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     numbered_days(text)?;
     let mut end = around.at.end;
     while let Some((comma, ",")) = around.word_from(end)
@@ -168,7 +172,8 @@ pub(super) fn placeholder(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// `in weekdays on Europe/Vienna`: `in` and `on` in each other's place; `in TZ=Europe/Vienna`.
-pub(super) fn days_and_zone(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn days_and_zone(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let (next, word) = around.next_on_line()?;
     if word == "=" {
         let (zone, name) = around.word_from(next.end).filter(|(_, name)| ZoneTable.get(name).is_some())?;
@@ -187,7 +192,8 @@ pub(super) fn days_and_zone(around: &Around<'_>, text: &str) -> Option<Meant> {
 }
 
 /// `Europe7Vienna`: the sign of the key without shift.
-pub(super) fn beside_the_key(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn beside_the_key(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let meant = text.char_indices().filter(|(_, sign)| "7-._&|".contains(*sign)).find_map(|(at, sign)| {
         let name = format!("{}/{}", text.get(..at)?, text.get(at + sign.len_utf8()..)?);
         ZoneTable.get(&name).is_some().then_some(name)
@@ -208,8 +214,8 @@ pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
     if let Some((last, text)) = around.word_before(around.at.end) {
         let inside = Around { source: around.source, at: last.clone() };
         let meant = day_before(around, last, text)
-            .or_else(|| is_day(text).then(|| days_apart(&inside, text)).flatten())
-            .or_else(|| oclock(&inside, text));
+            .or_else(|| is_day(text).then(|| days_apart(&inside)).flatten())
+            .or_else(|| oclock(&inside));
         if meant.is_some() {
             return meant;
         }
@@ -258,7 +264,8 @@ pub(super) fn window(around: &Around<'_>) -> Option<Meant> {
 }
 
 /// A zone in two words.
-pub(super) fn zone(around: &Around<'_>, text: &str) -> Option<Meant> {
+pub(super) fn zone(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
     let next = around.next_on_line();
     let owners =
         ["local", "their", "contact's", "customer's", "user's", "the", "person's", "recipient's", "ortszeit"];

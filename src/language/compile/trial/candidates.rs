@@ -23,6 +23,13 @@ pub(super) struct Candidate {
     pub(super) edits: Vec<Edit>,
 }
 
+impl Candidate {
+    /// The finding, told by this.
+    pub(super) fn said_of(self, finding: Diagnostic) -> Diagnostic {
+        Diagnostic { at: self.at, message: self.message, help: Some(self.help), fix: self.edits, ..finding }
+    }
+}
+
 /// Signs of comparisons.
 const COMPARING: [char; 4] = ['<', '>', '=', '!'];
 /// Words of one line that are looked at.

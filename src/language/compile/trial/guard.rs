@@ -127,7 +127,11 @@ fn keeps_precedence(source: &str, edit: &Edit) -> bool {
     let (open, close) = (count(was), count(&edit.text));
     let is_group = line.contains(" of (") || line.contains(" of(");
     let is_one = open.0 + close.0 == 0 && open.1 != close.1 || open.1 + close.1 == 0 && open.0 != close.0;
-    !(is_condition && is_one && !is_group)
+    // One that closes nothing.
+    let start = around.line_start(edit.at.start);
+    let before = count(around.part(start..edit.at.start));
+    let is_over = was.trim() == ")" && close == (0, 0) && before.0 == before.1;
+    !is_condition || !is_one || is_group || is_over
 }
 
 /// What stands in quotes was written for something, and is not left out.

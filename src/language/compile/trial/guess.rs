@@ -87,6 +87,10 @@ pub(super) fn guess(source: &str, finding: &Diagnostic) -> Option<Edit> {
         // A var whose type is missing is known by its name.
         "bad-var" if !text.starts_with(char::is_alphanumeric) => edit(at, ""),
         "bad-group" => group(&around),
+        // The rest is read as the policy that it is.
+        "outside-policy" if finding.message.starts_with("the line `policy NAME {`") => {
+            edit(at.start..at.start, &format!("policy other_{} {{ ", at.start))
+        }
         "unclosed-bracket" if text == ")" => edit(at, ""),
         "unclosed-bracket" => unclosed(&around, text),
         "missing-condition" if text.ends_with(')') => edit(at, "(replied)"),

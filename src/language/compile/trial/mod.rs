@@ -8,8 +8,10 @@
 //! meant, something harmless stands in its place ([`guess`]). A change is offered only where it mends.
 
 mod candidates;
+mod closing;
 mod guard;
 mod guess;
+mod keys;
 mod merge;
 mod patches;
 mod remark;
@@ -27,7 +29,7 @@ pub(super) use vocabulary::CHANNELS;
 /// Findings of one text that are tried.
 const ROUNDS_MAX: usize = 32;
 /// Bytes that are read again, all readings of one text together.
-const READ_AGAIN_BYTES_MAX: usize = 1024 * 1024;
+const READ_AGAIN_BYTES_MAX: usize = 384 * 1024;
 /// Readings that one finding may need beside a search; without them it is told as it is.
 const READINGS_KEPT: usize = 12;
 /// Findings of a line that are tried as the cause of its first.
@@ -78,6 +80,13 @@ enum Mends {
     Shows,
 }
 
+/// What comes of a change.
+type Outcome = (Mends, Patches, Reading);
+
+/// Two changes mend alike and come to different texts, or nothing more can be read: nobody knows which was
+/// meant.
+struct Unsure;
+
 struct Trial<'s> {
     source: &'s str,
     look: &'s dyn Fn(&str) -> Vec<Diagnostic>,
@@ -91,6 +100,8 @@ struct Trial<'s> {
     followed: Vec<Diagnostic>,
     /// What the text is found to have, as far as it is changed.
     open: Vec<Diagnostic>,
+    /// By what was told: the change that was made for it, or that stands for it.
+    closed: Vec<(Place, Edit)>,
     /// Findings about the changes that were made, and of what was told, which nobody is told of.
     unsaid: (usize, Vec<Place>),
 }
@@ -112,6 +123,7 @@ pub(super) fn told(
         told: Vec::new(),
         followed: Vec::new(),
         open: first,
+        closed: Vec::new(),
         unsaid: (0, Vec::new()),
     };
     for conflict in merge::conflicts(source) {
@@ -125,7 +137,12 @@ pub(super) fn told(
         let finding = trial.open.remove(0);
         trial.settle(finding);
     }
-    let Trial { mut told, open, .. } = trial;
+    let Trial { mut told, open, closed, .. } = trial;
+    for finding in &mut told {
+        if let Some((_, edit)) = closed.iter().find(|(of, _)| *of == place(finding)) {
+            closing::tell_at_its_end(source, finding, edit);
+        }
+    }
     told.extend(open);
     told.sort_by_key(|d| (d.at.start, d.at.end));
     told
@@ -176,13 +193,14 @@ impl Trial<'_> {
         if let Some((cause, outcome)) = self.cause(&finding) {
             return self.mended(cause, Some(outcome));
         }
+        if let Some((slip, outcome)) = self.slip_of_a_key(&finding) {
+            return self.mended(slip.said_of(finding), Some(outcome));
+        }
         if let Some((remark, outcome)) = self.remark(&finding, false) {
             return self.mended(remark, Some(outcome));
         }
         if let Some((candidate, outcome)) = self.search(&finding) {
-            let Candidate { at, message, help, edits, .. } = candidate;
-            let finding = Diagnostic { at, message, help: Some(help), fix: edits, ..finding };
-            return self.mended(finding, Some(outcome));
+            return self.mended(candidate.said_of(finding), Some(outcome));
         }
         if own.is_some() && !self.follows(&finding) {
             return self.mended(finding, own);
@@ -206,7 +224,7 @@ impl Trial<'_> {
     }
 
     /// Another finding of the line, whose change mends this one too.
-    fn cause(&self, finding: &Diagnostic) -> Option<(Diagnostic, (Mends, Patches, Reading))> {
+    fn cause(&self, finding: &Diagnostic) -> Option<(Diagnostic, Outcome)> {
         let around = Around { source: self.source, at: finding.at.clone() };
         let line = around.line_start(finding.at.start)..=around.line_end(finding.at.start);
         let others = self.open.iter().filter(|d| line.contains(&d.at.start) && !d.fix.is_empty());
@@ -276,16 +294,17 @@ impl Trial<'_> {
         self.unsaid = (reading.of_changes, reading.of_told);
     }
 
-    fn mended(&mut self, finding: Diagnostic, outcome: Option<(Mends, Patches, Reading)>) {
+    fn mended(&mut self, finding: Diagnostic, outcome: Option<Outcome>) {
         let Some((_, patches, reading)) = outcome else { return };
         self.patches = patches;
         self.open = reading.findings;
         self.unsaid = (reading.of_changes, reading.of_told);
+        self.closed.extend(finding.fix.first().map(|edit| (place(&finding), edit.clone())));
         self.told.push(finding);
     }
 
     /// What comes of a change: none where it mends nothing, or does more than it says.
-    fn outcome(&self, finding: &Diagnostic, edits: &[Edit]) -> Option<(Mends, Patches, Reading)> {
+    fn outcome(&self, finding: &Diagnostic, edits: &[Edit]) -> Option<Outcome> {
         if edits.is_empty() || !guard::keeps_what_is_sent(self.source, finding, edits) {
             return None;
         }
@@ -296,7 +315,7 @@ impl Trial<'_> {
     }
 
     /// The same, whatever the change loses.
-    fn tried(&self, finding: &Diagnostic, edits: &[Edit]) -> Option<(Mends, Patches, Reading)> {
+    fn tried(&self, finding: &Diagnostic, edits: &[Edit]) -> Option<Outcome> {
         let patches = self.patches.with(edits)?;
         let reading = self.read(&patches)?;
         if reading.of_changes > self.unsaid.0
@@ -335,7 +354,7 @@ impl Trial<'_> {
     }
 
     /// Prose at a finding, without which nothing is left on its line.
-    fn remark(&self, finding: &Diagnostic, word: bool) -> Option<(Diagnostic, (Mends, Patches, Reading))> {
+    fn remark(&self, finding: &Diagnostic, word: bool) -> Option<(Diagnostic, Outcome)> {
         // Words that belong to what was told already are no remark.
         if !self.may_read_on() || self.follows(finding) {
             return None;
@@ -352,34 +371,52 @@ impl Trial<'_> {
     }
 
     /// The one change by which nothing is left on the line of a finding that has none.
-    fn search(&self, finding: &Diagnostic) -> Option<(Candidate, (Mends, Patches, Reading))> {
+    fn search(&self, finding: &Diagnostic) -> Option<(Candidate, Outcome)> {
         if self.source.len() > SEARCHED_BYTES_MAX || !candidates::may_be_a_slip(finding.rule) {
             return None;
         }
         for tier in candidates::of(self.source, finding) {
-            let mut found: Option<(Candidate, (Mends, Patches, Reading))> = None;
-            for candidate in tier {
-                if !self.may_read_on() {
-                    return None;
-                }
-                let outcome = self.outcome(finding, &candidate.edits);
-                let Some(outcome) = outcome.filter(|(mends, ..)| *mends == Mends::All) else { continue };
-                // Two of them: nobody knows which was meant, but where both come to the same text.
-                if let Some((_, (_, patches, _))) = &found {
-                    let [one, other] = [patches, &outcome.1]
-                        .map(|patches| patches.applied(self.source).split_whitespace().collect::<String>());
-                    if one == other {
-                        continue;
-                    }
-                    return None;
-                }
-                found = Some((candidate, outcome));
-            }
-            if found.is_some() {
-                return found;
+            match self.only(finding, tier) {
+                Ok(None) => {}
+                Ok(found) => return found,
+                Err(Unsure) => return None,
             }
         }
         None
+    }
+
+    /// The same, of what one key does.
+    fn slip_of_a_key(&self, finding: &Diagnostic) -> Option<(Candidate, Outcome)> {
+        if self.source.len() > SEARCHED_BYTES_MAX || !self.may_read_on() {
+            return None;
+        }
+        self.only(finding, keys::of(self.source, finding)).ok()?
+    }
+
+    /// The one of some changes that mends all; none where there is none.
+    fn only(
+        &self,
+        finding: &Diagnostic,
+        candidates: Vec<Candidate>,
+    ) -> Result<Option<(Candidate, Outcome)>, Unsure> {
+        let mut found: Option<(Candidate, Outcome)> = None;
+        for candidate in candidates {
+            if !self.may_read_on() {
+                return Err(Unsure);
+            }
+            let outcome = self.outcome(finding, &candidate.edits);
+            let Some(outcome) = outcome.filter(|(mends, ..)| *mends == Mends::All) else { continue };
+            if let Some((_, (_, patches, _))) = &found {
+                let [one, other] = [patches, &outcome.1]
+                    .map(|patches| patches.applied(self.source).split_whitespace().collect::<String>());
+                if one == other {
+                    continue;
+                }
+                return Err(Unsure);
+            }
+            found = Some((candidate, outcome));
+        }
+        Ok(found)
     }
 
     /// A finding for which nothing can be written for sure.
@@ -395,11 +432,13 @@ impl Trial<'_> {
         }
         let follows = finding.fix.is_empty() && self.follows(&finding);
         let mut found: Option<(Patches, Reading)> = None;
+        let mut instead = None;
         for edit in self.stand_ins(&finding) {
-            let patches = self.patches.and_guessed(edit);
+            let patches = self.patches.and_guessed(edit.clone());
             let Some(reading) = self.read(&patches) else { continue };
             if found.as_ref().is_none_or(|(_, best)| reading.findings.len() < best.findings.len()) {
                 found = Some((patches, reading));
+                instead = Some(edit);
             }
         }
         if found.is_none() {
@@ -417,6 +456,7 @@ impl Trial<'_> {
             self.open = reading.findings;
             self.unsaid = (reading.of_changes, reading.of_told);
         }
+        self.closed.extend(instead.map(|edit| (place(&finding), edit)));
         let said = if follows { &mut self.followed } else { &mut self.told };
         said.push(finding);
         let (unsaid, open) = std::mem::take(&mut self.open)

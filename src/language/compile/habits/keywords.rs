@@ -1,0 +1,63 @@
+//! Words of other tools for those of the language, told apart by what stands behind them.
+
+use crate::language::words::quoted;
+use crate::model::{Span, ZoneTable};
+
+use super::Meant;
+use super::text::Around;
+
+/// `sms timeout 5m`: a duration behind a word that the language has not.
+pub(super) fn lifetime(around: &Around<'_>) -> Option<Meant> {
+    const WORDS: [&str; 3] = ["timeout", "deadline", "lifetime"];
+    let text = around.text();
+    let (at, span) = around.next_on_line().filter(|(_, next)| next.parse::<Span>().is_ok())?;
+    WORDS.contains(&text).then_some(())?;
+    let message = format!("unknown word {}", quoted(text));
+    let help = format!(
+        "write `valid {span}` where the message is worth nothing later, or `after {span}` where the stage \
+         starts so late"
+    );
+    Some(Meant::told(around.at.start..at.end).saying(message).help(help))
+}
+
+/// `on mon, fri tz Europe/Vienna`: another word for `in`, before a zone.
+pub(super) fn zone(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    before_zone(around, around.at.clone(), text)
+}
+
+/// The same where the finding is of the times before.
+pub(super) fn zone_behind(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.end);
+    let (mut end, mut word) = (around.at.end, None);
+    // Days may stand between.
+    for _ in 0..8 {
+        let next = around.word_from(end).filter(|(at, _)| at.start < line)?;
+        end = next.0.end;
+        if !(next.1 == "on" || next.1 == "," || super::windows::is_day(next.1)) {
+            word = Some(next);
+            break;
+        }
+    }
+    let (at, text) = word?;
+    before_zone(around, at, text)
+}
+
+fn before_zone(around: &Around<'_>, at: std::ops::Range<usize>, text: &str) -> Option<Meant> {
+    const WORDS: [&str; 8] = ["tz", "TZ", "timezone", "zone", "time_zone", "location", "tzid", "offset"];
+    let (zone_at, zone) = around.word_from(at.end)?;
+    let is_zone = zone == "contact.timezone" || ZoneTable.get(zone).is_some();
+    (WORDS.contains(&text) && is_zone && zone_at.start < around.line_end(at.end)).then_some(())?;
+    let message = format!("before a zone stands `in`, not {}", quoted(text));
+    Some(Meant::write(at, "in").named("missing-zone").saying(message).help(format!("write `in {zone}`")))
+}
+
+/// `until acknowledged`: what other tools call a reply.
+pub(super) fn goal(around: &Around<'_>) -> Option<Meant> {
+    const REPLIES: [&str; 8] =
+        ["acknowledged", "ack", "acked", "acknowledge", "responded", "resolved", "reacted", "confirm"];
+    let text = around.text();
+    REPLIES.contains(&text.to_lowercase().as_str()).then_some(())?;
+    let message = format!("unknown goal {}; did you mean `replied`?", quoted(text));
+    Some(Meant::write(around.at.clone(), "replied").saying(message))
+}

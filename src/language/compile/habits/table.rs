@@ -1,0 +1,349 @@
+//! Which habits are looked for where the checker says what.
+
+use super::text::Around;
+use super::{Diagnostic, Meant};
+use super::{
+    absent, brackets, comparing, conditions, cut, everyday, groups, headers, headings, keywords, leftovers,
+    letters, lists, markup, moved, names, pasted, programs, routes, schedules, sentences, spans, spelling,
+    stages, turned, twice, values, windows,
+};
+
+/// Looks at the words of a finding and around it, and says what was meant, where this is it.
+pub(super) type Habit = fn(&Around<'_>) -> Option<Meant>;
+
+/// The habits behind findings of some rules, the likeliest reading first.
+pub(super) struct Habits {
+    rules: &'static [&'static str],
+    /// Only where the finding is about one of these words; about any where there are none.
+    words: &'static [&'static str],
+    each: &'static [Habit],
+    /// Comes last, and looks at what the checker itself said.
+    last: Option<fn(&Around<'_>, &Diagnostic) -> Option<Meant>>,
+}
+
+impl Habits {
+    const fn of(rules: &'static [&'static str], each: &'static [Habit]) -> Habits {
+        Habits { rules, words: &[], each, last: None }
+    }
+
+    const fn about(self, words: &'static [&'static str]) -> Habits {
+        Habits { words, ..self }
+    }
+
+    const fn last(self, last: fn(&Around<'_>, &Diagnostic) -> Option<Meant>) -> Habits {
+        Habits { last: Some(last), ..self }
+    }
+}
+
+/// What was meant by what a finding is about: the first row that is of it says.
+pub(super) fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
+    let text = around.text();
+    let is_of =
+        |of: &&Habits| of.rules.contains(&finding.rule) && (of.words.is_empty() || of.words.contains(&text));
+    let of = TABLE.iter().find(is_of)?;
+    let meant = of.each.iter().find_map(|habit| habit(around));
+    meant.or_else(|| of.last.and_then(|last| last(around, finding)))
+}
+
+/// What is looked for whatever the finding says.
+pub(super) const ANYWHERE: [Habit; 5] =
+    [markup::entity, pasted::unseen, pasted::hyphenated, pasted::fence, pasted::chat_head];
+
+const TABLE: &[Habits] = &[
+    Habits::of(
+        &["unknown-channel"],
+        &[
+            leftovers::value,
+            leftovers::used,
+            twice::word,
+            absent::header,
+            absent::other_zone,
+            absent::quiet_guard,
+            headers::other_word,
+            programs::in_order,
+            programs::time_first,
+            groups::numbered_stage,
+            headers::limit_parts,
+            groups::then_fail,
+            everyday::in_two_words,
+            spelling::grown_together,
+            groups::not_used,
+            groups::parallel,
+            groups::other_use,
+        ],
+    )
+    .last(stages::channel),
+    Habits::of(
+        &["unknown-word"],
+        &[
+            leftovers::value,
+            leftovers::used,
+            keywords::lifetime,
+            keywords::zone,
+            twice::word,
+            leftovers::duration,
+            values::thousands,
+            pasted::line_number,
+            leftovers::goal,
+            groups::throw,
+            headers::valid,
+            values::retry_setting,
+            twice::joint,
+            turned::phrase,
+            absent::behind_stage,
+            groups::fail,
+            groups::numbered_word,
+            routes::share_behind,
+            windows::from_to,
+            spelling::of_window,
+            spelling::grown_together,
+            everyday::word,
+            conditions::behind,
+            routes::missing_joint,
+        ],
+    ),
+    Habits::of(
+        &["wrong-joiner"],
+        &[
+            moved::group_begun_nowhere,
+            groups::fail,
+            stages::two_goals,
+            sentences::joined,
+            spans::two,
+            stages::joiner,
+        ],
+    ),
+    Habits::of(
+        &["stray-text"],
+        &[
+            leftovers::used,
+            brackets::over,
+            pasted::ellipsis,
+            markup::section,
+            markup::merged,
+            absent::vars,
+            programs::in_order,
+            headers::sign,
+            brackets::stray,
+            brackets::unopened_condition,
+            sentences::joined,
+            groups::listed,
+            stages::stray,
+        ],
+    ),
+    Habits::of(
+        &["missing-stage"],
+        &[
+            moved::first_stage,
+            moved::above_headers,
+            moved::condition_of_header,
+            headers::grown_together,
+            absent::wait,
+            absent::header,
+            headers::other_word,
+            programs::block,
+            programs::before_stage,
+            headers::limit_parts,
+            stages::missing,
+        ],
+    ),
+    Habits::of(
+        &["missing-then"],
+        &[conditions::has, twice::action, turned::doubt_as_stage, groups::missing_comma, leftovers::channel],
+    ),
+    Habits::of(
+        &["no-stage"],
+        &[
+            moved::early_parenthesis,
+            cut::empty_group,
+            pasted::ellipsis,
+            headers::closed_twice,
+            twice::comma,
+            groups::last_comma,
+            headers::alone,
+        ],
+    ),
+    Habits::of(
+        &["unclosed-bracket"],
+        &[
+            leftovers::heading,
+            cut::policy,
+            pasted::hunk,
+            headers::alone,
+            twice::heading,
+            cut::vars,
+            cut::unclosed_vars,
+            groups::close,
+        ],
+    )
+    .about(&["policy"]),
+    Habits::of(
+        &["unclosed-bracket"],
+        &[
+            cut::group,
+            cut::group_by_remark,
+            brackets::inner,
+            brackets::in_comment,
+            cut::vars_alone,
+            cut::unclosed_vars,
+            headers::other_brace,
+            spelling::other_bracket,
+            brackets::unclosed,
+        ],
+    ),
+    Habits::of(&["after-otherwise"], &[twice::otherwise]),
+    Habits::of(&["unknown-goal"], &[keywords::goal, spans::doubled, cut::value, stages::goal]),
+    Habits::of(
+        &["bad-group"],
+        &[stages::group, brackets::beside_the_key, brackets::unopened, groups::members],
+    ),
+    Habits::of(&["bad-route"], &[spans::doubled, cut::value, brackets::route]),
+    Habits::of(&["bad-otherwise"], &[stages::otherwise, groups::otherwise]),
+    Habits::of(&["bad-policy"], &[headings::other_brace, groups::parentheses, headings::policy]),
+    Habits::of(&["outside-policy"], &[moved::behind_brace, headers::above, headings::brace_alone]),
+    Habits::of(
+        &["unknown-policy"],
+        &[spans::doubled, headings::tagged, headings::at_sign, cut::value, headings::used, groups::used],
+    )
+    .last(names::policy),
+    Habits::of(&["bad-shares"], &[routes::rest, routes::comma, routes::percent, cut::share]),
+    Habits::of(
+        &["unknown-name"],
+        &[
+            lists::one_of,
+            conditions::in_words,
+            conditions::other_value,
+            values::in_digits,
+            spelling::opening_quote,
+        ],
+    ),
+    Habits::of(&["unknown-priority"], &[conditions::priority_word]),
+    Habits::of(&["unclosed-text"], &[stages::close_text]),
+    Habits::of(
+        &["bad-name"],
+        &[
+            cut::value,
+            letters::in_share,
+            twice::name,
+            twice::owner,
+            conditions::has_in_one_word,
+            routes::slash,
+            routes::fractions,
+            stages::name,
+        ],
+    ),
+    Habits::of(
+        &["bad-retry", "bad-repeat"],
+        &[
+            leftovers::count,
+            spans::doubled,
+            values::retry_setting,
+            twice::within,
+            spans::dashed,
+            turned::pauses,
+            values::again,
+            spelling::again,
+        ],
+    ),
+    Habits::of(
+        &["bad-duration"],
+        &[
+            spans::doubled,
+            cut::value,
+            absent::until_time,
+            letters::in_number,
+            values::half,
+            values::multiplied,
+            values::duration,
+            spelling::wait,
+            spans::more_or_less,
+        ],
+    ),
+    Habits::of(&["bad-time"], &[schedules::cron, cut::value, letters::in_number, values::time]),
+    Habits::of(
+        &["missing-duration"],
+        &[spans::doubled, schedules::step, spans::hidden, headers::sign_behind, spans::valid_until],
+    ),
+    Habits::of(
+        &["missing-zone", "missing-time"],
+        &[
+            leftovers::time,
+            keywords::zone_behind,
+            schedules::cron,
+            headers::sign,
+            windows::placeholder,
+            twice::within,
+            cut::second_time,
+            windows::no_time,
+            windows::window,
+        ],
+    ),
+    Habits::of(
+        &["unknown-zone"],
+        &[leftovers::value, cut::value, windows::beside_the_key, windows::days_and_zone, windows::zone],
+    ),
+    Habits::of(&["unknown-day"], &[windows::numbers, windows::two_letters, windows::days_apart]),
+    Habits::of(&["bad-number"], &[twice::word, letters::in_number, values::count]),
+    Habits::of(&["bad-doubt"], &[cut::value, headers::sign_behind, values::doubt]),
+    Habits::of(&["bad-wait", "bad-valid"], &[leftovers::needless_for]),
+    Habits::of(&["misplaced-header"], &[moved::stage_above]),
+    Habits::of(&["unknown-var"], &[]).last(names::var),
+    Habits::of(&["unknown-header"], &[cut::vars_beside_the_key, headers::vars]),
+    Habits::of(&["header-without-policy"], &[]).last(headings::lost),
+    Habits::of(&["bad-limit"], &[twice::word, letters::in_number, absent::currency, headers::limit]),
+    Habits::of(&["bad-category"], &[twice::word, headers::category]),
+    Habits::of(&["bad-expires"], &[headers::expires]),
+    Habits::of(&["bad-var"], &[headers::var]),
+    Habits::of(&["missing-condition"], &[spans::doubled, markup::braced, conditions::missing])
+        .about(&["if", "unless"]),
+    Habits::of(&["missing-condition"], &[conditions::missing]),
+    Habits::of(
+        &["unknown-condition"],
+        &[
+            cut::value,
+            markup::joined_by_call,
+            conditions::urgency,
+            twice::owner,
+            conditions::other_letters,
+            sentences::opposite,
+            conditions::name,
+            conditions::word,
+            sentences::sentence,
+        ],
+    ),
+    Habits::of(&["bad-condition"], &[conditions::split_name]),
+    Habits::of(
+        &["bad-comparison"],
+        &[
+            comparing::no_sign,
+            pasted::marked_up,
+            lists::alternatives,
+            conditions::twice,
+            conditions::alone,
+            conditions::value,
+        ],
+    ),
+    Habits::of(&["bad-money"], &[conditions::amount]),
+    Habits::of(&["types-differ"], &[conditions::priority]).last(conditions::typed),
+    Habits::of(
+        &["bad-list"],
+        &[
+            brackets::around_condition,
+            lists::other_quotes,
+            lists::missing_quote,
+            lists::missing_commas,
+            lists::list,
+        ],
+    ),
+    Habits::of(
+        &["missing-value"],
+        &[
+            cut::channel,
+            pasted::marked_up,
+            lists::alternatives,
+            lists::words,
+            lists::parentheses,
+            sentences::clock,
+        ],
+    ),
+];
