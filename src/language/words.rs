@@ -48,8 +48,11 @@ pub(crate) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
         4..=7 => 2,
         _ => 3,
     };
+    // Words whose lengths differ by more than that are further from each other.
+    let may_be = |known: &&str| known.chars().count().abs_diff(word.chars().count()) <= allowed;
     known
         .into_iter()
+        .filter(may_be)
         .map(|k| (strsim::osa_distance(&word, &k.to_lowercase()), k))
         .filter(|(distance, k)| *distance <= allowed && *distance < k.chars().count().min(length))
         .min_by_key(|(distance, _)| *distance)

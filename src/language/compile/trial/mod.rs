@@ -29,7 +29,7 @@ pub(super) use vocabulary::CHANNELS;
 /// Findings of one text that are tried.
 const ROUNDS_MAX: usize = 32;
 /// Bytes that are read again, all readings of one text together.
-const READ_AGAIN_BYTES_MAX: usize = 384 * 1024;
+const READ_AGAIN_BYTES_MAX: usize = 256 * 1024;
 /// Readings that one finding may need beside a search; without them it is told as it is.
 const READINGS_KEPT: usize = 12;
 /// Findings of a line that are tried as the cause of its first.
