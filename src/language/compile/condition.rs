@@ -217,7 +217,7 @@ impl<'s> Walk<'_, 's> {
                     format!("`{word}` is about one channel, and {} has none of its own", about.name());
                 let help = match about {
                     About::Quiet => "leave it out of `quiet`",
-                    About::Use => "put it on the channels of the policy that is used",
+                    About::Use => "leave it out, or put it on the channels of the policy that is used",
                     _ => "put it on the channels inside the group",
                 };
                 self.faults.tell("misplaced-word", at.clone(), message, help);

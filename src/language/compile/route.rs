@@ -100,7 +100,7 @@ impl Faults<'_> {
     }
 
     pub(super) fn retry(&mut self, node: &Node<'_>) -> Option<Retry> {
-        let help = "write `retry 2 times every 1m` or `retry 3 times backoff 1s to 30s`";
+        let help = "write for example `retry 3 times every 1m` or `retry 3 times backoff 1s to 30s`";
         let times = self.times(node, "retry", (0, limits::RETRY_TIMES_MAX), help)?;
         if let Some(every) = node.child(Rule::every) {
             let pause = self.lasting(&every, every.child(Rule::amount), What("every", help))?;

@@ -85,7 +85,7 @@ impl<'s> Walk<'_, 's> {
     fn wait(&mut self, action: &Node<'s>, modifiers: &[Node<'s>], at: TextRange) -> Option<Stage> {
         if let Some(first) = modifiers.first() {
             let message = format!("a `wait` takes no {}", self.faults.quoted(first));
-            let help = "a `wait` has no modifiers; put it on the stage after it";
+            let help = "a `wait` has no modifiers: leave it out, or put it on the stage that it belongs to";
             self.faults.tell("misplaced-modifier", self.faults.range(first), message, help);
         }
         let example = "write `wait 10m`, or `wait until 09:00 in contact.timezone`";
@@ -267,7 +267,7 @@ impl<'s> Walk<'_, 's> {
                 let message = format!("`{word}` goes with a channel only, not with {}", about.name());
                 let help = match about {
                     About::Group => "put it on the channels inside the group",
-                    _ => "put it on the channels of the policy that is used",
+                    _ => "leave it out, or put it on the channels of the policy that is used",
                 };
                 self.faults.tell("misplaced-modifier", at, message, help);
                 continue;

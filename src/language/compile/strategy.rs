@@ -208,7 +208,7 @@ impl<'a, 's> Walk<'a, 's> {
             if ended && !told_after_end {
                 told_after_end = true;
                 let message = format!("{} stands after `otherwise fail`", self.faults.quoted(piece));
-                let help = "`otherwise fail` is the last of a policy";
+                let help = "`otherwise fail` is the last of a policy: move it behind this, or leave this out";
                 self.faults.tell("after-otherwise", self.faults.range(piece), message, help);
             }
             if ended {

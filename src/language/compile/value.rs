@@ -107,7 +107,7 @@ impl Faults<'_> {
     /// The `FROM to TO [on days] in ZONE` of `quiet`, with `and` for `to` in `between`.
     pub(super) fn window(&mut self, owner: &Node<'_>, word: &str, joined_by: &str) -> Option<Window> {
         let node = owner.child(Rule::window)?;
-        let example = format!("write `{word} 21:00 {joined_by} 08:00 in Europe/Berlin`");
+        let example = format!("write for example `{word} 21:00 {joined_by} 08:00 in Europe/Berlin`");
         let (mut times, mut joined) = (Vec::new(), None);
         for part in node.children() {
             match part.rule() {

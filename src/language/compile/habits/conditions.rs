@@ -420,7 +420,11 @@ pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> 
         && let Some(var) = name.strip_prefix("vars.")
         && around.part(at.end..around.at.start).contains(['<', '>'])
     {
-        let help = format!("write `{var}: number` in the header `vars`: texts are not larger or smaller");
+        let number = super::names::of_type(around, "number").into_iter().find(|name| name != var);
+        let help = match number {
+            Some(other) => format!("write `vars.{other}`, or `{var}: number` in the header `vars`"),
+            None => format!("write `{var}: number` in the header `vars`: texts are not larger or smaller"),
+        };
         return Some(Meant::told(at.start..around.at.end).help(help));
     }
     if finding.message.contains("neither `true` nor `false`") {
@@ -465,6 +469,15 @@ pub(super) fn twice(around: &Around<'_>) -> Option<Meant> {
 /// `Vars.Country`, `vars-severity`: a name in capital letters, or with another sign for its dot.
 pub(super) fn other_letters(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
+    // `cars.level`, `contct.country`
+    if let Some((owner, name)) = text.split_once('.')
+        && let Some(meant) = near(owner, ["vars", "contact"]).filter(|meant| *meant != owner)
+        && (meant == "vars" && around.source.contains(&format!("{name}:"))
+            || meant == "contact" && name.parse::<crate::model::ContactField>().is_ok())
+    {
+        let message = format!("unknown name {}; did you mean `{meant}.{name}`?", quoted(text));
+        return Some(Meant::write(around.at.clone(), &format!("{meant}.{name}")).saying(message));
+    }
     let lower = text.to_lowercase();
     let (owner, name) = ["vars", "contact"].into_iter().find_map(|owner| {
         let rest = lower.strip_prefix(owner)?;

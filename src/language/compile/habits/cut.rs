@@ -205,6 +205,19 @@ pub(super) fn policy(around: &Around<'_>) -> Option<Meant> {
     Some(meant.help("leave the line out, or write the policy and `}`"))
 }
 
+/// A text that was broken at the end of its line.
+pub(super) fn text(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let next = around.part(line + 1..around.line_end(line + 1)).trim_end();
+    let rest = next.strip_suffix('"').filter(|rest| !rest.contains(['"', '#', '{', '}']))?.trim_start();
+    (!rest.is_empty() && !["then", "otherwise"].contains(&rest.split(' ').next()?)).then_some(())?;
+    let first = around.text().trim_end();
+    let gap = around.at.start + first.len()..line + 1 + next.len() - rest.len() - 1;
+    let meant = Meant::write(gap, " ").about(around.at.clone());
+    let meant = meant.saying("a text ends on the line on which it begins");
+    Some(meant.help("write it on one line").until(line + 1 + next.len()))
+}
+
 /// `any of ()`.
 pub(super) fn empty_group(around: &Around<'_>) -> Option<Meant> {
     let group = around.text();

@@ -128,14 +128,42 @@ pub(super) fn other_brace(around: &Around<'_>) -> Option<Meant> {
 
 /// Headers without the line `policy NAME {` above them: the brace at their end follows from that.
 pub(super) fn lost(around: &Around<'_>, finding: &super::Diagnostic) -> Option<Meant> {
-    let help = finding.help.clone().unwrap_or_default();
-    let meant = Meant::told(around.at.clone()).saying(finding.message.clone()).help(help);
+    let said = around.text().lines().next().unwrap_or_default().trim();
+    let has_end = around.source.lines().any(|line| line.trim_end() == "}");
+    let meant = Meant::told(around.at.clone());
+    let meant = match has_end {
+        true => meant
+            .saying(format!("the line `policy NAME {{` above {} is missing", quoted(said)))
+            .help("write it there"),
+        false => meant.saying(finding.message.clone()).help(finding.help.clone().unwrap_or_default()),
+    };
     Some(meant.until(around.next_policy(around.at.end)))
 }
 
 /// A `}` that closes nothing.
 pub(super) fn brace_alone(around: &Around<'_>) -> Option<Meant> {
     (around.text().trim() == "}").then(|| Meant::leave_out(around, around.at.clone()))
+}
+
+/// A sign or two outside of every policy, as a key gives that was touched by the way.
+pub(super) fn stray_key(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text().trim();
+    (text.chars().count() <= 2 && text != "}").then_some(())?;
+    let message = format!("{} stands outside of every policy", quoted(text));
+    Some(Meant::leave_out(around, around.at.clone()).saying(message))
+}
+
+/// `policy night` without its brace, between other policies.
+pub(super) fn unopened(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let written = around.part(around.at.start..line).trim_end();
+    let name = written.strip_prefix("policy ")?.trim();
+    super::super::is_name(name).then_some(())?;
+    let place = around.at.start + written.len();
+    let message = format!("there is no `{{` behind `policy {name}`");
+    let meant = Meant::write(place..place, " {").named("bad-policy").about(around.at.start..place);
+    let meant = meant.saying(message).help(format!("write `policy {name} {{`"));
+    Some(meant.until(around.next_policy(line)))
 }
 
 /// `use "name"`.

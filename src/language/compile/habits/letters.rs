@@ -52,6 +52,40 @@ pub(super) fn in_number(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(around.at.start..end, &meant).named("bad-number").saying(message))
 }
 
+/// The signs above the digits 1 to 9 and 0 of a keyboard, or those that it gives without shift.
+const ROWS: [&str; 2] = ["!@#$%^&*()", "&é\"'(-è_çà"];
+
+/// `after #0s`, `after éàm`: a number with the shift key held, or not held.
+pub(super) fn by_shift(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.end);
+    // The sign may have been taken for another word, or for a comment.
+    let start = match around.text().split_whitespace().count() {
+        1 if around.text().bytes().all(|b| b.is_ascii_lowercase()) => around.blanks_from(around.at.end),
+        _ => around.at.start,
+    };
+    let rest = around.part(start..line);
+    let word = rest.split([' ', ',', ')', '}']).next()?;
+    // Signs that are more often written for themselves.
+    (!word.contains(['-', '(', '"', '\'', '_'])).then_some(())?;
+    let meant = ROWS.iter().find_map(|row| {
+        let digit = |c: char| match row.chars().position(|sign| sign == c) {
+            Some(9) => '0',
+            Some(place) => char::from(b'1' + u8::try_from(place).unwrap_or_default()),
+            None => c,
+        };
+        let meant: String = word.chars().map(digit).collect();
+        (meant != word && (meant.parse::<Span>().is_ok() || meant.parse::<TimeOfDay>().is_ok()))
+            .then_some(meant)
+    })?;
+    let at = start..start + word.len();
+    let message = format!("{} is `{meant}` with the shift key held or let go", quoted(word));
+    // What stands behind a `#` was a comment, and no change takes one away.
+    if word.contains('#') {
+        return Some(Meant::told(at).saying(message).help(format!("write `{meant}`")).until(line));
+    }
+    Some(Meant::write(at, &meant).saying(message).until(line))
+}
+
 /// `via 8O% ses`: a share.
 pub(super) fn in_share(around: &Around<'_>) -> Option<Meant> {
     around.source.get(around.at.end..).filter(|rest| rest.starts_with('%'))?;

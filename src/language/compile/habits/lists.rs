@@ -130,6 +130,8 @@ pub(super) fn missing_quote(around: &Around<'_>) -> Option<Meant> {
         }
     }
     let (at, word, which) = faulty?;
+    // `'FR"`: the other quote stands there.
+    let word = if which == "opening" { word.trim_start_matches('\'') } else { word.trim_end_matches('\'') };
     let message = format!("the text {} has no {which} quote", quoted(word));
     Some(Meant::write(at, &format!("\"{word}\"")).named("bad-text").saying(message).until(line.end))
 }

@@ -43,22 +43,30 @@ pub(super) fn var(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     (finding.fix.is_empty() && !finding.message.contains("did you mean")).then_some(())?;
     let start = around.part(0..around.at.start).rfind("policy ").unwrap_or(0);
     let own = around.part(start..around.next_policy(around.at.end));
-    let open = own.find("vars")?;
-    let open = open + own.get(open..)?.find('{')? + 1;
-    let declared = own.get(open..open + own.get(open..)?.find('}')?)?;
     let kind = kind_wanted(around);
-    let fits = |entry: &str| -> Option<String> {
-        let (declared, of) = entry.split_once(':')?;
-        let declared = declared.trim();
-        let is_named = own.contains(&format!("vars.{declared}"));
-        (!is_named && of.split_whitespace().next()? == kind).then(|| declared.to_owned())
-    };
-    let unused: Vec<String> = declared.split([',', '\n']).filter_map(fits).collect();
+    let mut unused = of_type(around, kind);
+    unused.retain(|declared| !own.contains(&format!("vars.{declared}")));
     let help = match unused.as_slice() {
         [one] => format!("write `vars.{one}`, or `{name}` for it in the header `vars`"),
         _ => format!("write `{name}: {kind}` into the header `vars`, or leave it out here"),
     };
     Some(Meant::told(around.at.clone()).help(help))
+}
+
+/// The vars of a type that the header declares.
+pub(super) fn of_type(around: &Around<'_>, kind: &str) -> Vec<String> {
+    let start = around.part(0..around.at.start).rfind("policy ").unwrap_or(0);
+    let own = around.part(start..around.next_policy(around.at.end));
+    let declared = || {
+        let open = own.find("vars")?;
+        let open = open + own.get(open..)?.find('{')? + 1;
+        own.get(open..open + own.get(open..)?.find('}')?)
+    };
+    let is_of = |entry: &str| {
+        let (name, of) = entry.split_once(':')?;
+        (of.split_whitespace().next()? == kind).then(|| name.trim().to_owned())
+    };
+    declared().into_iter().flat_map(|all| all.split([',', '\n'])).filter_map(is_of).collect()
 }
 
 /// The type of what a var is compared with; alone it is a condition itself.

@@ -103,6 +103,7 @@ pub(super) fn wait(around: &Around<'_>) -> Option<Meant> {
 pub(super) fn opening_quote(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
     let (quote, _) = around.next().filter(|(at, word)| *word == "\"" && at.start == around.at.end)?;
+    let text = text.trim_start_matches('\'');
     let message = format!("the text {} has no opening quote", quoted(text));
     let at = around.at.clone();
     Some(

@@ -86,10 +86,16 @@ pub(super) fn channel(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant
             let message = format!("{} is not needed: a category stands behind its word", quoted(word));
             return Some(Meant::leave_out(around, before).named("bad-category").saying(message));
         }
-        if [word, lower.as_str()].iter().all(|word| CATEGORIES.contains(word)) {
-            let whole = before.start..around.at.end;
+        let whole = before.start..around.at.end;
+        let known = [word, lower.as_str()].map(|word| CATEGORIES.contains(&word));
+        if known == [true, true] {
             let meant = Meant::told(whole).named("bad-category").saying("here stand two categories");
             return Some(meant.help(format!("write `category {lower}` or `category {word}`")));
+        }
+        if known[0] {
+            let message = format!("a category is one word, not {}", quoted(around.part(whole.clone())));
+            let meant = Meant::told(whole).named("bad-category").saying(message);
+            return Some(meant.help(format!("write `category {word}`, or `category {word}_{lower}`")));
         }
         let both = format!("{word}_{lower}");
         let message =

@@ -200,7 +200,16 @@ const TABLE: &[Habits] = &[
     Habits::of(&["bad-route"], &[spans::doubled, cut::value, brackets::route]),
     Habits::of(&["bad-otherwise"], &[stages::otherwise, groups::otherwise]),
     Habits::of(&["bad-policy"], &[headings::other_brace, groups::parentheses, headings::policy]),
-    Habits::of(&["outside-policy"], &[moved::behind_brace, headers::above, headings::brace_alone]),
+    Habits::of(
+        &["outside-policy"],
+        &[
+            headings::stray_key,
+            headings::unopened,
+            moved::behind_brace,
+            headers::above,
+            headings::brace_alone,
+        ],
+    ),
     Habits::of(
         &["unknown-policy"],
         &[spans::doubled, headings::tagged, headings::at_sign, cut::value, headings::used, groups::used],
@@ -218,7 +227,7 @@ const TABLE: &[Habits] = &[
         ],
     ),
     Habits::of(&["unknown-priority"], &[conditions::priority_word]),
-    Habits::of(&["unclosed-text"], &[stages::close_text]),
+    Habits::of(&["unclosed-text"], &[cut::text, stages::close_text]),
     Habits::of(
         &["bad-name"],
         &[
@@ -248,6 +257,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["bad-duration"],
         &[
+            letters::by_shift,
             spans::doubled,
             cut::value,
             absent::until_time,
@@ -259,10 +269,20 @@ const TABLE: &[Habits] = &[
             spans::more_or_less,
         ],
     ),
-    Habits::of(&["bad-time"], &[schedules::cron, cut::value, letters::in_number, values::time]),
+    Habits::of(
+        &["bad-time"],
+        &[letters::by_shift, schedules::cron, cut::value, letters::in_number, values::time],
+    ),
     Habits::of(
         &["missing-duration"],
-        &[spans::doubled, schedules::step, spans::hidden, headers::sign_behind, spans::valid_until],
+        &[
+            letters::by_shift,
+            spans::doubled,
+            schedules::step,
+            spans::hidden,
+            headers::sign_behind,
+            spans::valid_until,
+        ],
     ),
     Habits::of(
         &["missing-zone", "missing-time"],

@@ -115,6 +115,25 @@ fn nearly(around: &Around<'_>) -> Option<Meant> {
                 .help(format!("write `{first}h{second}m`, or `{first}m{second}s`")),
         );
     }
+    // `1h30`: the last unit is left out, as many say it.
+    const SMALLER: [(char, &str); 3] = [('d', "h"), ('h', "m"), ('m', "s")];
+    if text.ends_with(|c: char| c.is_ascii_digit())
+        && let Some(last) = text.chars().rfind(|c| c.is_ascii_alphabetic())
+        && let Some((_, unit)) = SMALLER.into_iter().find(|(larger, _)| *larger == last)
+        && format!("{text}{unit}").parse::<Span>().is_ok()
+    {
+        let message = format!("the last number of {} has no unit", quoted(text));
+        return Some(Meant::write(around.at.clone(), &format!("{text}{unit}")).saying(message));
+    }
+    // `5minuts`
+    if !number.is_empty()
+        && rest.chars().count() > 3
+        && !rest.contains(char::is_whitespace)
+        && let Some(meant) = near(rest, ["seconds", "minutes", "hours", "days"]).and_then(unit)
+    {
+        let message = format!("{} is not written as durations are", quoted(text));
+        return Some(Meant::write(around.at.clone(), &format!("{number}{meant}")).saying(message));
+    }
     let lower = text.trim_start_matches('-').to_lowercase();
     let digits = lower.replace('o', "0").replace(['l', 'i'], "1");
     let meant = [lower, digits].into_iter().find(|meant| meant != text && meant.parse::<Span>().is_ok())?;
@@ -343,7 +362,7 @@ pub(super) fn again(around: &Around<'_>) -> Option<Meant> {
     let (_, pause) = around.word_from(at.end).unwrap_or((at.clone(), ""));
     let pauses =
         ["each", "in", "with", "per", "alle", "all", "after", "apart", "at", "by", "pause", "waiting"];
-    if pauses.contains(&next) && pause.parse::<Span>().is_ok() {
+    if pauses.contains(&next) && pause.parse::<Span>().is_ok() && !text.contains("backoff") {
         let message = format!("the pause of `{word}` stands behind `every`, not behind {}", quoted(next));
         let (pause_at, _) = around.word_from(at.end)?;
         let meant = Meant::write(at, "every").saying(message).help(format!("write `every {pause}`"));
