@@ -8,8 +8,10 @@ mod generation;
 mod signals;
 mod watch;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinHandle;
 
 use crate::model::{Clock as _, Instant, Span};
 use crate::store::{Answer, NodeId, Nodes, Peers, StoreError};
@@ -32,6 +34,8 @@ pub(super) struct Membership {
     peers: Arc<Peers>,
     fenced: tokio::sync::watch::Sender<bool>,
     renewed_at_ms: AtomicI64,
+    /// Asks who else is alive.
+    asking: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What became of the others.
@@ -52,17 +56,17 @@ impl Membership {
             peers,
             fenced: tokio::sync::watch::Sender::new(false),
             renewed_at_ms: AtomicI64::new(i64::MIN / 2),
+            asking: Mutex::default(),
         }
     }
 
-    /// Renews the lease and asks who else is alive. The lease holds from the first on, whatever becomes of
-    /// the second: its store is busiest where many nodes have just gone. Neither is waited for past the
-    /// next renewal: a connection that is dead without a word must not take the lease with it.
+    /// Renews the lease, which is not waited for past the next renewal: a connection that is dead without a
+    /// word must not take the lease with it.
     ///
     /// # Errors
     /// Where the store cannot be asked; [`StoreError::Fenced`] where the lease has ended, after which
     /// this process does nothing more.
-    pub(super) async fn renew(&self, clocks: &Clocks) -> Result<Heard, StoreError> {
+    pub(super) async fn renew(&self, clocks: &Clocks) -> Result<(), StoreError> {
         let asked_at = clocks.real_now();
         if let Err(error) = self.soon(clocks, self.nodes.renew(self.lease)).await {
             self.note(clocks, &error);
@@ -70,10 +74,19 @@ impl Membership {
         }
         clocks.hold_lease(asked_at, self.lease);
         self.renewed_at_ms.store(asked_at.ms(), Ordering::Release);
-        let company = self.soon(clocks, self.nodes.company()).await?;
+        Ok(())
+    }
+
+    /// Asks who else is alive, once the lease was renewed. Not a part of that, so that the lease holds whatever
+    /// becomes of it: the store is busiest where many nodes have just gone.
+    ///
+    /// # Errors
+    /// Where the store cannot be asked.
+    pub(super) async fn company(&self) -> Result<Heard, StoreError> {
+        let company = self.nodes.company().await?;
         let before = self.peers.known().alive;
         let lost_one = before.iter().any(|node| !company.alive.contains(node));
-        self.peers.learn(&company, asked_at, self.lease);
+        self.peers.learn(&company, self.renewed_at(), self.lease);
         Ok(Heard { orphaned: company.orphaned, lost_one })
     }
 
@@ -92,6 +105,14 @@ impl Membership {
     /// After how long the lease is renewed.
     fn renewed_every(&self) -> Span {
         Span::from_ms(self.lease.ms() / RENEWED_PARTS)
+    }
+
+    /// What is asked now takes the place of what was asked before and is not answered yet.
+    fn asks(&self, task: JoinHandle<()>) {
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = asking.replace(task) {
+            before.abort();
+        }
     }
 
     /// When the lease was renewed last.

@@ -3,13 +3,15 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
+use super::Heard;
 use crate::engine::desk::Desk;
 use crate::engine::front::Refusal;
 use crate::engine::hub::Engine;
 use crate::model::{Clock as _, ScopeId, Span};
 use crate::store::{Seen, StoreError};
 
-/// After which part of the lease it is asked for again where the store could not be asked.
+/// After which part of the lease it is asked for again, or who else is alive, where the store could not be
+/// asked.
 const ASKED_AGAIN_PARTS: i64 = 20;
 /// The least time between two renewals because of others.
 const RENEWED_EVERY_MIN: Span = Span::from_ms(100);
@@ -22,7 +24,8 @@ impl Engine {
         if !self.context.nodes.is_shared {
             return Ok(());
         }
-        self.renew().await?;
+        self.context.nodes.renew(&self.context.clocks).await?;
+        self.take_up(self.context.nodes.company().await?);
         self.spawn_wake_all();
         tokio::spawn(keep(Arc::downgrade(self)));
         tokio::spawn(watch(Arc::downgrade(self)));
@@ -43,16 +46,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Renews the lease and has taken up what its answer tells of.
+    /// Renews the lease, and asks beside that who else is alive.
     async fn renew(self: &Arc<Self>) -> Result<(), StoreError> {
-        let heard = self.context.nodes.renew(&self.context.clocks).await?;
+        self.context.nodes.renew(&self.context.clocks).await?;
+        self.context.nodes.asks(tokio::spawn(ask(Arc::downgrade(self))));
+        Ok(())
+    }
+
+    fn take_up(self: &Arc<Self>, heard: Heard) {
         for scope in heard.orphaned {
             self.spawn_adopt(scope);
         }
         if heard.lost_one {
             self.spawn_wake_all();
         }
-        Ok(())
     }
 
     /// Opens every scope once, beside whatever else goes on: a node that is gone may have had duties in
@@ -163,10 +170,31 @@ async fn keep(engine: Weak<Engine>) {
             Ok(()) => false,
             Err(StoreError::Fenced) => return,
             Err(error) => {
-                tracing::warn!(%error, "the lease is not renewed yet, or who else is alive is not known");
+                tracing::warn!(%error, "the lease is not renewed yet");
                 true
             }
         };
+    }
+}
+
+/// Asks who else is alive until that is answered.
+async fn ask(engine: Weak<Engine>) {
+    loop {
+        let (clocks, again) = {
+            let Some(engine) = engine.upgrade() else { return };
+            let heard = engine.context.nodes.company().await;
+            if engine.context.left.load(Ordering::Acquire) {
+                return;
+            }
+            match heard {
+                Ok(heard) => return engine.take_up(heard),
+                Err(error) => tracing::warn!(%error, "who else is alive is not known yet"),
+            }
+            let (clocks, nodes) = (Arc::clone(&engine.context.clocks), &engine.context.nodes);
+            let again = clocks.real_now().plus(Span::from_ms(nodes.lease.ms() / ASKED_AGAIN_PARTS));
+            (clocks, again)
+        };
+        clocks.real_until(again).await;
     }
 }
 
@@ -190,7 +218,7 @@ async fn watch(engine: Weak<Engine>) {
             if is_rung && clocks.real_now() >= engine.context.nodes.renewed_at().plus(RENEWED_EVERY_MIN) {
                 is_rung = false;
                 if let Err(error) = engine.renew().await {
-                    tracing::warn!(%error, "the lease is not renewed yet, or who else is alive is not known");
+                    tracing::warn!(%error, "the lease is not renewed yet");
                 }
             }
             (clocks, engine.context.nodes.renewed_at())

@@ -30,17 +30,18 @@ impl<'s> Walk<'_, 's> {
                 self.vars = Some(self.declared(node));
             }
         }
-        let mut seen: Vec<Rule> = Vec::new();
+        let mut seen: Vec<(Rule, usize)> = Vec::new();
         for node in nodes {
             let rule = node.rule();
             let at = self.faults.range(node);
-            if seen.contains(&rule) {
+            if let Some((_, first)) = seen.iter().find(|(known, _)| *known == rule) {
                 let word = self.faults.text(&at).split_whitespace().next().unwrap_or_default();
-                let message = format!("the header `{word}` stands twice");
+                let line = self.faults.text(&(0..*first)).matches('\n').count() + 1;
+                let message = format!("the header `{word}` stands twice, the first in line {line}");
                 self.faults.tell("repeated-header", at, message, "leave one of them out");
                 continue;
             }
-            seen.push(rule);
+            seen.push((rule, at.start));
             match rule {
                 Rule::category => read.category = self.category(node),
                 Rule::expires => {

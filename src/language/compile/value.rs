@@ -80,7 +80,7 @@ impl Faults<'_> {
             Err(crate::model::SpanError::Shape(_)) => {
                 let number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
                 let help = if number {
-                    format!("say the unit: `{text}s`, `{text}m` or `{text}h`", text = clip(text))
+                    format!("say the unit: `{text}s`, `{text}m`, `{text}h` or `{text}d`", text = clip(text))
                 } else {
                     "write for example `30s`, `5m`, `1h30m` or `2d`".to_owned()
                 };

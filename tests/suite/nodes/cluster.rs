@@ -3,30 +3,19 @@
 //! its clock behind.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use spine::api::BASE_PATH;
 use spine::api::conventions::keys::ApiKey;
-use spine::api::conventions::limit::{Rate, Steady};
 use spine::api::endpoint::Permission;
-use spine::api::{Api, BASE_PATH, Parts};
-use spine::engine::front::Front;
-use spine::engine::ids::RisingIds;
-use spine::engine::{Beside, Clocks, Engine, RealTime, Settings, Setup, plain_data, read_event};
-use spine::model::shapes::Event;
-use spine::model::{Clock, Currency, Environment, Ids, Instant, ScopeId, Span};
-use spine::providers::outbound::{self, Outbound};
-use spine::store::rows::StoredEvent;
-use spine::store::seal::{Randomness, Scope, SystemRandom};
-use spine::store::{KeyRow, NodeId, Peers, RegistryChange, Store, StoreError, TenantRow};
-use spine::webhooks::{EventForm, Outside, Webhooks};
+use spine::model::{Currency, Environment, Instant, ScopeId, Span};
+use spine::store::{KeyRow, RegistryChange, TenantRow};
 use tokio::runtime::Runtime;
 
+use super::node::{Node, runtime, start};
 use crate::stores::{Holds, Kind, SharedStore, Still, within_a_second};
 
 /// How long a node is taken to be alive.
@@ -36,58 +25,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(400);
 /// What failed once is tried again only as time goes on, which stands: where nothing has come of a wait
 /// for so long of real time, a moment of the test's passes.
 const STANDS_FOR: Duration = Duration::from_secs(5);
-/// Who waits for something asks for it often.
-const MANY: Rate = match NonZeroU32::new(1_000_000) {
-    Some(many) => Rate { requests_per_second: many, burst: many },
-    None => Rate::DEFAULT,
-};
 const NOW_MS: i64 = 1_767_614_400_000;
-
-struct Nobody;
-
-impl Beside for Nobody {
-    fn opened(&self, _: &Arc<Scope>) {}
-    fn rests(&self, _: ScopeId) -> Option<Option<Instant>> {
-        Some(None)
-    }
-    fn close(&self, _: ScopeId) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
-    }
-}
-
-struct EngineEvents;
-
-impl EventForm for EngineEvents {
-    fn read<'a>(
-        &'a self,
-        scope: &'a Scope,
-        event: &'a StoredEvent,
-    ) -> BoxFuture<'a, Result<Event, StoreError>> {
-        Box::pin(read_event(scope, event))
-    }
-    fn plain(&self, data: &Value) -> Vec<u8> {
-        plain_data(data)
-    }
-}
-
-/// A running node.
-pub(crate) struct Node {
-    runtime: Option<Runtime>,
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) id: NodeId,
-    address: std::net::SocketAddr,
-    clock: Arc<Still>,
-    is_paused: std::sync::atomic::AtomicBool,
-}
-
-impl Node {
-    /// Waits for something at this node.
-    pub(crate) fn wait<T>(&self, what: impl Future<Output = T>) -> T {
-        let runtime = self.runtime.as_ref().expect("a node that runs");
-        runtime.block_on(async { tokio::time::timeout(PATIENCE, what).await.expect("an end") })
-    }
-}
 
 /// An answer of the REST surface.
 #[derive(Debug, Clone)]
@@ -272,10 +210,15 @@ impl Cluster {
     pub(crate) fn until<T>(&self, what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
         let mut written = self.shared.written();
         let begun = std::time::Instant::now();
+        let mut moved = begun;
         loop {
             written.borrow_and_update();
             if let Some(found) = holds() {
                 return found;
+            }
+            if moved.elapsed() > STANDS_FOR {
+                self.moment();
+                moved = std::time::Instant::now();
             }
             // What was asked above works the store too, so this ends at once or soon.
             self.come(what, written.changed()).unwrap();
@@ -426,36 +369,6 @@ impl Cluster {
     }
 }
 
-impl Node {
-    /// Neither killed nor paused.
-    fn has_time(&self) -> bool {
-        self.runtime.is_some() && !self.is_paused.load(Ordering::Acquire)
-    }
-
-    fn goes_on(&self) -> bool {
-        self.has_time() && !self.is_over()
-    }
-
-    /// Whether its lease has ended for good.
-    fn is_fenced(&self) -> bool {
-        self.engine.fenced().now_or_never().is_some()
-    }
-
-    /// Waits until it takes no more work, which is no work of the store's.
-    pub(crate) fn until_over(&self) {
-        let begun = std::time::Instant::now();
-        while !self.is_over() {
-            assert!(begun.elapsed() < PATIENCE, "a node that is not over");
-            std::thread::yield_now();
-        }
-    }
-
-    /// Whether it takes no more work.
-    pub(crate) fn is_over(&self) -> bool {
-        !self.engine.is_ready()
-    }
-}
-
 async fn answer(call: reqwest::RequestBuilder) -> Answer {
     let answer = tokio::time::timeout(PATIENCE, call.send()).await.expect("an answer").unwrap();
     let status = answer.status().as_u16();
@@ -464,59 +377,4 @@ async fn answer(call: reqwest::RequestBuilder) -> Answer {
     let bytes = answer.bytes().await.unwrap();
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
     Answer { status, headers, body }
-}
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
-
-/// An engine and its REST surface.
-async fn start(store: Arc<dyn Store>, clock: Arc<Still>) -> (Arc<Engine>, std::net::SocketAddr) {
-    let random: Arc<dyn Randomness> = Arc::new(SystemRandom::new());
-    let clocks = Arc::new(Clocks::new(Arc::clone(&clock) as Arc<dyn RealTime>));
-    let shared = Arc::clone(&clocks) as Arc<dyn Clock>;
-    let rising = Arc::new(RisingIds::above(0, Arc::clone(&shared), Arc::clone(&random)));
-    let ids = Arc::clone(&rising) as Arc<dyn Ids>;
-    let outbound = outbound::Settings { allow_private_addresses: true, ..outbound::Settings::default() };
-    let outbound = Outbound::new(outbound).unwrap();
-    let peers = Arc::new(Peers::new(store.nodes().as_ref()));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let outside = Outside {
-        clock: Arc::clone(&shared),
-        ids: Arc::clone(&ids),
-        events: Arc::new(EngineEvents),
-        outbound: outbound.clone(),
-        peers: Arc::clone(&peers),
-    };
-    let webhooks = Arc::new(Webhooks::new(outside, spine::webhooks::Settings::default()));
-    let engine = Engine::start(Setup {
-        store: Arc::clone(&store),
-        clocks,
-        ids: rising,
-        outbound,
-        settings: Settings {
-            public_url: format!("http://{address}"),
-            lease: Span::from_s(LEASE_S),
-            ..Settings::default()
-        },
-        beside: Arc::new(Nobody),
-        peers: Arc::clone(&peers),
-    })
-    .await
-    .unwrap();
-    let api = Api::new(Parts {
-        store,
-        front: Arc::clone(&engine) as Arc<dyn Front>,
-        webhooks,
-        clock: shared,
-        steady: Steady::new(|| Duration::ZERO),
-        ids,
-        random,
-        settings: spine::api::Settings { rate: MANY, ..spine::api::Settings::default() },
-        peers,
-    })
-    .unwrap();
-    tokio::spawn(async move { axum::serve(listener, api.router()).await.unwrap() });
-    (engine, address)
 }

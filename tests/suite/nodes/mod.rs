@@ -5,6 +5,7 @@ mod clocks;
 mod cluster;
 mod ends;
 mod facts;
+mod node;
 mod passed_on;
 mod rates;
 

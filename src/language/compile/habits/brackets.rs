@@ -90,7 +90,7 @@ pub(super) fn unopened(around: &Around<'_>) -> Option<Meant> {
         Meant::write(first.start..first.start, "(")
             .saying(message)
             .help(format!("write `{group} of ({})`", rest.get(..close)?))
-            .about(around.at.clone()),
+            .about(around.at.start..first.end),
     )
 }
 

@@ -1,7 +1,6 @@
 //! Conditions as people say them.
 
 use crate::language::condition::Word;
-use crate::language::diagnostic::Diagnostic;
 use crate::language::policy::TextRange;
 use crate::language::words::{near, quoted};
 use crate::model::{Channel, Priority};
@@ -404,47 +403,6 @@ pub(super) fn value(around: &Around<'_>) -> Option<Meant> {
     let message =
         format!("{text} alone is no condition: each comparison names what it compares", text = quoted(text));
     Some(Meant::write(around.at.clone(), &format!("{name} is {text}")).saying(message))
-}
-
-/// A value of another type that is one of this: `yes`, `500 EUR`.
-pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
-    let text = around.text();
-    // A text has no order: the var is a number, and was declared as something else.
-    if finding.message.contains(" is a text and ")
-        && text.starts_with(|c: char| c.is_ascii_digit())
-        && let Some((sign, _)) = around.before().filter(|(_, sign)| ["<", ">", "="].contains(sign))
-        && let Some((at, name)) = around.word_before(sign.start).map(|(at, word)| match word {
-            "<" | ">" => around.word_before(at.start).unwrap_or((at, word)),
-            _ => (at, word),
-        })
-        && let Some(var) = name.strip_prefix("vars.")
-        && around.part(at.end..around.at.start).contains(['<', '>'])
-    {
-        let number = super::names::of_type(around, "number").into_iter().find(|name| name != var);
-        let help = match number {
-            Some(other) => format!("write `vars.{other}`, or `{var}: number` in the header `vars`"),
-            None => format!("write `{var}: number` in the header `vars`: texts are not larger or smaller"),
-        };
-        return Some(Meant::told(at.start..around.at.end).help(help));
-    }
-    if finding.message.contains("neither `true` nor `false`") {
-        let meant = match text.trim_matches('"').to_lowercase().as_str() {
-            "yes" | "on" | "1" | "ja" | "true" => "true",
-            "no" | "off" | "0" | "nein" | "false" => "false",
-            _ => return None,
-        };
-        return Some(Meant::write(around.at.clone(), meant));
-    }
-    // `vars.attempts > "3"`
-    let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    if let Some(number) = bare.filter(|bare| bare.parse::<f64>().is_ok())
-        && finding.message.contains("is a number")
-    {
-        return Some(Meant::write(around.at.clone(), number));
-    }
-    let money =
-        text.split_whitespace().nth(1).is_some_and(|word| word.parse::<crate::model::Currency>().is_ok());
-    if money { amount(around) } else { None }
 }
 
 /// `vars.amount is greater than 5`: the comparison begins at its `is`.

@@ -73,11 +73,9 @@ pub(super) fn quotes_inside(around: &Around<'_>) -> Option<Meant> {
 pub(super) fn lifetime(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
     let word = text.split_whitespace().next()?;
-    let known =
-        ["valid", "ttl", "timeout", "expiry", "lifetime", "deadline", "expiration", "expire", "max_age"];
     let start = around.line_start(around.at.start);
     let (first, begin) = around.word_from(start)?;
-    if !known.contains(&word) || begin != word || first.start != around.at.start {
+    if !super::headers::names_lifetime(word) || begin != word || first.start != around.at.start {
         return None;
     }
     let policy = around.part(0..start).rfind("policy ")?;

@@ -438,8 +438,7 @@ pub(super) fn other_word(around: &Around<'_>) -> Option<Meant> {
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let behind =
         if rest.is_empty() { around.next_on_line().map_or("", |(_, next)| next) } else { rest.trim() };
-    const EXPIRES: [&str; 7] = ["valid", "ttl", "lifetime", "deadline", "validity", "expiry", "timeout"];
-    let fits = EXPIRES.contains(&word) && (behind.starts_with("after") || behind.parse::<Span>().is_ok());
+    let fits = names_lifetime(word) && (behind.starts_with("after") || behind.parse::<Span>().is_ok());
     (fits && super::absent::is_among_headers(around)).then_some(())?;
     let at = around.at.start..around.at.start + word.len();
     let message = format!("{} is no header; did you mean `expires`?", quoted(word));
@@ -447,11 +446,20 @@ pub(super) fn other_word(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(at, meant).named("bad-expires").saying(message))
 }
 
+/// Words of others for how long something is worth anything.
+const LIFETIMES: [&str; 9] =
+    ["ttl", "lifetime", "validity", "expiry", "expiration", "expire", "max_age", "deadline", "timeout"];
+
+/// Whether a word says how long a message lives, be it that of a stage.
+pub(super) fn names_lifetime(word: &str) -> bool {
+    word == "valid" || LIFETIMES.contains(&word)
+}
+
 /// `sms ttl 10m`: another word for `valid`, behind a stage.
 pub(super) fn valid(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
-    const WORDS: [&str; 5] = ["ttl", "lifetime", "validity", "expiry", "expires"];
-    around.next_on_line().filter(|(_, next)| next.parse::<Span>().is_ok() && WORDS.contains(&text))?;
+    let fits = text == "expires" || LIFETIMES.contains(&text);
+    around.next_on_line().filter(|(_, next)| next.parse::<Span>().is_ok() && fits)?;
     let message = format!("unknown word {}; did you mean `valid`?", quoted(text));
     Some(Meant::write(around.at.clone(), "valid").named("bad-valid").saying(message))
 }

@@ -6,9 +6,9 @@ use crate::model::{Span, ZoneTable};
 use super::Meant;
 use super::text::Around;
 
-/// `sms timeout 5m`: a duration behind a word that the language has not.
+/// `sms timeout 5m`: how long the stage is worth anything, or when the next one starts.
 pub(super) fn lifetime(around: &Around<'_>) -> Option<Meant> {
-    const WORDS: [&str; 3] = ["timeout", "deadline", "lifetime"];
+    const WORDS: [&str; 2] = ["timeout", "deadline"];
     let text = around.text();
     let (at, span) = around.next_on_line().filter(|(_, next)| next.parse::<Span>().is_ok())?;
     WORDS.contains(&text).then_some(())?;

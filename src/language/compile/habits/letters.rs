@@ -15,7 +15,9 @@ pub(super) fn digits(word: &str) -> Option<String> {
     // From both sides, since `1OO` has two of them in a row.
     for places in [(0..letters.len()).collect::<Vec<_>>(), (0..letters.len()).rev().collect()] {
         for n in places {
-            let stands_beside = n > 0 && is_digit(meant.get(n - 1)) || is_digit(meant.get(n + 1));
+            // `o.25`
+            let is_whole = n == 0 && meant.get(1) == Some(&'.') && is_digit(meant.get(2));
+            let stands_beside = n > 0 && is_digit(meant.get(n - 1)) || is_digit(meant.get(n + 1)) || is_whole;
             match letters[n] {
                 'O' | 'o' if stands_beside => meant[n] = '0',
                 'l' | 'I' if stands_beside => meant[n] = '1',
@@ -50,6 +52,15 @@ pub(super) fn in_number(around: &Around<'_>) -> Option<Meant> {
     let letter = word.chars().find(|c| ['O', 'o', 'l', 'I'].contains(c))?;
     let message = format!("the letter `{letter}` stands in {} for a digit", quoted(word));
     Some(Meant::write(around.at.start..end, &meant).named("bad-number").saying(message))
+}
+
+/// `limit 3 sends, o.25 EUR`: a part of a limit that was not read as one.
+pub(super) fn in_limit(around: &Around<'_>) -> Option<Meant> {
+    let (at, word) = around.next_on_line().filter(|_| around.text().starts_with("limit"))?;
+    let meant = digits(word).filter(|meant| meant.parse::<f64>().is_ok())?;
+    let letter = word.chars().find(|c| ['O', 'o', 'l', 'I'].contains(c))?;
+    let message = format!("the letter `{letter}` stands in {} for a digit", quoted(word));
+    Some(Meant::write(at, &meant).named("bad-number").saying(message))
 }
 
 /// The signs above the digits 1 to 9 and 0 of a keyboard, or those that it gives without shift.

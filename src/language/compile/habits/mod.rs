@@ -6,6 +6,7 @@
 
 mod absent;
 pub(super) mod brackets;
+mod category;
 mod comparing;
 pub(super) mod conditions;
 mod cut;
@@ -39,6 +40,7 @@ mod table;
 pub(super) mod text;
 mod turned;
 mod twice;
+mod types;
 mod values;
 mod windows;
 

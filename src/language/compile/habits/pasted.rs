@@ -39,7 +39,8 @@ pub(super) fn hyphenated(around: &Around<'_>) -> Option<Meant> {
     let line = around.line_end(around.at.start);
     let stem = text.trim_end_matches(['-', '\u{ad}']);
     let rest = around.part(around.at.start + stem.len()..line).trim_end();
-    ["-", "\u{ad}", "‐"].contains(&rest).then_some(())?;
+    let is_cut = ["-", "\u{ad}", "‐"].contains(&rest);
+    (is_cut || rest.is_empty() && !text.is_empty()).then_some(())?;
     let (at, end) = around.word_from(line)?;
     let whole = format!("{stem}{end}");
     let words = [
@@ -56,7 +57,7 @@ pub(super) fn hyphenated(around: &Around<'_>) -> Option<Meant> {
     let is_word = whole.parse::<Channel>().is_ok()
         || whole.parse::<Confirmation>().is_ok()
         || words.contains(&whole.as_str())
-        || stem.contains('/');
+        || is_cut && stem.contains('/');
     is_word.then_some(())?;
     let message = format!("{} is parted over two lines", quoted(&whole));
     Some(Meant::write(around.at.start..at.end, &whole).named("stray-text").saying(message))

@@ -108,7 +108,7 @@ pub(super) fn more_or_less(around: &Around<'_>) -> Option<Meant> {
     let digits = super::values::number(text)?;
     let message = format!("{} is not a duration", quoted(text));
     let meant = Meant::told(around.at.clone()).saying(message);
-    Some(meant.help(format!("say the unit: `{digits}s`, `{digits}m` or `{digits}h`")))
+    Some(meant.help(format!("say the unit: `{digits}s`, `{digits}m`, `{digits}h` or `{digits}d`")))
 }
 
 /// `valid until 10m`.

@@ -7,21 +7,6 @@ use crate::model::{Channel, Confirmation};
 use super::Meant;
 use super::text::Around;
 
-/// Words that stand for a category by themselves.
-const CATEGORIES: [&str; 12] = [
-    "transactional",
-    "marketing",
-    "billing",
-    "service",
-    "authentication",
-    "incident",
-    "security",
-    "operations",
-    "safety",
-    "promotional",
-    "newsletter",
-    "logistics",
-];
 /// Words that people put before a channel.
 const SENDING: [&str; 9] = ["send", "sends", "sende", "schicke", "call", "text", "message", "notify", "try"];
 
@@ -71,36 +56,8 @@ pub(super) fn channel(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant
                 .changing(before.end..whole.end, ""),
         );
     }
-    // `category spring sale`
-    if let Some((before, word)) = around.before()
-        && around.word_before(before.start).is_some_and(|(_, word)| word == "category")
-        && before.end < around.at.start
-        && !around.part(before.end..around.at.start).contains('\n')
-    {
-        if word == text {
-            let message = format!("{} stands twice", quoted(text));
-            let meant = Meant::leave_out(around, around.at.clone()).named("bad-category");
-            return Some(meant.saying(message).changing(before.end..around.at.end, ""));
-        }
-        if ["is", "as", "of", "to", "the"].contains(&word) {
-            let message = format!("{} is not needed: a category stands behind its word", quoted(word));
-            return Some(Meant::leave_out(around, before).named("bad-category").saying(message));
-        }
-        let whole = before.start..around.at.end;
-        let known = [word, lower.as_str()].map(|word| CATEGORIES.contains(&word));
-        if known == [true, true] {
-            let meant = Meant::told(whole).named("bad-category").saying("here stand two categories");
-            return Some(meant.help(format!("write `category {lower}` or `category {word}`")));
-        }
-        if known[0] {
-            let message = format!("a category is one word, not {}", quoted(around.part(whole.clone())));
-            let meant = Meant::told(whole).named("bad-category").saying(message);
-            return Some(meant.help(format!("write `category {word}`, or `category {word}_{lower}`")));
-        }
-        let both = format!("{word}_{lower}");
-        let message =
-            format!("a category is one word, not {}", quoted(around.part(before.start..around.at.end)));
-        return Some(Meant::write(before.start..around.at.end, &both).named("bad-category").saying(message));
+    if let Some(meant) = super::category::two_words(around) {
+        return Some(meant);
     }
     if finding.fix.is_empty()
         && let Some((_, word)) = next.as_ref().filter(|(_, word)| word.parse::<Channel>().is_ok())

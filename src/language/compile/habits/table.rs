@@ -3,9 +3,9 @@
 use super::text::Around;
 use super::{Diagnostic, Meant};
 use super::{
-    absent, brackets, comparing, conditions, cut, everyday, groups, headers, headings, keywords, leftovers,
-    letters, lists, markup, moved, names, pasted, programs, routes, schedules, sentences, spans, spelling,
-    stages, turned, twice, values, windows,
+    absent, brackets, category, comparing, conditions, cut, everyday, groups, headers, headings, keywords,
+    leftovers, letters, lists, markup, moved, names, pasted, programs, routes, schedules, sentences, spans,
+    spelling, stages, turned, twice, types, values, windows,
 };
 
 /// Looks at the words of a finding and around it, and says what was meant, where this is it.
@@ -53,6 +53,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["unknown-channel"],
         &[
+            category::alone,
             leftovers::value,
             leftovers::used,
             twice::word,
@@ -116,6 +117,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["stray-text"],
         &[
+            category::alone,
             leftovers::used,
             brackets::over,
             pasted::ellipsis,
@@ -310,7 +312,10 @@ const TABLE: &[Habits] = &[
     Habits::of(&["unknown-var"], &[]).last(names::var),
     Habits::of(&["unknown-header"], &[cut::vars_beside_the_key, headers::vars]),
     Habits::of(&["header-without-policy"], &[]).last(headings::lost),
-    Habits::of(&["bad-limit"], &[twice::word, letters::in_number, absent::currency, headers::limit]),
+    Habits::of(
+        &["bad-limit"],
+        &[letters::in_limit, twice::word, letters::in_number, absent::currency, headers::limit],
+    ),
     Habits::of(&["bad-category"], &[twice::word, headers::category]),
     Habits::of(&["bad-expires"], &[headers::expires]),
     Habits::of(&["bad-var"], &[headers::var]),
@@ -344,7 +349,7 @@ const TABLE: &[Habits] = &[
         ],
     ),
     Habits::of(&["bad-money"], &[conditions::amount]),
-    Habits::of(&["types-differ"], &[conditions::priority]).last(conditions::typed),
+    Habits::of(&["types-differ"], &[conditions::priority]).last(types::typed),
     Habits::of(
         &["bad-list"],
         &[

@@ -15,6 +15,7 @@ mod keys;
 mod merge;
 mod patches;
 mod remark;
+mod search;
 mod vocabulary;
 
 use std::cell::Cell;
@@ -34,8 +35,6 @@ const READ_AGAIN_BYTES_MAX: usize = 256 * 1024;
 const READINGS_KEPT: usize = 12;
 /// Findings of a line that are tried as the cause of its first.
 const CAUSES_MAX: usize = 4;
-/// Bytes of a text in which changes are looked for that no habit knows.
-const SEARCHED_BYTES_MAX: usize = 16 * 1024;
 
 /// Findings of words that were read as something else: behind one of them others are more of the same.
 const NOT_UNDERSTOOD: [&str; 14] = [
@@ -82,10 +81,6 @@ enum Mends {
 
 /// What comes of a change.
 type Outcome = (Mends, Patches, Reading);
-
-/// Two changes mend alike and come to different texts, or nothing more can be read: nobody knows which was
-/// meant.
-struct Unsure;
 
 struct Trial<'s> {
     source: &'s str,
@@ -368,55 +363,6 @@ impl Trial<'_> {
             let said = Diagnostic { rule, at, message, help: Some(help), fix: edits, ..finding.clone() };
             is_mended.then_some((said, outcome))
         })
-    }
-
-    /// The one change by which nothing is left on the line of a finding that has none.
-    fn search(&self, finding: &Diagnostic) -> Option<(Candidate, Outcome)> {
-        if self.source.len() > SEARCHED_BYTES_MAX || !candidates::may_be_a_slip(finding.rule) {
-            return None;
-        }
-        for tier in candidates::of(self.source, finding) {
-            match self.only(finding, tier) {
-                Ok(None) => {}
-                Ok(found) => return found,
-                Err(Unsure) => return None,
-            }
-        }
-        None
-    }
-
-    /// The same, of what one key does.
-    fn slip_of_a_key(&self, finding: &Diagnostic) -> Option<(Candidate, Outcome)> {
-        if self.source.len() > SEARCHED_BYTES_MAX || !self.may_read_on() {
-            return None;
-        }
-        self.only(finding, keys::of(self.source, finding)).ok()?
-    }
-
-    /// The one of some changes that mends all; none where there is none.
-    fn only(
-        &self,
-        finding: &Diagnostic,
-        candidates: Vec<Candidate>,
-    ) -> Result<Option<(Candidate, Outcome)>, Unsure> {
-        let mut found: Option<(Candidate, Outcome)> = None;
-        for candidate in candidates {
-            if !self.may_read_on() {
-                return Err(Unsure);
-            }
-            let outcome = self.outcome(finding, &candidate.edits);
-            let Some(outcome) = outcome.filter(|(mends, ..)| *mends == Mends::All) else { continue };
-            if let Some((_, (_, patches, _))) = &found {
-                let [one, other] = [patches, &outcome.1]
-                    .map(|patches| patches.applied(self.source).split_whitespace().collect::<String>());
-                if one == other {
-                    continue;
-                }
-                return Err(Unsure);
-            }
-            found = Some((candidate, outcome));
-        }
-        Ok(found)
     }
 
     /// A finding for which nothing can be written for sure.

@@ -1,0 +1,52 @@
+//! Values of another type than what they are compared with.
+
+use crate::language::diagnostic::Diagnostic;
+use crate::model::Currency;
+
+use super::conditions::amount;
+use super::text::Around;
+use super::{Meant, names};
+
+/// A value of another type that is one of this: `yes`, `500 EUR`.
+pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
+    let text = around.text();
+    if finding.message.contains(" is a text and ")
+        && let Some(meant) = text_in_order(around)
+    {
+        return Some(meant);
+    }
+    if finding.message.contains("neither `true` nor `false`") {
+        let meant = match text.trim_matches('"').to_lowercase().as_str() {
+            "yes" | "on" | "1" | "ja" | "true" => "true",
+            "no" | "off" | "0" | "nein" | "false" => "false",
+            _ => return None,
+        };
+        return Some(Meant::write(around.at.clone(), meant));
+    }
+    // `vars.attempts > "3"`
+    let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    if let Some(number) = bare.filter(|bare| bare.parse::<f64>().is_ok())
+        && finding.message.contains("is a number")
+    {
+        return Some(Meant::write(around.at.clone(), number));
+    }
+    let money = text.split_whitespace().nth(1).is_some_and(|word| word.parse::<Currency>().is_ok());
+    if money { amount(around) } else { None }
+}
+
+/// `vars.due >= 100`, where `due` is a text, which has no order: a number was meant, or another var.
+fn text_in_order(around: &Around<'_>) -> Option<Meant> {
+    around.text().starts_with(|c: char| c.is_ascii_digit()).then_some(())?;
+    let (sign, _) = around.before().filter(|(_, sign)| ["<", ">", "="].contains(sign))?;
+    let (at, name) = match around.word_before(sign.start)? {
+        (at, "<" | ">") => around.word_before(at.start)?,
+        name => name,
+    };
+    let var = name.strip_prefix("vars.")?;
+    around.part(at.end..around.at.start).contains(['<', '>']).then_some(())?;
+    let help = match names::of_type(around, "number").into_iter().find(|name| name != var) {
+        Some(other) => format!("write `vars.{other}`, or `{var}: number` in the header `vars`"),
+        None => format!("write `{var}: number` in the header `vars`: texts are not larger or smaller"),
+    };
+    Some(Meant::told(at.start..around.at.end).help(help))
+}
