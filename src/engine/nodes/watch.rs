@@ -24,8 +24,7 @@ impl Engine {
         if !self.context.nodes.is_shared {
             return Ok(());
         }
-        self.context.nodes.renew(&self.context.clocks).await?;
-        self.take_up(self.context.nodes.company().await?);
+        self.renew_and_ask().await?;
         self.spawn_wake_all();
         tokio::spawn(keep(Arc::downgrade(self)));
         tokio::spawn(watch(Arc::downgrade(self)));
@@ -43,6 +42,14 @@ impl Engine {
                 }
             }
         });
+        Ok(())
+    }
+
+    /// Renews the lease, and waits for who else is alive. Who is rung for often must not give up each time what
+    /// was asked the time before.
+    async fn renew_and_ask(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.context.nodes.renew(&self.context.clocks).await?;
+        self.take_up(self.context.nodes.company().await?);
         Ok(())
     }
 
@@ -217,7 +224,7 @@ async fn watch(engine: Weak<Engine>) {
             let clocks = Arc::clone(&engine.context.clocks);
             if is_rung && clocks.real_now() >= engine.context.nodes.renewed_at().plus(RENEWED_EVERY_MIN) {
                 is_rung = false;
-                if let Err(error) = engine.renew().await {
+                if let Err(error) = engine.renew_and_ask().await {
                     tracing::warn!(%error, "the lease is not renewed yet");
                 }
             }
