@@ -96,7 +96,7 @@ impl Beside for Workers {
 }
 
 /// Events as the real engine writes them.
-struct EngineEvents;
+pub(crate) struct EngineEvents;
 
 impl EventForm for EngineEvents {
     fn read<'a>(

@@ -7,23 +7,21 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 use spine::api::conventions::limit::{Rate, Steady};
 use spine::api::{Api, Parts};
 use spine::engine::front::Front;
 use spine::engine::ids::RisingIds;
-use spine::engine::{Beside, Clocks, Engine, RealTime, Settings, Setup, plain_data, read_event};
-use spine::model::shapes::Event;
+use spine::engine::{Beside, Clocks, Engine, RealTime, Settings, Setup};
 use spine::model::{Clock, Ids, Instant, ScopeId, Span};
 use spine::providers::outbound::{self, Outbound};
-use spine::store::rows::StoredEvent;
 use spine::store::seal::{Randomness, Scope, SystemRandom};
-use spine::store::{NodeId, Peers, Store, StoreError};
-use spine::webhooks::{EventForm, Outside, Webhooks};
+use spine::store::{NodeId, Peers, Store};
+use spine::webhooks::{Outside, Webhooks};
 use tokio::runtime::Runtime;
 
 use super::cluster::{LEASE_S, PATIENCE};
 use crate::stores::Still;
+use crate::world::EngineEvents;
 
 /// Who waits for something asks for it often.
 const MANY: Rate = match NonZeroU32::new(1_000_000) {
@@ -40,21 +38,6 @@ impl Beside for Nobody {
     }
     fn close(&self, _: ScopeId) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
-    }
-}
-
-struct EngineEvents;
-
-impl EventForm for EngineEvents {
-    fn read<'a>(
-        &'a self,
-        scope: &'a Scope,
-        event: &'a StoredEvent,
-    ) -> BoxFuture<'a, Result<Event, StoreError>> {
-        Box::pin(read_event(scope, event))
-    }
-    fn plain(&self, data: &Value) -> Vec<u8> {
-        plain_data(data)
     }
 }
 
