@@ -104,8 +104,8 @@ pub struct GivenFacts {
 }
 
 /// The forms of a fact's name.
-const FORMS: &str = "the facts are `vars.NAME`, `contact.NAME`, `contact.has.CHANNEL`, `priority`, `category`, \
-                     `quota.CHANNEL`, `breaker.PROVIDER` and `opted_out.CHANNEL`";
+const FORMS: &str =
+    "facts are such as `vars.NAME`, `contact.NAME`, `contact.has.CHANNEL`, `priority` or `quota.CHANNEL`";
 
 /// Where a fact could not be taken: in its name or in its value.
 enum Wrong {

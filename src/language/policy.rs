@@ -125,6 +125,8 @@ pub enum Action {
         policy: String,
         /// What that policy does.
         strategy: Strategy,
+        /// Its own headers, of which only `vars` come along.
+        headers: Box<Headers>,
     },
     /// `wait`.
     Wait(Wait),

@@ -159,11 +159,16 @@ fn closed_low_quote(source: &str, from: usize) -> usize {
     }
 }
 
+/// What some editors write before a text to tell the order of its bytes.
+const MARK: char = '\u{feff}';
+
 /// The line and the column of a byte, both from 1; columns count characters.
 #[must_use]
 pub fn line_column(source: &str, byte: usize) -> (usize, usize) {
     let before = source.get(..byte.min(source.len())).unwrap_or(source);
-    let line_start = before.rfind('\n').map_or(0, |n| n + 1);
+    // The mark of the byte order is no character of the first line.
+    let mark = if source.starts_with(MARK) { MARK.len_utf8().min(before.len()) } else { 0 };
+    let line_start = before.rfind('\n').map_or(mark, |n| n + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
@@ -177,6 +182,9 @@ mod tests {
         assert_eq!(line_column("añb\nc", 3), (1, 3));
         assert_eq!(line_column("añb\nc", 5), (2, 1));
         assert_eq!(line_column("ab", 99), (1, 3));
+        assert_eq!(line_column("\u{feff}ab\nc", 4), (1, 2));
+        assert_eq!(line_column("\u{feff}ab", 0), (1, 1));
+        assert_eq!(line_column("\u{feff}ab\nc", 6), (2, 1));
     }
 
     #[test]

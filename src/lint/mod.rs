@@ -15,6 +15,7 @@ pub mod pages;
 pub mod report;
 pub mod rules;
 pub mod settings;
+pub mod twice;
 mod words;
 
 use crate::language::policy::TextRange;
@@ -186,7 +187,9 @@ fn sifted(
     let catalog = catalog_of(library);
     for policy in &compiled.policies {
         let analysis = Analysis::of(policy, &catalog);
-        let used_here = compiled.policies.iter().any(|other| other.uses.contains(&policy.name));
+        // A `use` that names no policy may mean each of them.
+        let used_here = compiled.diagnostics.iter().any(|found| found.rule == "unknown-policy")
+            || compiled.policies.iter().any(|other| other.uses.contains(&policy.name));
         let context = Context { policy, source, known: library, analysis: &analysis, used_here };
         for rule in rules::ALL {
             rule.check(&context, &mut out);

@@ -10,6 +10,7 @@
 mod canonical;
 mod clock;
 mod clock_change;
+mod country;
 mod fault;
 mod id;
 mod money;
@@ -24,6 +25,7 @@ mod words;
 pub use canonical::{canonical, write_canonical, write_canonical_string};
 pub use clock::{Clock, Ids};
 pub use clock_change::ClockChange;
+pub use country::is_country;
 pub use fault::Fault;
 pub use id::{Id, IdError, IdKind, kinds};
 pub use money::{Currency, Money, MoneyError};

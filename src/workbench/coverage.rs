@@ -36,7 +36,11 @@ struct Finds<'a> {
 impl Visitor for Finds<'_> {
     fn see(&mut self, seen: &Seen<'_>, _: u64) -> Go {
         self.step.clear();
-        self.parts.came_by(seen.before, seen.instance, &mut self.step);
+        let is_quiet = match seen.is_quiet(self.parts.machine()) {
+            Ok(is_quiet) => is_quiet,
+            Err(question) => return Go::Ask(question),
+        };
+        self.parts.came_by(seen.before, seen.instance, is_quiet, &mut self.step);
         for part in &self.step {
             self.ways.entry(*part).or_insert_with(|| seen.witness());
         }

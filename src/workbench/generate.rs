@@ -38,8 +38,8 @@ pub fn cases(
     let run = |witness: &Witness| {
         let scenario = Scenario::given(machine, &witness.facts, catalog.clone(), witness.at);
         let mut came_by = BTreeSet::new();
-        let timeline = simulate_watched(&scenario, &witness.read(), &mut |before, after| {
-            parts.came_by(before, after, &mut came_by);
+        let timeline = simulate_watched(&scenario, &witness.read(), &mut |before, after, is_quiet| {
+            parts.came_by(before, after, is_quiet, &mut came_by);
         });
         (timeline, came_by)
     };

@@ -61,7 +61,7 @@ fn stage(of: &Stage, within: Option<(&TextRange, &str)>, out: &mut Vec<StagePlac
     match &of.action {
         Action::Channel(_) | Action::Wait(_) => {}
         Action::Group { members, .. } => members.iter().for_each(|member| strategy(member, within, out)),
-        Action::Use { policy, strategy: used } => {
+        Action::Use { policy, strategy: used, .. } => {
             let name = within.map_or(policy.as_str(), |(_, name)| name);
             strategy(used, Some((&at, name)), out);
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::cli::CliError;
 use crate::language::Policy;
 use crate::language::words::{listed, near, quoted};
-use crate::lint::check_one;
+use crate::lint::{check_one, twice};
 use crate::machine::catalog::Catalog;
 use crate::machine::{Machine, compile};
 
@@ -45,13 +45,19 @@ impl Which {
         let folder = Folder::around(&files);
         let library = WithCatalog { policies: &folder, catalog: &catalog };
         let (mut policies, mut found): (Vec<Policy>, _) = (Vec::new(), Vec::new());
+        let mut named = Vec::new();
         for file in &files {
             let (compiled, findings) = check_one(file, &library);
+            named.push(twice::named(file, &compiled));
             policies.extend(compiled.policies);
             found.push(findings);
         }
+        let with_names = files.iter().zip(named).zip(&mut found);
+        twice::tell(with_names.map(|((file, named), found)| (file, named, found)));
+        let is_twice = |name: &str| policies.iter().filter(|policy| policy.name == *name).count() > 1;
         found.retain(|findings| findings.has_errors());
         let policy = match &self.policy {
+            Some(name) if is_twice(name) => None,
             Some(name) => policies.iter().find(|policy| policy.name == *name),
             None if found.is_empty() => policies.first(),
             None => None,

@@ -19,6 +19,24 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<SourceFile>, CliError> {
     read_all(paths, |folder| Err(CliError::NoPolicies(folder.to_owned())))
 }
 
+/// The same, and why some of them cannot be read, where others can.
+pub(crate) fn load_readable(paths: &[PathBuf]) -> Result<(Vec<SourceFile>, Vec<CliError>), CliError> {
+    let (mut files, mut unread) = (Vec::new(), Vec::new());
+    for file in each(paths, |folder| Err(CliError::NoPolicies(folder.to_owned())))? {
+        match file {
+            Ok(file) => files.push(file),
+            Err(error) => unread.push(error),
+        }
+    }
+    match (files.is_empty(), unread.pop()) {
+        (true, Some(error)) if unread.is_empty() => Err(error),
+        (_, last) => {
+            unread.extend(last);
+            Ok((files, unread))
+        }
+    }
+}
+
 /// The same, where a folder may have none.
 pub(crate) fn load_any(path: &Path) -> Result<Vec<SourceFile>, CliError> {
     read_all(&[path.to_owned()], |_| Ok(()))
@@ -28,6 +46,13 @@ fn read_all(
     paths: &[PathBuf],
     empty: impl Fn(&Path) -> Result<(), CliError>,
 ) -> Result<Vec<SourceFile>, CliError> {
+    each(paths, empty)?.into_iter().collect()
+}
+
+fn each(
+    paths: &[PathBuf],
+    empty: impl Fn(&Path) -> Result<(), CliError>,
+) -> Result<Vec<Result<SourceFile, CliError>>, CliError> {
     let mut all: Vec<PathBuf> = Vec::new();
     for path in paths {
         if path.as_os_str() == STDIN {
@@ -50,7 +75,7 @@ fn read_all(
         let mut seen = HashSet::new();
         all.retain(|path| seen.insert(path.strip_prefix(".").unwrap_or(path).to_owned()));
     }
-    in_parallel(&all, |path| read(path)).into_iter().collect()
+    Ok(in_parallel(&all, |path| read(path)))
 }
 
 /// The name of the standard input.
@@ -114,7 +139,7 @@ fn walk(folder: &Path, ending: &str, depth: usize, out: &mut Vec<PathBuf>) -> Re
         let kind = entry.file_type().map_err(fault)?;
         if kind.is_dir() && !hidden && depth < FOLDERS_DEPTH_MAX {
             walk(&path, ending, depth + 1, out)?;
-        } else if !kind.is_dir() && entry.file_name().to_string_lossy().ends_with(ending) {
+        } else if !kind.is_dir() && !hidden && entry.file_name().to_string_lossy().ends_with(ending) {
             out.push(path);
         }
     }

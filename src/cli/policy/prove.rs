@@ -57,7 +57,7 @@ impl Args {
             let Some(known) = suites.policy_of(suite) else { continue };
             let mut faults = String::new();
             for invariant in &suite.invariants {
-                match Sentence::read(invariant, &known.machine) {
+                match Sentence::read(invariant, &known.machine, &suites.catalog) {
                     Ok(sentence) => sentences.push((suite, known, invariant, sentence)),
                     Err(message) => {
                         let at = invariant.at;

@@ -10,11 +10,14 @@ use serde_json::{Value, json};
 use crate::cli::operator::block_on;
 use crate::cli::table::Format;
 use crate::cli::{CliError, FOUND, terminal};
-use crate::language::{Policy, parse, with_comment_above};
+use crate::language::{Policy, Severity, parse, with_comment_above};
+use crate::lint::FileFindings;
+use crate::lint::report::{Report, Style, human as findings_for_people};
 use crate::workbench::diff::{Effort, Level, human as differences, json as differences_json};
 
 use super::against::{Remote, Server, ServerError, Side};
 use super::catalog;
+use super::check::Deny;
 use super::diff::between;
 use super::faults::faulty;
 use super::files::{Folder, load};
@@ -22,7 +25,7 @@ use super::set::PolicySet;
 
 /// Publish the policies of files on a server
 ///
-/// Checks them, shows what changes for the people who are told, and publishes those whose text differs
+/// Checks them, tells what the linter finds, shows what changes for the people who are told, and publishes those whose text differs
 /// from what the server has. The key stands in SPINE_KEY and needs `read` and `manage`. Nothing is ever
 /// deleted on the server. Exit codes: 0 done, 1 the policies have faults, the server refuses them, or a
 /// change is above --allow; 2 could not run.
@@ -43,6 +46,9 @@ pub(crate) struct Args {
     /// Publish nothing where a change is above this level
     #[arg(long, value_name = "LEVEL", default_value_t = Level::MoreSends)]
     allow: Level,
+    /// Publish nothing where there are findings of this severity, besides errors
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    deny: Option<Deny>,
     /// The file whose `catalog:` says which providers there are
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
@@ -94,6 +100,12 @@ impl Args {
             return Err(CliError::Refused(twice));
         }
         let wanted = differing(&set, &remote);
+        let findings = told_of(&set, &wanted);
+        let is_denied = self.deny.is_some()
+            && findings
+                .iter()
+                .flat_map(|file| &file.findings)
+                .any(|found| found.severity == Severity::Warning);
         let local = Side::of_set(set);
         // A policy of the server that no file holds stays as it is.
         let published = Side::beside(&local.set.policies, &remote, &server.url, &catalog);
@@ -102,7 +114,10 @@ impl Args {
         if human && !wanted.is_empty() {
             terminal::print(&format!("{}\n", differences(&report)))?;
         }
-        let refused = report.fails();
+        if human && findings.iter().any(|file| !file.findings.is_empty()) {
+            terminal::tell(findings_for_people(&findings, Style::Plain).trim_end());
+        }
+        let refused = report.fails() || is_denied;
         let publishes = !self.dry_run && !refused && !wanted.is_empty();
         let standing = match publishes {
             false => Ok(Vec::new()),
@@ -123,10 +138,15 @@ impl Args {
             Format::Json => terminal::print_json(&json!({
                 "url": server.url, "dry_run": self.dry_run, "ok": !refused, "policies": done,
                 "diff": differences_json(&report),
+                "findings": serde_json::to_value(Report::of(&findings))?["findings"],
             }))?,
             Format::Human => terminal::print(&told(&done, &server.url))?,
         }
-        if refused && human {
+        if is_denied && human {
+            terminal::tell(
+                "spine: nothing was published: there are warnings, and `--deny warnings` was given",
+            );
+        } else if refused && human {
             terminal::tell(&format!(
                 "spine: nothing was published: `{}` is above `--allow {}`",
                 report.level(),
@@ -165,6 +185,15 @@ impl Args {
         }
         Ok(Ok(standing))
     }
+}
+
+/// What was found in the files of which a policy is to be published.
+fn told_of(set: &PolicySet, wanted: &BTreeSet<String>) -> Vec<FileFindings> {
+    let is_wanted = |place: usize| {
+        let inside = set.policies.iter().zip(&set.file_of).filter(|(_, of)| **of == place);
+        inside.map(|(policy, _)| policy).any(|policy| wanted.contains(&policy.name))
+    };
+    set.findings.iter().enumerate().filter(|(place, _)| is_wanted(*place)).map(|(_, f)| f.clone()).collect()
 }
 
 /// A name that two files give.

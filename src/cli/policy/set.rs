@@ -1,7 +1,7 @@
 //! Policies of several files together, as commands that compare and publish need them.
 
 use crate::language::Policy;
-use crate::lint::{FileFindings, SourceFile, check_one};
+use crate::lint::{FileFindings, SourceFile, check_one, twice};
 use crate::machine::catalog::Catalog;
 
 use super::catalog::WithCatalog;
@@ -31,12 +31,16 @@ impl PolicySet {
     pub(crate) fn of(files: Vec<SourceFile>, folder: &Folder, catalog: &Catalog) -> PolicySet {
         let library = WithCatalog { policies: folder, catalog };
         let mut set = PolicySet::default();
+        let mut named = Vec::new();
         for (place, file) in files.iter().enumerate() {
             let (compiled, findings) = check_one(file, &library);
+            named.push(twice::named(file, &compiled));
             set.file_of.extend(compiled.policies.iter().map(|_| place));
             set.policies.extend(compiled.policies);
             set.findings.push(findings);
         }
+        let with_names = files.iter().zip(named).zip(&mut set.findings);
+        twice::tell(with_names.map(|((file, named), found)| (file, named, found)));
         set.files = files;
         set
     }

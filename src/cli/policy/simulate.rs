@@ -14,6 +14,7 @@ use crate::language::script::Scripts;
 use crate::machine::explore::{Met, MetBounds, meet_bounds};
 use crate::machine::{End, Endings, Entry, Scenario, Timeline, all_endings, simulate};
 use crate::model::{Currency, Instant, Money, Span};
+use crate::workbench::suite::odd_facts;
 
 use super::chosen::{Chosen, Which};
 
@@ -70,6 +71,9 @@ impl Args {
             terminal::tell(&format!(
                 "spine: `{key}` is no channel and no provider of `{name}`; its script is not played"
             ));
+        }
+        for (.., told) in odd_facts(&facts, &machine, &catalog) {
+            terminal::tell(&format!("spine: {told}"));
         }
         let scenario = Scenario::given(&machine, &facts, catalog, self.at);
         if self.all {

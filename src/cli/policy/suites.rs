@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::cli::CliError;
 use crate::language::Policy;
 use crate::language::words::{near, quoted};
-use crate::lint::{SourceFile, check_one};
+use crate::lint::{SourceFile, check_one, twice};
 use crate::machine::catalog::Catalog;
 use crate::machine::{Machine, compile};
 use crate::workbench::suite::{self, Fault, Suite};
@@ -96,8 +96,13 @@ pub(crate) fn load(paths: &[PathBuf], catalog: Option<&Path>, for_programs: bool
     let folder = Folder::around(&sources);
     let library = WithCatalog { policies: &folder, catalog: &catalog };
     let (mut policies, mut wrong) = (Vec::new(), Vec::new());
-    for (file, is_asked_for) in &all {
-        let (compiled, findings) = check_one(file, &library);
+    let checked: Vec<_> = all.iter().map(|(file, _)| check_one(file, &library)).collect();
+    let named: Vec<_> =
+        all.iter().zip(&checked).map(|((file, _), (compiled, _))| twice::named(file, compiled)).collect();
+    let (compiled, mut findings): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
+    let with_names = all.iter().zip(named).zip(&mut findings);
+    twice::tell(with_names.map(|(((file, _), named), found)| (file, named, found)));
+    for (((file, is_asked_for), compiled), findings) in all.iter().zip(compiled).zip(findings) {
         let is_one_of_several = compiled.found > 1;
         for policy in compiled.policies {
             policies.push(KnownPolicy {

@@ -21,6 +21,11 @@ pub(super) const TYPES: [(&str, ValueType); 6] = [
     ("list", ValueType::List),
 ];
 
+/// The word for a type of `vars`.
+pub(super) fn type_word(kind: ValueType) -> &'static str {
+    TYPES.iter().find(|(_, known)| *known == kind).map_or("string", |(word, _)| *word)
+}
+
 impl<'s> Walk<'_, 's> {
     pub(super) fn headers(&mut self, nodes: &[&Node<'s>]) -> Headers {
         let mut read = Headers::default();

@@ -236,6 +236,11 @@ struct Faults<'s> {
 }
 
 impl<'s> Faults<'s> {
+    /// Whether a bracket was told that is opened behind a byte and never closed.
+    fn has_unclosed_since(&self, start: usize) -> bool {
+        self.found.iter().any(|found| found.rule == "unclosed-bracket" && found.at.start >= start)
+    }
+
     fn tell(&mut self, rule: &'static str, at: TextRange, message: String, help: impl Into<String>) {
         self.tell_fix(rule, at, message, help, Vec::new());
     }

@@ -110,6 +110,9 @@ impl<'s> Walk<'_, 's> {
         if let Some(declared) = declared {
             return Some(Side::Name { operand, kind: Some(Type::Value(declared.kind)) });
         }
+        if self.unknown_vars.contains(name) {
+            return None;
+        }
         if let Some(vars) = &self.vars {
             let declared = || vars.keys().map(String::as_str);
             // `vars.country` where `countries` is declared: either may be the slip.
@@ -123,6 +126,10 @@ impl<'s> Walk<'_, 's> {
             };
             let meant = meant.filter(|_| other_number.is_none());
             let fix = meant.map(|m| replace(at.clone(), &m)).unwrap_or_default();
+            // One name that was changed in one place is one fault, wherever it is used.
+            if fix.is_empty() {
+                self.unknown_vars.insert(name.to_owned());
+            }
             self.faults.tell_fix("unknown-var", at.clone(), message, help, fix);
             return None;
         }
@@ -161,6 +168,11 @@ impl<'s> Walk<'_, 's> {
             Some(help) => {
                 let owner = if of == "var" { "vars" } else { "contact" };
                 let message = format!("{} is no name in `{owner}`", quoted(name));
+                let joined = name.replace(['-', ' '], "_");
+                if of == "var" && self.vars.as_ref().is_some_and(|vars| vars.contains_key(&joined)) {
+                    self.faults.tell_replace("bad-name", at.clone(), message, &format!("vars.{joined}"));
+                    return false;
+                }
                 self.faults.tell("bad-name", at.clone(), message, help);
                 false
             }

@@ -39,7 +39,8 @@ impl Faults<'_> {
                         );
                     } else if names.contains(&name.to_owned()) {
                         let message = format!("provider `{name}` stands twice in one `via`");
-                        self.tell("provider-twice", at, message, "leave one of them out");
+                        let help = "leave one of them out, or write the other provider that is meant";
+                        self.tell("provider-twice", at, message, help);
                     }
                     names.push(name.to_owned());
                 }

@@ -5,10 +5,11 @@ use crate::model::{Channel, Confirmation, Span, Window};
 use super::super::condition::Condition;
 use super::super::limits;
 use super::super::policy::{
-    Action, ChannelStage, GroupKind, OnDoubt, Repeat, Retry, Route, Stage, TextRange, Wait,
+    Action, ChannelStage, GroupKind, Headers, OnDoubt, Repeat, Retry, Route, Stage, Strategy, TextRange, Wait,
 };
 use super::super::words::{near, quoted};
 use super::condition::About;
+use super::headers::type_word;
 use super::strategy::{Limit, Walk};
 use super::types::Type;
 use super::unit::{Resolution, unknown_policy};
@@ -167,21 +168,17 @@ impl<'s> Walk<'_, 's> {
             Some(atom) => self.resolved(&self.faults.range(&atom), atom.text()),
         };
         let read = self.modifiers(modifiers, About::Use);
-        let (policy, strategy) = used?;
+        let (policy, strategy, headers) = used?;
         Some(Stage {
             after: read.after,
             only_if: read.only_if,
             unless: read.unless,
             between: read.between,
-            ..plain_stage(Action::Use { policy, strategy }, at)
+            ..plain_stage(Action::Use { policy, strategy, headers: Box::new(headers) }, at)
         })
     }
 
-    fn resolved(
-        &mut self,
-        at: &TextRange,
-        reference: &str,
-    ) -> Option<(String, super::super::policy::Strategy)> {
+    fn resolved(&mut self, at: &TextRange, reference: &str) -> Option<(String, Strategy, Headers)> {
         let at = at.clone();
         let name = quoted(reference);
         match self.uses.get(reference).cloned() {
@@ -190,12 +187,11 @@ impl<'s> Walk<'_, 's> {
                     for (clash, kinds) in super::unit::merge_vars(own, theirs) {
                         let [here, there] = kinds.map(|kind| Type::Value(kind).name());
                         let message = format!("var `{clash}` is {here} here and {there} in {name}");
-                        self.faults.tell(
-                            "vars-differ",
-                            at.clone(),
-                            message,
-                            "give it one type in both policies",
+                        let [own, theirs] = kinds.map(type_word);
+                        let help = format!(
+                            "write `{clash}: {theirs}` into the `vars` here, or `{clash}: {own}` into those of {name}"
                         );
+                        self.faults.tell("vars-differ", at.clone(), message, help);
                     }
                 }
                 let deep = self.groups + 1 + draft.depth;
@@ -207,7 +203,7 @@ impl<'s> Walk<'_, 's> {
                     return None;
                 }
                 let fits = self.count_stages(draft.stages, &at) && self.count_parts(draft.parts, &at);
-                fits.then(|| (label, draft.policy.strategy.clone()))
+                fits.then(|| (label, draft.policy.strategy.clone(), draft.policy.headers.clone()))
             }
             Some(Resolution::Unknown(meant)) => {
                 let message = unknown_policy(reference, meant.as_deref());
@@ -222,9 +218,18 @@ impl<'s> Walk<'_, 's> {
                 }
                 None
             }
+            Some(Resolution::UnknownVersion) => {
+                let (bare, version) = reference.split_once('@').unwrap_or((reference, ""));
+                let message =
+                    format!("of policy {} no version {} is known here", quoted(bare), quoted(version));
+                let help =
+                    format!("write `use {bare}`, or check this against the server that has that version");
+                self.faults.tell("unknown-policy", at, message, help);
+                None
+            }
             Some(Resolution::Recursive(way)) => {
                 let message = format!("policy {name} uses itself: `{}`", way.join(" → "));
-                self.faults.tell("recursive-use", at, message, "take one `use` of this way out");
+                self.faults.tell("recursive-use", at, message, self.instead_of_itself(&way));
                 None
             }
             Some(Resolution::TooLong) => {
@@ -239,6 +244,20 @@ impl<'s> Walk<'_, 's> {
                 None
             }
             Some(Resolution::Faulty { told: true }) | None => None,
+        }
+    }
+
+    /// What helps where a policy uses itself: of a copied line mostly a policy of a like name was meant.
+    fn instead_of_itself(&self, way: &[String]) -> String {
+        let ready = |name: &&String| matches!(self.uses.get(*name), Some(Resolution::Ready(..)));
+        let mut others: Vec<&String> = self.uses.keys().filter(ready).collect();
+        others.sort_unstable();
+        match (way, others.as_slice()) {
+            ([_, _], [other, ..]) => {
+                format!("write the policy that is meant, such as `use {other}`, or leave this `use` out")
+            }
+            ([_, _], []) => "write the policy that is meant, or leave this `use` out".to_owned(),
+            _ => "leave out one of these `use`, so that none comes back to where it began".to_owned(),
         }
     }
 

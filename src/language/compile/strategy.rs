@@ -1,6 +1,6 @@
 //! A policy as a whole, and strategies: stages joined by `then`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{Channel, Currency};
 
@@ -18,6 +18,8 @@ pub(super) struct Walk<'a, 's> {
     /// The policy's own `vars` header, and those of the policies that it uses.
     pub(super) vars: Option<BTreeMap<String, super::super::policy::VarDeclaration>>,
     pub(super) used_vars: BTreeMap<String, super::super::policy::VarDeclaration>,
+    /// Names that were told of as unknown.
+    pub(super) unknown_vars: BTreeSet<String>,
     /// Types of names that nothing declares, by what they were first compared with.
     pub(super) inferred: HashMap<String, ValueType>,
     /// The one currency: the scope's, or the first that the policy names.
@@ -68,6 +70,7 @@ impl<'a, 's> Walk<'a, 's> {
             uses,
             vars: None,
             used_vars: BTreeMap::new(),
+            unknown_vars: BTreeSet::new(),
             inferred: HashMap::new(),
             currency: library.currency(),
             stages: 0,
@@ -243,7 +246,9 @@ impl<'a, 's> Walk<'a, 's> {
             self.dangling(&before);
         }
         if stages.is_empty() {
-            if !saw_stage && self.faults.count() == at_start {
+            // What is never closed has swallowed what the policy does.
+            let is_swallowed = place != Place::Member && self.faults.has_unclosed_since(owner.start);
+            if !saw_stage && self.faults.count() == at_start && !is_swallowed {
                 let (message, help) = match place {
                     Place::Member => {
                         ("a member of the group is missing", "write a strategy between the commas")

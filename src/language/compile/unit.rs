@@ -39,6 +39,8 @@ pub(super) enum Resolution {
     Ready(Rc<Draft>, String),
     /// There is none of the name; perhaps this one was meant.
     Unknown(Option<String>),
+    /// There is one of the name, and of its versions nothing is known, or not of this one.
+    UnknownVersion,
     /// It has faults; told where they are, if they are in this source.
     Faulty { told: bool },
     /// It uses itself, along this way.
@@ -352,6 +354,9 @@ impl<'s> Unit<'s> {
     fn resolve(&mut self, reference: &str, session: &mut Session<'_>) -> Resolution {
         let Some(index) = self.index_of(reference).filter(|i| !self.entries[*i].bare) else {
             return match session.find(reference, self.pins) {
+                Resolution::Unknown(_) if self.knows_without_version(reference, session) => {
+                    Resolution::UnknownVersion
+                }
                 Resolution::Unknown(_) => {
                     let names = self.entries.iter().map(|e| e.name.as_str());
                     Resolution::Unknown(near(reference, names).map(str::to_owned))
@@ -372,6 +377,14 @@ impl<'s> Unit<'s> {
             Some(Some(draft)) => Resolution::Ready(Rc::clone(draft), reference.to_owned()),
             _ => Resolution::Faulty { told: true },
         }
+    }
+
+    /// Whether `name@3` names a policy that is known but for its version.
+    fn knows_without_version(&self, reference: &str, session: &Session<'_>) -> bool {
+        reference.split_once('@').is_some_and(|(name, _)| {
+            self.index_of(name).is_some_and(|index| !self.entries[index].bare)
+                || session.known.policy(name).is_some()
+        })
     }
 
     fn compile_one(

@@ -3,7 +3,7 @@
 use crate::language::policy::{Action, Strategy, TextRange};
 use crate::language::words::quoted;
 use crate::language::{Diagnostic, Edit, Policy, Severity};
-use crate::lint::{Allowed, AllowedBy};
+use crate::lint::{Allowed, AllowedBy, faults};
 
 use super::rules::{AllowWithoutReason, MalformedAllow, UnknownAllow, UnusedAllow};
 use super::{Allow, AllowName, CHANGES, Covers, Instruction, instructions};
@@ -120,8 +120,9 @@ impl Work<'_> {
     }
 
     fn unknown(&mut self, name: &AllowName) {
-        let meant = self.known.near(&name.name).map(str::to_owned);
-        if meant.is_none() && !self.known.is_whole() {
+        let is_fault = faults::ALL.iter().any(|fault| fault.name() == name.name);
+        let meant = self.known.near(&name.name).filter(|_| !is_fault).map(str::to_owned);
+        if meant.is_none() && !is_fault && !self.known.is_whole() {
             return;
         }
         let (message, fix) = match &meant {
@@ -129,10 +130,18 @@ impl Work<'_> {
                 format!("no rule is named {}; did you mean `{meant}`?", quoted(&name.name)),
                 vec![Edit { at: name.at.clone(), text: meant.clone() }],
             ),
+            None if is_fault => (
+                format!(
+                    "what {} finds keeps a policy from being one, and cannot be allowed",
+                    quoted(&name.name)
+                ),
+                Vec::new(),
+            ),
             None => (format!("no rule is named {}", quoted(&name.name)), Vec::new()),
         };
         let help = match meant {
             Some(meant) => format!("write `{meant}`"),
+            None if is_fault => "leave the comment out, and mend what it is about".to_owned(),
             None => "`spine policy rule` lists all names".to_owned(),
         };
         self.told.push(finding(UnknownAllow::NAME, name.at.clone(), message, help, fix));

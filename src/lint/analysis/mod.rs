@@ -33,7 +33,7 @@ pub(super) use purpose::{
 };
 #[cfg(test)]
 pub(super) use run::shown;
-pub(super) use run::{Shows, shortest, sought};
+pub(super) use run::{Shows, run_where, shortest, sought};
 use silence::Silence;
 pub(super) use text::{
     before_blanks, guard_text, header_of, last_of, modifier_of, tail_of, word_in, words, written,

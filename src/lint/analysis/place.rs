@@ -1,5 +1,7 @@
 //! A stage where it stands.
 
+use std::borrow::Cow;
+
 use crate::language::policy::{Action, ChannelStage, GroupKind, Stage, TextRange, Wait};
 use crate::machine::facts::RouteProvider;
 use crate::model::{Channel, Confirmation};
@@ -75,6 +77,12 @@ impl<'a> Place<'a> {
         self.stage.only_if.is_some() || self.stage.unless.is_some()
     }
 
+    /// Whether it has an `if` and an `unless`.
+    #[must_use]
+    pub fn is_guarded_twice(&self) -> bool {
+        self.stage.only_if.is_some() && self.stage.unless.is_some()
+    }
+
     /// How it is called in a message: its channel, or what kind of stage it is.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -84,6 +92,15 @@ impl<'a> Place<'a> {
             Action::Group { kind: GroupKind::All, .. } => "all of",
             Action::Use { .. } => "use",
             Action::Wait(_) => "wait",
+        }
+    }
+
+    /// The same, of a `use` with the policy that it names.
+    #[must_use]
+    pub fn called(&self) -> Cow<'a, str> {
+        match &self.stage.action {
+            Action::Use { policy, .. } => Cow::Owned(format!("use {policy}")),
+            _ => Cow::Borrowed(self.name()),
         }
     }
 

@@ -2,9 +2,10 @@
 
 use crate::language::Counterexample;
 use crate::lint::Context;
-use crate::machine::explore::{FactSpace, Go, Seen, Visitor, Walk, Witness};
-use crate::machine::{Entry, Moved, Timeline, Transition, Was};
-use crate::model::{Instant, Reason, Span};
+use crate::machine::catalog::Catalog;
+use crate::machine::explore::{Care, FactSpace, Go, Seen, Visitor, Walk, Witness};
+use crate::machine::{Entry, Machine, Moved, Timeline, Transition, Was, What};
+use crate::model::{Instant, Outcome, Reason, Span};
 
 use super::Analysis;
 
@@ -57,10 +58,7 @@ pub(in crate::lint) fn sought(context: &Context<'_>, shows: Shows, at: Instant) 
         (found, whole) = look(&FactSpace::of(machine, catalog));
     }
     let Some(witness) = found else { return if whole { Sought::Never } else { Sought::Unknown } };
-    let timeline = shown(&witness.timeline(machine, catalog));
-    let (facts, script) = (witness.facts.to_string(), witness.script());
-    let at = witness.at.to_string();
-    Sought::Run(Counterexample { facts, at, script, timeline, ..Counterexample::default() })
+    Sought::Run(told(&witness, machine, catalog))
 }
 
 /// A shortest run of messages that are accepted on an ordinary day, else at another instant, where one is found
@@ -106,6 +104,48 @@ impl Visitor for Look<'_> {
         }
         Go::On(0)
     }
+}
+
+/// A shortest run in which it is so at some step, where one is found soon: of messages of an ordinary day, else of all.
+pub(in crate::lint) fn run_where(
+    machine: &Machine,
+    catalog: &Catalog,
+    so: &dyn Fn(&Seen<'_>) -> bool,
+) -> Option<Counterexample> {
+    let care = || Care { amounts: true, time: true, ..Care::default() };
+    let look = |space: &FactSpace| {
+        let mut where_so = Where { so, found: None };
+        _ = Walk::over(machine, catalog, space).caring(care()).states_max(STATES_MAX).run(&mut where_so);
+        where_so.found
+    };
+    let found = look(&FactSpace::fixed(Witness::ORDINARY_AT));
+    let witness = found.or_else(|| look(&FactSpace::of(machine, catalog)))?;
+    Some(told(&witness, machine, catalog))
+}
+
+struct Where<'a> {
+    so: &'a dyn Fn(&Seen<'_>) -> bool,
+    found: Option<Witness>,
+}
+
+impl Visitor for Where<'_> {
+    fn see(&mut self, seen: &Seen<'_>, _: u64) -> Go {
+        // Bounds do not cover providers that ask to be left alone.
+        if matches!(seen.what, What::Answered { outcome: Outcome::RateLimited, .. }) {
+            return Go::Leave;
+        }
+        if !(self.so)(seen) {
+            return Go::On(0);
+        }
+        self.found = Some(seen.witness());
+        Go::Stop
+    }
+}
+
+fn told(witness: &Witness, machine: &Machine, catalog: &Catalog) -> Counterexample {
+    let timeline = shown(&witness.timeline(machine, catalog));
+    let (facts, script) = (witness.facts.to_string(), witness.script());
+    Counterexample { facts, at: witness.at.to_string(), script, timeline, ..Counterexample::default() }
 }
 
 /// A timeline, a line an entry.

@@ -2,11 +2,12 @@
 
 use std::cell::OnceCell;
 
-use crate::language::Policy;
 use crate::language::condition::{Condition, Expr};
 use crate::language::policy::{Action, Stage, Strategy, TextRange};
-use crate::lint::analysis::{Scope, Table, changes_over_time};
+use crate::language::{Counterexample, Policy};
+use crate::lint::analysis::{Scope, Table, changes_over_time, run_where};
 use crate::machine::catalog::Catalog;
+use crate::machine::explore::Seen;
 use crate::machine::{Bounds, bounds, compile};
 use crate::model::Channel;
 
@@ -46,6 +47,11 @@ impl<'a> Look<'a> {
     /// How much it can send, cost and last.
     pub(super) fn bounds(&self) -> Bounds {
         *self.bounds.get_or_init(|| bounds(&compile(self.policy), self.catalog))
+    }
+
+    /// A shortest run in which it is so at some step, where one is found soon.
+    pub(super) fn run_where(&self, so: &dyn Fn(&Seen<'_>) -> bool) -> Option<Counterexample> {
+        run_where(&compile(self.policy), self.catalog, so)
     }
 
     /// The policy's name where it is written; of a bare strategy its first line.

@@ -5,7 +5,7 @@ mod kinds;
 mod look;
 
 use crate::language::policy::TextRange;
-use crate::language::{Diagnostic, Policy, Severity};
+use crate::language::{Counterexample, Diagnostic, Policy, Severity};
 use crate::machine::DEFAULT_CATEGORY;
 use crate::machine::catalog::Catalog;
 
@@ -84,6 +84,32 @@ pub struct Broken {
     pub at: TextRange,
     /// What it is instead: ``it can cost `0.45 EUR` ``.
     pub is: String,
+    /// What to write.
+    pub advice: String,
+    /// A run that shows it.
+    pub run: Option<Counterexample>,
+}
+
+impl Broken {
+    /// What is wrong where, without a run.
+    #[must_use]
+    pub fn new(at: TextRange, is: impl Into<String>) -> Broken {
+        Broken { at, is: is.into(), advice: "mend the policy".to_owned(), run: None }
+    }
+
+    /// With what to write.
+    #[must_use]
+    pub fn advised(mut self, advice: impl Into<String>) -> Broken {
+        self.advice = advice.into();
+        self
+    }
+
+    /// With a run that shows it.
+    #[must_use]
+    pub fn shown(mut self, run: Option<Counterexample>) -> Broken {
+        self.run = run;
+        self
+    }
 }
 
 /// A rule of the house.
@@ -137,7 +163,7 @@ impl HouseRule {
             };
             let help = match &self.message {
                 Some(_) => format!("it {asked}, and {}", broken.is),
-                None => format!("this is the rule `{}` of the house; mend the policy", self.name),
+                None => format!("{}: this is the rule `{}` of the house", broken.advice, self.name),
             };
             out.push(Diagnostic {
                 rule: self.name,
@@ -146,7 +172,7 @@ impl HouseRule {
                 message,
                 help: Some(help),
                 fix: Vec::new(),
-                counterexample: None,
+                counterexample: broken.run.map(Box::new),
             });
         }
     }

@@ -76,8 +76,8 @@ impl Rules {
             .flat_map(|file| file.findings.iter().chain(file.allowed.iter().map(|allowed| &allowed.finding)));
         let others: BTreeMap<&str, Severity> = all.map(|f| (f.rule, f.severity)).collect();
         for (name, severity) in others {
-            let page = match rules::find(name) {
-                Some(rule) => rule.page().to_owned(),
+            let page = match rules::pages().find(|page| page.name() == name) {
+                Some(page) => page.page().to_owned(),
                 None => format!("`{name}`: what is written here keeps the policy from compiling."),
             };
             rules.add(name, severity, &page);

@@ -87,6 +87,11 @@ fn closed(
     let message = format!(
         "{what} is closed for `{length}` from {start_at} on, and the message expires after `{expires}`"
     );
-    let help = "write a longer `expires after`, or open it on more days, if those messages are to be sent";
+    let help = match what {
+        "sending" => {
+            "write a longer `expires after`, or shorter quiet hours, if those messages are to be sent"
+        }
+        _ => "write a longer `expires after`, or open it on more days, if those messages are to be sent",
+    };
     found(Finding::new(at(), message, help).shown(run));
 }

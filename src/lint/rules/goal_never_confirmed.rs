@@ -1,7 +1,8 @@
+use crate::language::words::listed;
 use crate::lint::Context;
 use crate::lint::analysis::{all_below, leading_to, modifier_of};
 use crate::machine::Was;
-use crate::model::Confirmation;
+use crate::model::{Channel, Confirmation};
 
 use super::{Finding, Found, declare_rule};
 
@@ -47,6 +48,21 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             levels => {
                 let words: Vec<String> = levels.iter().map(|level| format!("`until {level}`")).collect();
                 format!("write {}", words.join(" or "))
+            }
+        };
+        let others: Vec<&str> = Channel::ALL
+            .iter()
+            .filter(|other| **other != word && other.default_confirmations().contains(&goal))
+            .take(3)
+            .map(|other| other.word())
+            .collect();
+        let help = match others.is_empty() {
+            true => help,
+            false => {
+                let others = listed(others, "or");
+                format!(
+                    "{help}; where `{goal}` is what counts, take a channel that confirms it, such as {others}"
+                )
             }
         };
         let at = modifier_of(context.source, place, "until");

@@ -1,3 +1,4 @@
+use crate::language::condition::{Comparison, Expr, Op, Operand};
 use crate::lint::Context;
 use crate::lint::analysis::{Analysis, Strict, skipped};
 
@@ -17,6 +18,7 @@ declare_rule! {
     true => "sms if contact.country is \"AT\" and contact.country is \"DE\"",
     true => "sms unless quota or not quota",
     true => "sms if elapsed > 5m and elapsed < 1m",
+    true => "sms if priority > urgent",
     false => "sms if vars.amount > 50 and vars.amount < 100",
     false => "sms if contact.country is \"AT\" or contact.country is \"DE\"",
     false => "sms unless quota",
@@ -37,10 +39,39 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                     false => format!("this always holds, so `{name}` is always skipped"),
                 };
                 let help = "look for two parts that exclude each other; `or` may be meant instead of `and`";
-                let help = if wanted { help } else { "leave the stage out, or narrow the condition" };
+                let help = match between(&condition.expr).filter(|_| wanted) {
+                    Some(range) => format!(
+                        "write `{range}` for what lies between the two, or `or` for `and` for what lies outside"
+                    ),
+                    None if matches!(condition.expr, Expr::Compare(_)) => {
+                        "write the comparison that is meant, or leave the stage out".to_owned()
+                    }
+                    None if wanted => help.to_owned(),
+                    None => "leave the stage out, or narrow the condition".to_owned(),
+                };
                 let run = skipped(context, place.id);
                 found(Finding::new(condition.at.clone(), message, help).shown(run));
             }
         }
     }
+}
+
+/// Of `x > 500 and x < 100`: the range that its two ends make the other way round.
+fn between(condition: &Expr) -> Option<String> {
+    let Expr::And(parts) = condition else { return None };
+    let [Expr::Compare(one), Expr::Compare(other)] = parts.as_slice() else { return None };
+    let up = |op: Op| matches!(op, Op::More | Op::AtLeast);
+    let down = |op: Op| matches!(op, Op::Less | Op::AtMost);
+    let (above, below) = match (one.op, other.op) {
+        (a, b) if up(a) && down(b) => (one, other),
+        (a, b) if down(a) && up(b) => (other, one),
+        _ => return None,
+    };
+    let literal = |side: &Comparison| matches!(side.right, Operand::Literal(_));
+    (above.left == below.left && literal(above) && literal(below)).then_some(())?;
+    let value = |of: &Comparison| of.text.rsplit(' ').next().map(str::to_owned);
+    let (low, high) = (value(below)?, value(above)?);
+    let with =
+        |of: &Comparison, own: &str, value: &str| Some(format!("{}{value}", of.text.strip_suffix(own)?));
+    Some(format!("{} and {}", with(above, &high, &low)?, with(below, &low, &high)?))
 }

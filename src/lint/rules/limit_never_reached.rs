@@ -1,5 +1,6 @@
+use crate::language::policy::TextRange;
 use crate::lint::Context;
-use crate::lint::analysis::{Trial, header_of};
+use crate::lint::analysis::{Trial, header_of, words};
 
 use super::{Finding, Found, declare_rule};
 
@@ -28,10 +29,13 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let most = bounds.sends_max;
         let message =
             format!("the policy sends {most} messages at most, so the limit of {limit} bounds nothing");
-        let help = format!("write `limit {most} sends`, or leave it out");
+        let help = match headers.limit_cost {
+            Some(_) => format!("write `{most} sends`, or leave that part of the limit out"),
+            None => format!("write `limit {most} sends`, or leave it out"),
+        };
         let run = Trial::silent(context)
             .and_then(|trial| trial.shows(&|run| run.timeline.sends == bounds.sends_max));
-        found(Finding::new(header_of(context, "limit"), message, help).shown(run));
+        found(Finding::new(part_of(context, true), message, help).shown(run));
     }
     let cost = bounds.cost_max.filter(|cost| cost.micros > 0);
     if let (Some(limit), Some(most)) = (headers.limit_cost, cost)
@@ -39,9 +43,36 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         && most.currency == limit.currency
     {
         let message = format!("the policy costs `{most}` at most, so the limit of `{limit}` bounds nothing");
-        let help = format!("write `limit {most}`, or leave it out");
+        let help = match headers.limit_sends {
+            Some(_) => format!("write `{most}`, or leave that part of the limit out"),
+            None => format!("write `limit {most}`, or leave it out"),
+        };
         let run =
             Trial::silent(context).and_then(|trial| trial.shows(&|run| run.timeline.cost == Some(most)));
-        found(Finding::new(header_of(context, "limit"), message, help).shown(run));
+        found(Finding::new(part_of(context, false), message, help).shown(run));
     }
+}
+
+/// Where the header says how many sends, or how much money; all of it where it says one of the two.
+fn part_of(context: &Context<'_>, sends: bool) -> TextRange {
+    let header = header_of(context, "limit");
+    let headers = &context.policy.headers;
+    if headers.limit_sends.is_none() || headers.limit_cost.is_none() {
+        return header;
+    }
+    let is_of_sends =
+        |at: &TextRange| words(context.source, at.clone()).any(|(_, word)| word.starts_with("send"));
+    let mut parts: Vec<TextRange> = Vec::new();
+    let mut ended = true;
+    for (at, word) in words(context.source, header.clone()).skip(1) {
+        match parts.last_mut().filter(|_| !ended) {
+            _ if word == "," => ended = true,
+            Some(part) => part.end = at.end,
+            None => {
+                parts.push(at);
+                ended = false;
+            }
+        }
+    }
+    parts.into_iter().find(|part| is_of_sends(part) == sends).unwrap_or(header)
 }

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::leading_to;
+use crate::lint::analysis::{Place, leading_to};
 use crate::machine::Was;
 use crate::model::Confirmation;
 
@@ -21,6 +21,7 @@ declare_rule! {
     true => "any of (telegram, email) then voice after 10m",
     false => "slack until replied then sms after 30s",
     false => "slack until accepted then sms after 30s",
+    false => "all of (push, webhook) then sms after 5m",
     false => "sms then slack after 30s",
 }
 
@@ -38,13 +39,21 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         if stage.until.is_some() || !place.followed || place.goal != Some(Confirmation::Accepted) {
             continue;
         }
+        // Of an `all of` that waits for others it ends nothing.
+        if context.analysis.around(place.id).skip(1).any(Place::is_all_of) {
+            continue;
+        }
         let channel = stage.channel;
         let message = format!(
             "nobody confirms the delivery by `{channel}`, so it counts as reached once it is accepted"
         );
-        let help = format!(
-            "the stages after it start only where it fails; write `{channel} until accepted` if that is meant, or another goal"
-        );
+        let accepted = format!("`{channel} until accepted` if they are for a refusal alone");
+        let help = match place.confirms().filter(|level| *level > Confirmation::Accepted).min() {
+            Some(level) => format!(
+                "the stages after it start only where it fails; write `{channel} until {level}` if they shall follow silence too, or {accepted}"
+            ),
+            None => format!("the stages after it start only where it fails; write {accepted}"),
+        };
         let run = leading_to(context, place.id, &|trial| trial, &|run| {
             run.has(place.id, Was::Reached) && run.stops_at(place.id)
         });

@@ -1,4 +1,5 @@
 use crate::language::condition::{Expr, Word};
+use crate::language::words::listed;
 use crate::lint::Context;
 use crate::lint::analysis::{Analysis, Place, is_marketing, leading_to};
 use crate::model::Reason;
@@ -25,17 +26,31 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     }
     let asks =
         |place: &Place<'_>| Analysis::guards(place).any(|(condition, _)| names_opt_out(&condition.expr));
-    let first = context.analysis.places().iter().find(|place| place.channel().is_some() && !asks(place));
-    if let Some(place) = first {
+    let places = context.analysis.places().iter();
+    let silent: Vec<&Place<'_>> = places.filter(|place| place.channel().is_some() && !asks(place)).collect();
+    if let Some(place) = silent.first() {
         let name = place.name();
-        let message = format!(
-            "`{name}` does not say what becomes of those who opted out, and the policy is `marketing`"
-        );
+        // The stages that another policy brings are told with the first of them.
+        let mut more: Vec<&str> =
+            silent.iter().filter(|other| !other.used).map(|other| other.name()).collect();
+        more.dedup();
+        let message = match more.as_slice() {
+            [_, _, ..] if more.len() <= 4 => format!(
+                "{} do not say what becomes of those who opted out, and the policy is `marketing`",
+                listed(more.iter().copied(), "and")
+            ),
+            _ => format!(
+                "`{name}` does not say what becomes of those who opted out, and the policy is `marketing`"
+            ),
+        };
         let run =
             leading_to(context, place.id, &|trial| trial.knowing(format!("opted_out.{name}=true")), &|run| {
                 run.fails(place.id, Reason::OptedOut).is_some()
             });
-        let help = format!("write `{name} … unless opted_out`");
+        let help = match silent.len() {
+            1 => format!("write `{name} … unless opted_out`"),
+            _ => format!("write `{name} … unless opted_out`, and so for each stage of this policy"),
+        };
         found(Finding::new(place.at.clone(), message, help).shown(run));
     }
 }

@@ -8,6 +8,7 @@ mod code_without_expiry;
 mod contradictory_guards;
 mod delayed_start;
 mod doubled_comma;
+mod dropped_in_quiet_hours;
 mod expiry_before_window;
 mod expiry_in_quiet_hours;
 mod expiry_not_kept;
@@ -16,8 +17,10 @@ mod group_of_one;
 mod guard_against_group;
 mod guard_always_holds;
 mod guard_never_holds;
+mod headers_left_behind;
 mod huge_duration;
 mod impossible_value;
+mod is_not_joined_by_or;
 mod limit_below_group;
 mod limit_below_price;
 mod limit_never_reached;
@@ -27,6 +30,7 @@ mod marketing_without_opt_out;
 mod marketing_without_quiet;
 mod missing_is_not;
 mod missing_template;
+mod mixed_and_or;
 mod mixed_confirmations;
 mod near_category;
 mod nested_group;
@@ -55,6 +59,7 @@ mod scope;
 mod short_window;
 mod silent_end;
 mod single_share;
+mod skipped_on_silence;
 mod starts_after_expiry;
 mod thousands_dot;
 mod tiny_duration;
@@ -92,6 +97,7 @@ pub const ALL: &[&dyn Rule] = &[
     &contradictory_guards::ContradictoryGuards,
     &delayed_start::DelayedStart,
     &doubled_comma::DoubledComma,
+    &dropped_in_quiet_hours::DroppedInQuietHours,
     &expiry_before_window::ExpiryBeforeWindow,
     &expiry_in_quiet_hours::ExpiryInQuietHours,
     &expiry_not_kept::ExpiryNotKept,
@@ -100,8 +106,10 @@ pub const ALL: &[&dyn Rule] = &[
     &guard_against_group::GuardAgainstGroup,
     &guard_always_holds::GuardAlwaysHolds,
     &guard_never_holds::GuardNeverHolds,
+    &headers_left_behind::HeadersLeftBehind,
     &huge_duration::HugeDuration,
     &impossible_value::ImpossibleValue,
+    &is_not_joined_by_or::IsNotJoinedByOr,
     &limit_below_group::LimitBelowGroup,
     &limit_below_price::LimitBelowPrice,
     &limit_never_reached::LimitNeverReached,
@@ -112,6 +120,7 @@ pub const ALL: &[&dyn Rule] = &[
     &marketing_without_quiet::MarketingWithoutQuiet,
     &missing_is_not::MissingIsNot,
     &missing_template::MissingTemplate,
+    &mixed_and_or::MixedAndOr,
     &mixed_confirmations::MixedConfirmations,
     &near_category::NearCategory,
     &nested_group::NestedGroup,
@@ -139,6 +148,7 @@ pub const ALL: &[&dyn Rule] = &[
     &short_window::ShortWindow,
     &silent_end::SilentEnd,
     &single_share::SingleShare,
+    &skipped_on_silence::SkippedOnSilence,
     &starts_after_expiry::StartsAfterExpiry,
     &thousands_dot::ThousandsDot,
     &tiny_duration::TinyDuration,
@@ -359,8 +369,10 @@ mod tests {
         "guard-always-holds",
         "huge-duration",
         "impossible-value",
+        "is-not-joined-by-or",
         "malformed-allow",
         "missing-template",
+        "mixed-and-or",
         "near-category",
         "nested-group",
         "odd-zone",

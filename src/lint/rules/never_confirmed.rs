@@ -1,7 +1,7 @@
 use crate::language::Counterexample;
 use crate::language::condition::{Condition, Expr, Word};
 use crate::lint::Context;
-use crate::lint::analysis::{Place, Strict, Trial, out_of, skipped, tell_guards};
+use crate::lint::analysis::{Analysis, Place, Strict, Trial, out_of, skipped, tell_guards, word_in};
 use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
@@ -20,6 +20,8 @@ declare_rule! {
     true => "sms unless read",
     true => "sms then voice after 5m unless delivered",
     true => "sms then email after 1h if read",
+    true => "sms then voice after 5m unless opted_out or delivered",
+    false => "email until read then voice after 1d unless opted_out or delivered",
     false => "email until read then voice after 1d unless delivered",
     false => "all of (email, telegram) then voice after 1h unless read",
     true => "policy a { sms then use b after 5m } policy b { voice if delivered }",
@@ -50,6 +52,26 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         };
         found(Finding::new(told.at, told.message, told.help).shown(run));
     });
+    for place in context.analysis.places().iter().filter(|place| !place.used && !context.is_used()) {
+        for (condition, wanted) in Analysis::guards(place) {
+            let Expr::Or(parts) = &condition.expr else { continue };
+            let never = |part: &&Expr| {
+                matches!(part, Expr::Word(Word::Confirmed(level))
+                    if context.analysis.confirmed_before(place.id).is_none_or(|most| most < *level))
+            };
+            // Where that makes all of it always the same, it is told.
+            let is_whole = verdict(place, condition).is_some();
+            let Some(Expr::Word(Word::Confirmed(level))) = parts.iter().find(never).filter(|_| !is_whole)
+            else {
+                continue;
+            };
+            let message = format!("nothing can be `{level}` when this is decided, so that part says nothing");
+            let help = format!("leave `{level}` out, or ask the stage before for more");
+            let at = word_in(context.source, &condition.at, level.word());
+            let run = if wanted { skipped(context, place.id) } else { ends_before(context, place.id) };
+            found(Finding::new(at, message, help).shown(run));
+        }
+    }
 }
 
 /// The run in which a stage before is confirmed, so that this one never has its turn.

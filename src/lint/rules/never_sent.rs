@@ -1,7 +1,8 @@
 use crate::language::Counterexample;
 use crate::language::condition::{Expr, Word};
+use crate::language::policy::TextRange;
 use crate::lint::Context;
-use crate::lint::analysis::{Analysis, Place, Trial, Week, closing, leading_to, skipped};
+use crate::lint::analysis::{Analysis, Place, Trial, Week, closing, guard_text, leading_to, skipped};
 use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
@@ -41,10 +42,39 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     }
     for place in context.analysis.never_sent() {
         let name = place.name();
-        let message = format!("`{name}` is never sent here, whatever happens and whoever it is for");
-        let help = "write the condition that is meant, or leave the stage out";
-        found(Finding::new(place.at.clone(), message, help).shown(nearest(context, place)));
+        let (at, message, help) = turned_around(context, place).unwrap_or_else(|| {
+            let message = format!("`{name}` is never sent here, whatever happens and whoever it is for");
+            (
+                place.at.clone(),
+                message,
+                "write the condition that is meant, or leave the stage out".to_owned(),
+            )
+        });
+        found(Finding::new(at, message, help).shown(nearest(context, place)));
     }
+}
+
+/// Where a guard lets the stage start just when it cannot: `if quota`, `unless contact has push`.
+fn turned_around(context: &Context<'_>, place: &Place<'_>) -> Option<(TextRange, String, String)> {
+    let name = place.name();
+    let channel = place.channel_word().filter(|_| !place.used)?;
+    let (condition, wanted) = Analysis::guards(place).next().filter(|_| !place.is_guarded_twice())?;
+    let word = if wanted { "if" } else { "unless" };
+    let (when, opposite) = match (&condition.expr, wanted) {
+        (Expr::Word(Word::Quota), true) => ("the quota is used up", "unless quota".to_owned()),
+        (Expr::Word(Word::OptedOut), true) => ("the person has opted out", "unless opted_out".to_owned()),
+        (Expr::Word(Word::Tripped), true) => ("no provider can be called", "unless tripped".to_owned()),
+        (Expr::HasAddress(of), false) if *of == channel => {
+            ("there is no address for it", format!("if contact has {channel}"))
+        }
+        _ => return None,
+    };
+    let at = guard_text(context.source, word, &condition.at).map_or(condition.at.clone(), |whole| {
+        condition.at.end - context.source[whole].trim_start().len()..condition.at.end
+    });
+    let message =
+        format!("`{name}` is never sent here: it is tried only where {when}, and then it cannot be sent");
+    Some((at, message, format!("write `{opposite}`, or leave the stage out")))
 }
 
 /// The run that comes nearest to sending it: its guards hold and it cannot run, or they hold for a while, else it is

@@ -15,6 +15,8 @@ declare_rule! {
     true => "any of (sms via a, sms via b)",
     true => "all of (email, sms, any of (push, sms))",
     true => "all of (sms if vars.x > 5, sms if vars.x > 10)",
+    true => "policy a { any of (use b, push, use b) } policy b { sms then email }",
+    true => "policy a { any of (sms, use b) } policy b { sms then email }",
     false => "any of (sms if vars.vip, sms unless vars.vip)",
     false => "any of (push, sms after 20m)",
     false => "any of (sms via a, sms via b after 5m)",
@@ -24,11 +26,13 @@ declare_rule! {
 fn check(context: &Context<'_>, found: Found<'_>) {
     let analysis = context.analysis;
     let places = analysis.places();
-    let at_once = |place: &&Place<'_>| place.channel().is_some() && place.parent.is_some() && !place.used;
+    let at_once = |place: &&Place<'_>| place.channel().is_some() && place.parent.is_some();
     let at_once: Vec<&Place<'_>> = places.iter().filter(at_once).collect();
     for (n, second) in at_once.iter().enumerate() {
         let first = at_once[..n].iter().find(|first| {
-            first.channel_word() == second.channel_word()
+            // What is doubled within one `use` is told in the policy that it names.
+            (!second.used || first.at != second.at)
+                && first.channel_word() == second.channel_word()
                 && analysis.start_together(first.id, second.id)
                 && analysis.both_may_start(first.id, second.id)
         });

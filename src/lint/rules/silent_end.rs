@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Place, Trial};
+use crate::lint::analysis::{Place, Trial, is_marketing};
 use crate::machine::Was;
 use crate::model::{Confirmation, Status};
 
@@ -11,17 +11,22 @@ declare_rule! {
     /// `sms until replied then voice until replied after 15m` ends as `sent` or `delivered` a day later where nobody
     /// answers. That looks like success in every count.
     ///
-    /// Write `otherwise fail "nobody answered"`: then it ends as failed, with these words.
+    /// Write `otherwise fail "nobody answered"`: then it ends as failed, with these words. Of marketing nothing is
+    /// said: that nobody reads it is no failure.
     SilentEnd, "silent-end", Note, check;
     true => "sms until replied then voice until replied after 15m",
     true => "whatsapp until read",
     false => "sms until replied otherwise fail \"nobody answered\"",
     false => "push until read then sms after 5m",
+    false => "policy p { category marketing email until read then push until read after 1d }",
     false => "sms",
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
-    if context.policy.otherwise.is_some() || context.is_used() {
+    if context.policy.otherwise.is_some()
+        || context.is_used()
+        || is_marketing(context.policy.headers.category.as_deref())
+    {
         return;
     }
     let asks = |place: &Place<'_>| {

@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Shows, modifier_of, shortest};
+use crate::lint::analysis::{Place, Shows, header_of, modifier_of, shortest};
 use crate::model::Span;
 
 use super::{Finding, Found, declare_rule};
@@ -17,6 +17,7 @@ declare_rule! {
     true => "policy p { expires after 5m sms then voice after 10m }",
     true => "policy otp { expires after 5m sms then whatsapp after 3m then voice after 3m }",
     true => "policy p { expires after 10m sms then voice after 10m }",
+    true => "policy p { expires after 6m push until read then sms after 30m then voice after 1h }",
     false => "policy p { expires after 10m sms then voice after 5m }",
     false => "policy p { expires after 5m push if contact has push then sms after 10m }",
     false => "policy p { expires after 1h sms then wait 2h then voice }",
@@ -29,6 +30,10 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let silent = id.and_then(|id| places.get(id)).and_then(|place| place.silent);
         silent.is_some_and(|silent| silent >= expires.ms())
     };
+    // Where all of several stages come too late, it is the expiry that is not what was meant.
+    let waits: Vec<&Place<'_>> =
+        places.iter().filter(|place| place.stage.after.is_some() && place.silent.is_some()).collect();
+    let of_expiry = waits.len() > 1 && waits.iter().all(|place| late(Some(place.id)));
     for place in places.iter().filter(|place| late(Some(place.id))) {
         let never = place.earliest >= expires.ms();
         if never || place.wait().is_some() || late(place.before) || late(place.parent) {
@@ -38,8 +43,13 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let message = format!(
             "where nothing is heard of the stages before, `{name}` would start at `{silent}`, and the message expires after `{expires}`"
         );
-        let help = "write a shorter `after`, or a longer `expires after`";
-        let at = if place.stage.after.is_some() {
+        let help = match of_expiry {
+            true => "write a longer `expires after`, or shorter times for all stages",
+            false => "write a shorter `after`, or a longer `expires after`",
+        };
+        let at = if of_expiry {
+            header_of(context, "expires")
+        } else if place.stage.after.is_some() {
             modifier_of(context.source, place, "after")
         } else {
             place.at.clone()

@@ -18,7 +18,7 @@ pub enum Part {
     Edge(usize),
     /// What one of a stage's guards decided: to go on, or to skip the stage.
     Guard(StageId, GuardWord, bool),
-    /// Whether quiet hours hold a stage, as their `unless` decided.
+    /// Whether quiet hours hold a stage that comes in them, as their `unless` decided.
     Quiet(bool),
 }
 
@@ -91,9 +91,9 @@ impl<'a> Parts<'a> {
         Some((graph[from], graph[to], graph[index]))
     }
 
-    /// What a step came by, from the instances before and after it.
-    pub fn came_by(&self, before: &Instance, after: &Instance, out: &mut BTreeSet<Part>) {
-        let step = Passed { parts: self, before, after };
+    /// What a step came by, from the instances before and after it, and whether it was made in the quiet hours.
+    pub fn came_by(&self, before: &Instance, after: &Instance, is_quiet: bool, out: &mut BTreeSet<Part>) {
+        let step = Passed { parts: self, before, after, is_quiet };
         for id in self.machine.ids() {
             step.turn(id, out);
             step.end(id, out);
@@ -121,6 +121,7 @@ struct Passed<'a> {
     parts: &'a Parts<'a>,
     before: &'a Instance,
     after: &'a Instance,
+    is_quiet: bool,
 }
 
 fn run(instance: &Instance, id: StageId) -> &StageRun {
@@ -222,7 +223,9 @@ impl Passed<'_> {
     fn guard(&self, id: StageId, out: &mut BTreeSet<Part>) {
         let stage = self.machine().stage(id);
         let (was, is) = (run(self.before, id), run(self.after, id));
-        if self.machine().quiet_unless.is_some()
+        // At other times of the day nothing comes of what it decides.
+        if self.is_quiet
+            && self.machine().quiet_unless.is_some()
             && was.heeds_quiet.is_none()
             && let Some(heeds) = is.heeds_quiet
         {

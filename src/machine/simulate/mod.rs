@@ -11,6 +11,7 @@ use crate::model::{Channel, Confirmation, ContactField, Instant, Outcome, Priori
 use super::catalog::{Catalog, SimulatedWorld};
 use super::effect::{Effect, Moved, Transition};
 use super::event::{Event, What};
+use super::facts::Facts;
 use super::instance::Instance;
 use super::known::{FactsAt, Known, Person, Value};
 use super::plan::Machine;
@@ -116,6 +117,12 @@ impl<'a> Simulation<'a> {
         }
     }
 
+    /// Whether it is quiet hours now.
+    fn is_quiet(&self) -> bool {
+        let (machine, known, at) = (self.scenario.machine, &self.scenario.known, self.now);
+        FactsAt { machine, at, known, world: &self.world }.quiet()
+    }
+
     fn take(&mut self, what: What) -> Calls {
         if let What::Answered { attempt, outcome: Outcome::RateLimited, retry_after } = what
             && let Some((_, provider, _)) = self.called.iter().find(|(number, ..)| *number == attempt)
@@ -186,14 +193,14 @@ impl<'a> Simulation<'a> {
 /// Runs a policy under scripts. It comes to an end: the machine is acyclic and every wait has a limit.
 #[must_use]
 pub fn simulate(scenario: &Scenario<'_>, scripts: &Scripts) -> Timeline {
-    simulate_watched(scenario, scripts, &mut |_, _| {})
+    simulate_watched(scenario, scripts, &mut |_, _, _| {})
 }
 
 /// The same, and shows the instance before and after each step.
 pub fn simulate_watched(
     scenario: &Scenario<'_>,
     scripts: &Scripts,
-    watch: &mut dyn FnMut(&Instance, &Instance),
+    watch: &mut dyn FnMut(&Instance, &Instance, bool),
 ) -> Timeline {
     play(Simulation::new(scenario), scripts, watch).finish()
 }
@@ -203,7 +210,7 @@ pub fn simulate_watched(
 #[must_use]
 pub fn simulate_recorded(scenario: &Scenario<'_>, scripts: &Scripts) -> (Timeline, Vec<Transition>) {
     let run = Simulation { record: Some(Vec::new()), ..Simulation::new(scenario) };
-    let mut run = play(run, scripts, &mut |_, _| {});
+    let mut run = play(run, scripts, &mut |_, _, _| {});
     let record = run.record.take().unwrap_or_default();
     (run.finish(), record)
 }
@@ -211,7 +218,7 @@ pub fn simulate_recorded(scenario: &Scenario<'_>, scripts: &Scripts) -> (Timelin
 fn play<'a>(
     mut run: Simulation<'a>,
     scripts: &Scripts,
-    watch: &mut dyn FnMut(&Instance, &Instance),
+    watch: &mut dyn FnMut(&Instance, &Instance, bool),
 ) -> Simulation<'a> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut answer = |run: &mut Simulation<'_>, calls: Calls| {
@@ -222,7 +229,7 @@ fn play<'a>(
     let mut take = |run: &mut Simulation<'_>, what: What| {
         let before = run.instance.clone();
         let calls = run.take(what);
-        watch(&before, &run.instance);
+        watch(&before, &run.instance, run.is_quiet());
         calls
     };
     let calls = take(&mut run, What::Accepted);

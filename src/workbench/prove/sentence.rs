@@ -1,11 +1,12 @@
 //! `never: WHAT [when CONDITION]`, `always: WHAT [within DURATION] [when CONDITION]`.
 
 use crate::language::words::quoted;
+use crate::machine::catalog::Catalog;
 use crate::machine::{Entry, Machine};
-use crate::model::{Span, Status};
+use crate::model::{Confirmation, Span, Status};
 
 use super::condition::{Condition, Reads};
-use crate::workbench::suite::{EventPattern, Invariant, InvariantWord, event};
+use crate::workbench::suite::{EventPattern, Invariant, InvariantWord, event, unknown_provider};
 
 /// A sentence, read.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +28,17 @@ pub(super) enum What {
 
 impl What {
     pub(super) fn is_entry(&self, entry: &Entry) -> bool {
-        matches!(self, What::Event(pattern) if pattern.fits(entry))
+        let What::Event(pattern) = self else { return false };
+        // Who has read it, or answered, has got it.
+        let level = |word: &str| word.parse::<Confirmation>().ok();
+        let implied = match (level(pattern.what), level(entry.what)) {
+            (Some(asked), Some(confirmed)) => confirmed > asked && asked > Confirmation::Accepted,
+            _ => false,
+        };
+        match implied {
+            true => pattern.fits(&Entry { what: pattern.what, ..entry.clone() }),
+            false => pattern.fits(entry),
+        }
     }
 }
 
@@ -36,7 +47,7 @@ impl Sentence {
     ///
     /// # Errors
     /// What is wrong, and what to write.
-    pub fn read(invariant: &Invariant, machine: &Machine) -> Result<Sentence, String> {
+    pub fn read(invariant: &Invariant, machine: &Machine, catalog: &Catalog) -> Result<Sentence, String> {
         let text = invariant.text.trim();
         let (text, when) = match word_at(text, "when") {
             Some(at) => (text[..at].trim(), Some(Condition::read(&text[at + "when".len()..], machine)?)),
@@ -69,6 +80,13 @@ impl Sentence {
         let mut what = Vec::new();
         for part in parts(text) {
             what.push(of(part.trim())?);
+        }
+        for what in &what {
+            if let What::Event(event) = what
+                && let Some(message) = unknown_provider(event, machine, catalog)
+            {
+                return Err(message);
+            }
         }
         Ok(Sentence { word: invariant.word, what, within, when })
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::language::words::{listed, near, quoted};
 use crate::machine::{End, EndReason, Entry, Timeline};
-use crate::model::{Channel, Money, Span, Status};
+use crate::model::{Channel, Money, Reason, Span, Status};
 
 /// What can happen, as timelines spell it.
 pub(crate) const WHATS: [&str; 11] = [
@@ -20,6 +20,12 @@ pub(crate) const WHATS: [&str; 11] = [
     "retry",
     "repeat",
 ];
+
+/// Why a stage is skipped: the word of its guard, or that it was not that word alone.
+const SKIPS: [&str; 8] =
+    ["quota", "skipped", "quiet", "opted_out", "tripped", "delivered", "read", "replied"];
+/// What holds a stage.
+const HOLDS: [&str; 3] = ["quiet", "between", "rate_limited"];
 
 /// One line of an expectation.
 #[derive(Debug, Clone, PartialEq)]
@@ -256,6 +262,22 @@ pub(crate) fn event(text: &str) -> Result<EventPattern, String> {
     let reason = reason.map(|reason| reason.trim().replace(' ', "_"));
     if reason.is_some() && !matches!(what, "skip" | "fail" | "hold") {
         return Err(format!("`{what}` has no reason; leave the brackets out"));
+    }
+    if let Some(reason) = &reason {
+        let known: &[&str] = match what {
+            "skip" => &SKIPS,
+            "hold" => &HOLDS,
+            _ => Reason::WORDS,
+        };
+        if !known.contains(&reason.as_str()) {
+            let told = match near(reason, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => {
+                    format!("write for example `{what} sms ({})`", known.first().copied().unwrap_or_default())
+                }
+            };
+            return Err(format!("{} is no reason of `{what}`; {told}", quoted(reason)));
+        }
     }
     Ok(EventPattern { what, channel, provider, reason })
 }

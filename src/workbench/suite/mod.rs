@@ -4,6 +4,7 @@ mod edit;
 mod expect;
 mod read;
 mod run;
+mod sense;
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,10 @@ use crate::model::Instant;
 pub use edit::{CannotEdit, NewCase, added, recorded};
 pub use expect::{EventPattern, Expected, Row, end_line, entry_line};
 pub(crate) use expect::{channel_of, event};
-pub use read::{Fault, check, read};
+pub use read::{Fault, read};
 pub use run::{CaseRun, Pair, Trouble, run};
+pub(crate) use sense::unknown_provider;
+pub use sense::{check, odd_facts};
 
 /// A test file.
 #[derive(Debug, Clone, PartialEq)]

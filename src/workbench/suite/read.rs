@@ -10,8 +10,7 @@ use crate::language::facts_text::GivenFacts;
 use crate::language::script::{Script, Scripts};
 use crate::language::words::{listed, near, quoted};
 use crate::language::yaml::{Place, Step};
-use crate::machine::catalog::Catalog;
-use crate::machine::{Machine, Witness};
+use crate::machine::Witness;
 
 use super::{Case, Expected, Invariant, InvariantWord, Suite};
 
@@ -60,58 +59,8 @@ pub fn read(path: &str, text: &str) -> Result<Suite, Vec<Fault>> {
     Err(reader.faults)
 }
 
-/// Looks at what only makes sense for a policy: scripts for nobody, or that confirm what cannot be
-/// confirmed; vars that are not declared.
-#[must_use]
-pub fn check(suite: &Suite, machine: &Machine, catalog: &Catalog) -> Vec<Fault> {
-    let mut reader = Reader { text: &suite.text, faults: Vec::new() };
-    for (number, case) in suite.cases.iter().enumerate() {
-        let path = |more: &[&str]| -> Vec<Step> {
-            let more = more.iter().map(|name| Step::from(*name));
-            [Step::from("cases"), Step::from(number)].into_iter().chain(more).collect()
-        };
-        for (key, _) in case.scripts.iter().filter(|(key, _)| catalog.confirmations(machine, key).is_none()) {
-            let mut known: Vec<String> = Vec::new();
-            for (_, stage) in machine.channel_stages() {
-                known.push(stage.channel.word().to_owned());
-                known.extend(catalog.route(stage.channel, &stage.route).into_iter().map(|p| p.name));
-            }
-            known.sort();
-            known.dedup();
-            let told = match near(key, known.iter().map(String::as_str)) {
-                Some(meant) => format!("; did you mean `{meant}`?"),
-                None if known.len() <= 5 => {
-                    format!("; it has {}", listed(known.iter().map(String::as_str), "and"))
-                }
-                None => "; leave its script out".to_owned(),
-            };
-            let message =
-                format!("{} is no channel and no provider of `{}`{told}", quoted(key), machine.name());
-            reader.wrong(&path(&["script", key]), true, message);
-        }
-        for (key, fault) in case.scripts.check(|key| catalog.confirmations(machine, key)) {
-            reader.wrong(&path(&["script", &key]), false, told(&fault));
-        }
-        let Some(declared) = &machine.headers().vars else { continue };
-        for name in case.facts.vars.keys().filter(|name| !declared.contains_key(*name)) {
-            let meant = near(name, declared.keys().map(String::as_str));
-            let help = match meant {
-                Some(meant) => format!("did you mean `vars.{meant}`?"),
-                None => format!("declare it in the policy: `vars {{ {name}: string }}`"),
-            };
-            let message = format!("`{}` has no var `vars.{name}`; {help}", machine.name());
-            let flat = format!("vars.{name}");
-            let is_flat = Place::find(&suite.text, &path(&["facts", &flat]), true).is_some();
-            let at = if is_flat { path(&["facts", &flat]) } else { path(&["facts", "vars", name]) };
-            reader.wrong(&at, true, message);
-        }
-    }
-    reader.faults.sort_by_key(|fault| fault.at);
-    reader.faults
-}
-
 /// What is wrong and what to write, in one line.
-fn told(fault: &Diagnostic) -> String {
+pub(super) fn told(fault: &Diagnostic) -> String {
     let Diagnostic { message, help, .. } = fault;
     let pause = if message.ends_with('?') { " " } else { "; " };
     help.as_ref().map_or_else(|| message.clone(), |help| format!("{message}{pause}{help}"))
@@ -127,9 +76,9 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    faults: Vec<Fault>,
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
+    pub(super) faults: Vec<Fault>,
 }
 
 impl<'a> Reader<'a> {
@@ -141,7 +90,7 @@ impl<'a> Reader<'a> {
         found.or_else(shorter).unwrap_or(Place { line: 1, column: 1 })
     }
 
-    fn wrong(&mut self, path: &[Step], is_name: bool, message: String) {
+    pub(super) fn wrong(&mut self, path: &[Step], is_name: bool, message: String) {
         let at = self.place(path, is_name);
         self.faults.push(Fault { at, message });
     }

@@ -50,8 +50,8 @@ pub struct Pair {
 pub fn run(case: &Case, machine: &Machine, catalog: &Catalog, parts: &Parts<'_>) -> CaseRun {
     let scenario = Scenario::given(machine, &case.facts, catalog.clone(), case.accepted_at);
     let mut came_by = BTreeSet::new();
-    let timeline = simulate_watched(&scenario, &case.scripts, &mut |before, after| {
-        parts.came_by(before, after, &mut came_by);
+    let timeline = simulate_watched(&scenario, &case.scripts, &mut |before, after, is_quiet| {
+        parts.came_by(before, after, is_quiet, &mut came_by);
     });
     let mut troubles = Vec::new();
     let lines = match &case.expect {

@@ -82,7 +82,7 @@ proptest! {
             .collect();
         let sentences = [(InvariantWord::Never, text, happens), (InvariantWord::Always, always, has_to)];
         for (word, text, happens) in sentences {
-            let sentence = Sentence::read(&invariant(word, text), &machine).unwrap();
+            let sentence = Sentence::read(&invariant(word, text), &machine, &Catalog::default()).unwrap();
             // Whether a run breaks it.
             let breaks = |run: &Timeline| happens(run) == (word == InvariantWord::Never);
             match prove(&sentence, &machine, &catalog, 3_000).verdict {
@@ -105,7 +105,7 @@ proptest! {
 /// Holds that a sentence is decided so: it holds, or is broken.
 fn is_decided(policy: &str, catalog: &Catalog, (word, text): (InvariantWord, &str), holds: bool) {
     let machine = machine(policy);
-    let sentence = Sentence::read(&invariant(word, text), &machine).unwrap();
+    let sentence = Sentence::read(&invariant(word, text), &machine, catalog).unwrap();
     match prove(&sentence, &machine, catalog, 100_000).verdict {
         Verdict::Holds => assert!(holds, "{policy}: {text} holds"),
         Verdict::Broken { witness, .. } => assert!(!holds, "{policy}: {text} is broken by {witness:?}"),
@@ -145,7 +145,7 @@ proptest! {
         (word, text, keeps) in select(AGES.to_vec()),
     ) {
         let (machine, catalog) = (machine(&policy.replace("UTC", zone)), catalog());
-        let sentence = Sentence::read(&invariant(word, text), &machine).unwrap();
+        let sentence = Sentence::read(&invariant(word, text), &machine, &Catalog::default()).unwrap();
         let proof = prove(&sentence, &machine, &catalog, 8_000);
         match proof.verdict {
             Verdict::Broken { timeline, .. } => prop_assert!(!keeps(&timeline), "{text}: {timeline:#?}"),

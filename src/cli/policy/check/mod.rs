@@ -73,7 +73,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Deny {
+pub(super) enum Deny {
     /// Warnings too
     Warnings,
 }
@@ -91,6 +91,13 @@ impl Args {
         if self.statistics && !matches!(self.format.name, "human" | "json") {
             let message =
                 format!("`--statistics` goes with `--format human` or `json`, not `{}`", self.format.name);
+            return Err(CliError::Refused(message));
+        }
+        if self.diff && self.format.name != "human" {
+            let message = format!(
+                "`--fix --diff` shows changes, which have no `--format {}`; leave one of the two out",
+                self.format.name
+            );
             return Err(CliError::Refused(message));
         }
         match self.watch {

@@ -8,15 +8,15 @@ use serde::Serialize;
 use super::{Args, Deny};
 use crate::cli::policy::catalog::{self, WithCatalog};
 use crate::cli::policy::changes::write_whole;
-use crate::cli::policy::files::{Folder, in_parallel, load};
+use crate::cli::policy::files::{Folder, in_parallel, load_readable};
 use crate::cli::policy::settings;
 use crate::cli::table::table;
-use crate::cli::{CliError, FOUND, terminal};
+use crate::cli::{COULD_NOT_RUN, CliError, FOUND, terminal};
 use crate::language::Library;
 use crate::lint::baseline::{Baseline, Known};
 use crate::lint::report::{Found, Statistic, Style, Summary, github_summary, statistics};
 use crate::lint::settings::Root;
-use crate::lint::{FileFindings, Settings, SourceFile, check_by};
+use crate::lint::{FileFindings, Settings, SourceFile, check_by, twice};
 use crate::machine::catalog::Catalog;
 
 /// Entries of a baseline that are gone and are told one by one.
@@ -29,6 +29,8 @@ const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 /// What a check works on.
 pub(super) struct Job {
     pub(super) files: Vec<SourceFile>,
+    /// Why others cannot be read.
+    unread: Vec<CliError>,
     pub(super) settings: Settings,
     pub(super) catalog: Catalog,
     /// Its file; empty where none was given.
@@ -48,11 +50,12 @@ impl Job {
             Some(path) if !args.write_baseline => Some((path.clone(), read_baseline(path)?)),
             _ => None,
         };
-        let files = load(&args.paths)?;
+        let (files, unread) = load_readable(&args.paths)?;
         let working = settings.root.working.clone();
         let catalog_file = args.catalog.as_ref().map(|path| path.to_string_lossy().into_owned());
         Ok(Job {
             files,
+            unread,
             settings,
             catalog,
             catalog_file: catalog_file.unwrap_or_default(),
@@ -63,14 +66,18 @@ impl Job {
 
     /// Checks each file, on all cores.
     fn check(&self, library: &(dyn Library + Sync)) -> Vec<FileFindings> {
-        in_parallel(&self.files, |file| {
-            let mut found = check_by(file, library, &self.settings).1;
+        let checked = in_parallel(&self.files, |file| {
+            let (compiled, mut found) = check_by(file, library, &self.settings);
             // What a run shows, it shows by the same prices.
             for shown in found.findings.iter_mut().filter_map(|finding| finding.counterexample.as_mut()) {
                 shown.catalog.clone_from(&self.catalog_file);
             }
-            found
-        })
+            (twice::named(file, &compiled), found)
+        });
+        let (named, mut found): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
+        let with_names = self.files.iter().zip(named).zip(&mut found);
+        twice::tell(with_names.map(|((file, named), found)| (file, named, found)));
+        found
     }
 
     /// From where the paths of a baseline count: its own folder.
@@ -96,20 +103,27 @@ impl Args {
     /// Checks once and writes what was found.
     pub(super) fn once(&self) -> Result<ExitCode, CliError> {
         let job = Job::of(self)?;
+        let code = self.work(&job)?;
+        // What can be read is told all the same.
+        job.unread.iter().for_each(|error| terminal::tell(&format!("spine: {error}")));
+        Ok(if job.unread.is_empty() { code } else { ExitCode::from(COULD_NOT_RUN) })
+    }
+
+    fn work(&self, job: &Job) -> Result<ExitCode, CliError> {
         let folder = Folder::around(&job.files);
         let library = WithCatalog { policies: &folder, catalog: &job.catalog };
         if self.fix {
-            return self.mend(&job, &library);
+            return self.mend(job, &library);
         }
         let mut files = job.check(&library);
         if let Some(path) = self.baseline.as_deref().filter(|_| self.write_baseline) {
-            return write_baseline(&job, path, &files);
+            return write_baseline(job, path, &files);
         }
         if let Some((path, baseline)) = &job.baseline {
-            let stale = self.known(&job, path, baseline, &mut files);
+            let stale = self.known(job, path, baseline, &mut files);
             tell_stale(path, &stale);
         }
-        self.write(&job, &files, None)
+        self.write(job, &files, None)
     }
 
     /// Sets aside what is in the baseline; gives what is no longer found.

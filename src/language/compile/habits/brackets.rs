@@ -71,6 +71,11 @@ pub(super) fn route(around: &Around<'_>) -> Option<Meant> {
             let message = format!("the provider {} stands without quotes", quoted(name));
             let whole = at.start..at.end + name.len() + 1;
             let plain = !name.is_empty() && !name.contains(char::is_whitespace);
+            if plain && !name.is_ascii() {
+                let message = format!("{} is no name for a provider", quoted(name));
+                let help = "write its name without quotes: small letters, digits, `_` and `-`";
+                return Some(Meant::told(whole).named("bad-name").saying(message).help(help));
+            }
             plain.then(|| Meant::write(whole, name).named("bad-name").saying(message))
         }
         _ => None,
@@ -256,7 +261,9 @@ pub(super) fn inner(around: &Around<'_>) -> Option<Meant> {
             // A second one leaves more than one reading.
             _ if opened == closed + 1 && open.is_none() => {
                 let from = ["any of", "all of"].iter().filter_map(|group| written.rfind(group)).max()?;
-                open = Some((start + from..start + written.len(), start + written.len()));
+                // The comma behind it parts it from the next member.
+                let end = start + written.strip_suffix(',').unwrap_or(written).trim_end().len();
+                open = Some((start + from..end, end));
             }
             _ => return None,
         }

@@ -6,8 +6,8 @@ use crate::language::words::{near, quoted};
 use crate::model::{Channel, Priority};
 
 use super::super::trial::CHANNELS;
-use super::Meant;
 use super::text::Around;
+use super::{Meant, names};
 
 /// Whether a word is a name in a condition.
 pub(super) fn is_name(word: &str) -> bool {
@@ -266,7 +266,21 @@ pub(super) fn other_value(around: &Around<'_>) -> Option<Meant> {
             let owner = name.strip_prefix("contact.").filter(|name| name.parse::<Channel>().is_ok());
             let help = match owner {
                 Some(channel) => format!("whether there is an address is said by `contact has {channel}`"),
-                None => "a comparison with a name that is missing is false anyway".to_owned(),
+                None if names::is_text(around, name) => {
+                    let is_not = around.part(0..around.at.start).trim_end().ends_with("not")
+                        || around.part(0..around.at.start).trim_end().ends_with("!=");
+                    let message =
+                        format!("there is no {}: an empty text stands for one that is missing", quoted(text));
+                    return Some(match is_not {
+                        true => Meant::write(around.at.clone(), "\"\"")
+                            .saying(message)
+                            .help(format!("write `{name} is not \"\"`")),
+                        false => Meant::told(around.at.clone()).saying(message).help(format!(
+                            "write `not {name} is not \"\"`: it holds where {name} is missing or empty"
+                        )),
+                    });
+                }
+                None => "a comparison with a name that is missing is false anyway; leave it out".to_owned(),
             };
             return Some(Meant::told(around.at.clone()).saying(message).help(help));
         }

@@ -106,7 +106,7 @@ pub(super) fn time(around: &Around<'_>) -> Option<Meant> {
     let ways = [one, other].map(|time| format!("{word} {time}"));
     let [one, other] = ways.map(|way| quoted(&way));
     let whole = around.at.clone();
-    let meant = Meant::told(whole).named("missing-time").saying("here stand two times");
+    let meant = Meant::told(whole).named("missing-time").saying("here stand two times of day");
     Some(meant.help(format!("write {other} or {one}")).until(line))
 }
 

@@ -6,6 +6,7 @@
 
 mod absent;
 pub(super) mod brackets;
+mod calls;
 mod category;
 mod comparing;
 pub(super) mod conditions;
@@ -20,6 +21,7 @@ mod headings;
 mod keywords;
 mod leftovers;
 mod letters;
+mod limits;
 mod lists;
 mod machines;
 mod markup;
@@ -36,6 +38,7 @@ mod spans;
 mod spelling;
 mod stage;
 mod stages;
+mod stops;
 mod table;
 pub(super) mod text;
 mod turned;

@@ -1,7 +1,7 @@
 //! Names of policies and vars that were changed in one place alone.
 
 use crate::language::diagnostic::Diagnostic;
-use crate::language::words::quoted;
+use crate::language::words::{listed, quoted};
 
 use super::Meant;
 use super::text::Around;
@@ -46,27 +46,76 @@ pub(super) fn var(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     let kind = kind_wanted(around);
     let mut unused = of_type(around, kind);
     unused.retain(|declared| !own.contains(&format!("vars.{declared}")));
-    let help = match unused.as_slice() {
-        [one] => format!("write `vars.{one}`, or `{name}` for it in the header `vars`"),
+    let all = of_type(around, kind);
+    let help = match (unused.as_slice(), all.as_slice()) {
+        ([one], _) => format!("write `vars.{one}`{}, or `{name}` for it in the header `vars`", also(around)),
+        ([], [one]) => format!("write `vars.{one}`, or `{name}: {kind}` into the header `vars`"),
         _ => format!("write `{name}: {kind}` into the header `vars`, or leave it out here"),
     };
     Some(Meant::told(around.at.clone()).help(help))
 }
 
-/// The vars of a type that the header declares.
-pub(super) fn of_type(around: &Around<'_>, kind: &str) -> Vec<String> {
+/// In which lines below the same name stands: it is told once.
+fn also(around: &Around<'_>) -> String {
+    let behind = around.at.end..around.next_policy(around.at.end);
+    let (start, name) = (behind.start, around.text());
+    let is_whole = |end: usize| {
+        !around.part(end..around.source.len()).starts_with(|c: char| c.is_alphanumeric() || c == '_')
+    };
+    let line = |at: usize| around.part(0..at).matches('\n').count() + 1;
+    let here = line(around.at.start);
+    let mut lines: Vec<String> = around
+        .part(behind)
+        .match_indices(name)
+        .filter(|(at, _)| is_whole(start + at + name.len()))
+        .map(|(at, _)| line(start + at))
+        .filter(|other| *other != here)
+        .map(|line| line.to_string())
+        .collect();
+    lines.dedup();
+    match lines.as_slice() {
+        [] => String::new(),
+        [one] => format!(" here and in line {one}"),
+        many => format!(" here and in lines {}", listed(many.iter().map(String::as_str), "and")),
+    }
+}
+
+/// `input.amount`, `payload.amount`: a var by the name that another tool has for what comes in.
+pub(super) fn other_owner(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let (owner, name) = text.rsplit_once('.')?;
+    let known = ["vars", "contact"].contains(&owner);
+    (!known && declared(around).any(|(declared, _)| declared == name)).then_some(())?;
+    let message = format!("unknown name {}; did you mean `vars.{name}`?", quoted(text));
+    Some(Meant::write(around.at.clone(), &format!("vars.{name}")).named("unknown-name").saying(message))
+}
+
+/// Whether a name is that of a text.
+pub(super) fn is_text(around: &Around<'_>, name: &str) -> bool {
+    name.starts_with("contact.")
+        || name
+            .strip_prefix("vars.")
+            .is_some_and(|var| of_type(around, "string").iter().any(|one| one == var))
+}
+
+/// The vars that the header declares, with their types.
+fn declared<'s>(around: &Around<'s>) -> impl Iterator<Item = (&'s str, &'s str)> + use<'s> {
     let start = around.part(0..around.at.start).rfind("policy ").unwrap_or(0);
     let own = around.part(start..around.next_policy(around.at.end));
-    let declared = || {
-        let open = own.find("vars")?;
-        let open = open + own.get(open..)?.find('{')? + 1;
+    let all = own.find("vars").and_then(|vars| {
+        let open = vars + own.get(vars..)?.find('{')? + 1;
         own.get(open..open + own.get(open..)?.find('}')?)
-    };
-    let is_of = |entry: &str| {
+    });
+    let entry = |entry: &'s str| {
         let (name, of) = entry.split_once(':')?;
-        (of.split_whitespace().next()? == kind).then(|| name.trim().to_owned())
+        Some((name.trim(), of.split_whitespace().next()?))
     };
-    declared().into_iter().flat_map(|all| all.split([',', '\n'])).filter_map(is_of).collect()
+    all.into_iter().flat_map(|all| all.split([',', '\n'])).filter_map(entry)
+}
+
+/// The vars of a type that the header declares.
+pub(super) fn of_type(around: &Around<'_>, kind: &str) -> Vec<String> {
+    declared(around).filter(|(_, of)| *of == kind).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// The type of what a var is compared with; alone it is a condition itself.

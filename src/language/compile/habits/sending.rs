@@ -60,6 +60,21 @@ pub(super) fn stage(around: &Around<'_>) -> Option<Meant> {
     fits.then(|| Meant::write(whole, channel).saying(message))
 }
 
+/// `contact has phone`: a number to which one writes, or at which one calls.
+pub(super) fn phone(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    const NUMBERS: [&str; 6] = ["phone", "telephone", "telefon", "number", "mobile", "handy"];
+    NUMBERS.contains(&text.to_lowercase().as_str()).then_some(())?;
+    let (has, _) = around.before().filter(|(_, word)| *word == "has")?;
+    around.word_before(has.start).filter(|(_, word)| *word == "contact")?;
+    let line = around.part(around.line_start(has.start)..has.start);
+    let calls = line.split_whitespace().any(|word| word == "voice");
+    let [one, other] = if calls { ["voice", "sms"] } else { ["sms", "voice"] };
+    let message = format!("unknown channel {}: a number can be written to or called", quoted(text));
+    let help = format!("write `contact has {one}` or `contact has {other}`");
+    Some(Meant::told(around.at.clone()).saying(message).help(help))
+}
+
 /// `contact has voice number`, `contact has a phone number`.
 pub(super) fn address(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();

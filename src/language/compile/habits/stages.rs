@@ -344,10 +344,24 @@ pub(super) fn missing(around: &Around<'_>) -> Option<Meant> {
         return Some(meant.help("write a stage there, or leave the word out"));
     }
     if text == "then" {
+        let help = "write a stage there, or leave the word out";
+        let rest = around.part(around.at.end..around.source.len());
+        let stage = rest.find(" then ").and_then(|end| rest.get(..end)).unwrap_or(rest);
+        // Who writes how long to wait for what stood before has lost that, and did not write too much.
+        let is_doubled = before
+            .as_ref()
+            .is_some_and(|(at, word)| *word == "then" && at.start < around.line_start(around.at.start));
+        if !is_doubled && stage.split_whitespace().any(|word| word == "after") {
+            return Some(Meant::told(around.at.clone()).help(help));
+        }
+        let line = around.line_start(around.at.start);
+        let stands_first = around.part(line..around.at.start).trim().is_empty();
         let start = around.source.get(..around.at.start)?.trim_end().len();
-        let end = if start == 0 { around.blanks_from(around.at.end) } else { around.at.end };
-        let meant = Meant::told(around.at.clone()).changing(start..end, "");
-        return Some(meant.help("write a stage there, or leave the word out"));
+        let whole = match stands_first || start == 0 {
+            true => around.at.start..around.blanks_from(around.at.end),
+            false => start..around.at.end,
+        };
+        return Some(Meant::told(around.at.clone()).changing(whole, "").help(help));
     }
     // `after 30s sms`
     let (at, channel) = around.next()?;

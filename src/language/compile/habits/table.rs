@@ -3,9 +3,9 @@
 use super::text::Around;
 use super::{Diagnostic, Meant};
 use super::{
-    absent, brackets, category, comparing, conditions, cut, everyday, groups, headers, headings, keywords,
-    leftovers, letters, lists, markup, moved, names, pasted, programs, routes, schedules, sentences, spans,
-    spelling, stages, turned, twice, types, values, windows,
+    absent, brackets, calls, category, comparing, conditions, cut, everyday, groups, headers, headings,
+    keywords, leftovers, letters, limits, lists, markup, moved, names, pasted, programs, routes, schedules,
+    sending, sentences, spans, spelling, stages, stops, turned, twice, types, values, windows,
 };
 
 /// Looks at the words of a finding and around it, and says what was meant, where this is it.
@@ -53,6 +53,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["unknown-channel"],
         &[
+            sending::phone,
             category::alone,
             leftovers::value,
             leftovers::used,
@@ -64,7 +65,7 @@ const TABLE: &[Habits] = &[
             programs::in_order,
             programs::time_first,
             groups::numbered_stage,
-            headers::limit_parts,
+            limits::limit_parts,
             groups::then_fail,
             everyday::in_two_words,
             spelling::grown_together,
@@ -117,6 +118,8 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["stray-text"],
         &[
+            stops::between_words,
+            calls::has,
             category::alone,
             leftovers::used,
             brackets::over,
@@ -145,7 +148,7 @@ const TABLE: &[Habits] = &[
             headers::other_word,
             programs::block,
             programs::before_stage,
-            headers::limit_parts,
+            limits::limit_parts,
             stages::missing,
         ],
     ),
@@ -302,7 +305,14 @@ const TABLE: &[Habits] = &[
     ),
     Habits::of(
         &["unknown-zone"],
-        &[leftovers::value, cut::value, windows::beside_the_key, windows::days_and_zone, windows::zone],
+        &[
+            calls::first_zone,
+            leftovers::value,
+            cut::value,
+            windows::beside_the_key,
+            windows::days_and_zone,
+            windows::zone,
+        ],
     ),
     Habits::of(&["unknown-day"], &[windows::numbers, windows::two_letters, windows::days_apart]),
     Habits::of(&["bad-number"], &[twice::word, letters::in_number, values::count]),
@@ -314,7 +324,15 @@ const TABLE: &[Habits] = &[
     Habits::of(&["header-without-policy"], &[]).last(headings::lost),
     Habits::of(
         &["bad-limit"],
-        &[letters::in_limit, twice::word, letters::in_number, absent::currency, headers::limit],
+        &[
+            stops::in_amount,
+            letters::in_limit,
+            limits::sends,
+            twice::word,
+            letters::in_number,
+            absent::currency,
+            limits::limit,
+        ],
     ),
     Habits::of(&["bad-category"], &[twice::word, headers::category]),
     Habits::of(&["bad-expires"], &[headers::expires]),
@@ -325,9 +343,12 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["unknown-condition"],
         &[
+            stops::in_name,
+            calls::has,
             cut::value,
             markup::joined_by_call,
             conditions::urgency,
+            names::other_owner,
             twice::owner,
             conditions::other_letters,
             sentences::opposite,
@@ -336,7 +357,8 @@ const TABLE: &[Habits] = &[
             sentences::sentence,
         ],
     ),
-    Habits::of(&["bad-condition"], &[conditions::split_name]),
+    Habits::of(&["bad-condition"], &[calls::has, conditions::split_name]),
+    Habits::of(&["unknown-type"], &[types::yes_or_no]),
     Habits::of(
         &["bad-comparison"],
         &[
@@ -363,6 +385,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["missing-value"],
         &[
+            calls::has,
             cut::channel,
             pasted::marked_up,
             lists::alternatives,

@@ -1,6 +1,7 @@
 //! Values of another type than what they are compared with.
 
 use crate::language::diagnostic::Diagnostic;
+use crate::language::words::quoted;
 use crate::model::Currency;
 
 use super::conditions::amount;
@@ -32,6 +33,20 @@ pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> 
     }
     let money = text.split_whitespace().nth(1).is_some_and(|word| word.parse::<Currency>().is_ok());
     if money { amount(around) } else { None }
+}
+
+/// `vars { done: yes/no }`.
+pub(super) fn yes_or_no(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let rest = around.part(around.at.start..line);
+    let length = rest.find([',', '}', '\n']).unwrap_or(rest.len());
+    let said = rest.get(..length)?.trim_end();
+    let bare: String = said.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+    const BOTH: [&str; 8] =
+        ["yesno", "yesorno", "truefalse", "trueorfalse", "janein", "ouinon", "onoff", "sino"];
+    let whole = around.at.start..around.at.start + said.len();
+    let message = format!("unknown type {}; did you mean `boolean`?", quoted(said));
+    BOTH.contains(&bare.as_str()).then(|| Meant::write(whole, "boolean").saying(message))
 }
 
 /// `vars.due >= 100`, where `due` is a text, which has no order: a number was meant, or another var.

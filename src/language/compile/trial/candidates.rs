@@ -198,7 +198,13 @@ impl Line<'_> {
         all.extend(self.compared(place, &run));
         let said = self.around.part(run.clone());
         if !said.contains(COMPARING) || !OF_CONDITIONS.contains(&self.rule) {
-            all.push(self.without(run.clone(), format!("{} does not belong here", quoted(said))));
+            // Without its brace a policy has none of what stands in it.
+            let before = self.around.part(0..run.start);
+            let opens_policy = *word == "{"
+                && before.rsplit('\n').next().is_some_and(|line| line.trim_start().starts_with("policy "));
+            if !opens_policy {
+                all.push(self.without(run.clone(), format!("{} does not belong here", quoted(said))));
+            }
         }
         if said.len() > at.len() && said.bytes().all(|b| Some(&b) == word.as_bytes().first()) {
             all.push(self.written(run.clone(), word, format!("{} stands twice", quoted(word))));

@@ -35,6 +35,9 @@ pub(super) fn of(source: &str, finding: &Diagnostic) -> Vec<Candidate> {
         let written = written.split('#').next().unwrap_or(written);
         for (at, c) in written.char_indices() {
             let place = line.start + at;
+            if matches!(c, '\'' | '’') {
+                all.extend(without_apostrophe(&around, place..place + c.len_utf8()));
+            }
             if c.is_whitespace() {
                 all.extend(without_blank(&around, place));
             } else if let Some((_, meant)) = KEYS.iter().find(|(key, _)| *key == c) {
@@ -76,6 +79,21 @@ fn other_sign(around: &Around<'_>, at: TextRange, meant: &str) -> Option<Candida
     let message = format!("`{said}` stands where `{meant}` is meant, which is on the same key");
     let edits = vec![Edit { at: at.clone(), text: meant.to_owned() }];
     Some(Candidate { at, message, help: format!("write `{meant}` for it"), edits })
+}
+
+/// `weekday's`, `we'd`: what a telephone makes of words without one.
+fn without_apostrophe(around: &Around<'_>, sign: TextRange) -> Option<Candidate> {
+    let is_letter = |c: &char| c.is_alphabetic();
+    let before =
+        around.part(0..sign.start).chars().rev().take_while(is_letter).map(char::len_utf8).sum::<usize>();
+    let rest = around.part(sign.end..around.source.len());
+    let behind = rest.chars().take_while(is_letter).map(char::len_utf8).sum::<usize>();
+    (before > 0 && behind > 0).then_some(())?;
+    let whole = sign.start - before..sign.end + behind;
+    let meant = format!("{}{}", around.part(whole.start..sign.start), around.part(sign.end..whole.end));
+    let message = format!("there is an apostrophe in {}", quoted(around.part(whole.clone())));
+    let edits = vec![Edit { at: sign, text: String::new() }];
+    Some(Candidate { at: whole, message, help: format!("write `{meant}`"), edits })
 }
 
 /// `08: 00`, `contact. country`: a blank beside a sign that joins.

@@ -20,6 +20,8 @@ mod vocabulary;
 
 use std::cell::Cell;
 
+use crate::language::words::ENDS;
+
 use super::habits::text::Around;
 use super::{Diagnostic, Edit, TextRange, limits};
 use candidates::Candidate;
@@ -191,6 +193,9 @@ impl Trial<'_> {
         if let Some((slip, outcome)) = self.slip_of_a_key(&finding) {
             return self.mended(slip.said_of(finding), Some(outcome));
         }
+        if let Some(cut_off) = self.cut_off(&finding) {
+            return self.unresolved(cut_off);
+        }
         if let Some((remark, outcome)) = self.remark(&finding, false) {
             return self.mended(remark, Some(outcome));
         }
@@ -216,6 +221,17 @@ impl Trial<'_> {
             },
             None => self.unresolved(finding),
         }
+    }
+
+    /// `sms thn`: a slip in the last word, behind which its rest is missing too.
+    fn cut_off(&self, finding: &Diagnostic) -> Option<Diagnostic> {
+        let (_, meant) = finding.message.split_once("; did you mean `")?;
+        let meant = meant.strip_suffix("`?")?;
+        let rest = self.source.get(finding.at.end..)?.trim_start();
+        let is_last = rest.is_empty() || rest.starts_with([')', '}', ',']);
+        let is_joint = ENDS.contains(&meant) && !finding.fix.is_empty();
+        let help = format!("write `{meant}`, and what belongs behind it");
+        (is_last && is_joint).then(|| Diagnostic { help: Some(help), fix: Vec::new(), ..finding.clone() })
     }
 
     /// Another finding of the line, whose change mends this one too.
@@ -246,6 +262,18 @@ impl Trial<'_> {
     /// nothing could be written.
     fn follows(&self, finding: &Diagnostic) -> bool {
         let around = Around { source: self.source, at: finding.at.clone() };
+        // A name that was changed in one place alone is told once, wherever it is used.
+        let is_again = |known: &Diagnostic| {
+            let between = around.part(known.at.end..finding.at.start);
+            known.rule == finding.rule
+                && around.part(known.at.clone()) == around.text()
+                && !between.contains("\npolicy ")
+        };
+        if finding.rule == "unknown-var"
+            && self.told.iter().any(|known| known.fix.is_empty() && is_again(known))
+        {
+            return true;
+        }
         let line = around.line_start(finding.at.start);
         // Another entry of `vars`, or another stage, is read for itself.
         let of_vars = ["bad-var", "bad-name"].contains(&finding.rule);

@@ -25,7 +25,15 @@ fn read(given: &Given) -> Demanded {
 impl Demand for CostMax {
     fn check(&self, look: &Look<'_>) -> Option<Broken> {
         let cost = look.bounds().cost_max.filter(|cost| cost.micros > self.0.micros)?;
-        Some(Broken { at: look.name(), is: format!("can cost `{cost}`") })
+        let most = self.0.micros;
+        Some(
+            Broken::new(look.name(), format!("can cost `{cost}`"))
+                .advised(format!(
+                    "write `limit {}` into the policy, or leave stages or repetitions out",
+                    self.0
+                ))
+                .shown(look.run_where(&|seen| seen.instance.cost_micros() > most)),
+        )
     }
 
     fn says(&self) -> String {

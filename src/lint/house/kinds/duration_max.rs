@@ -1,6 +1,8 @@
 //! `duration_max`: when the last send starts at the latest.
 
 use crate::lint::house::{Broken, Demand, Demanded, Given, Kind, Look};
+use crate::machine::Was;
+use crate::machine::explore::Seen;
 use crate::model::Span;
 
 pub(super) const KIND: Kind = Kind {
@@ -28,7 +30,15 @@ impl Demand for DurationMax {
             Some(latest) => format!("can start one after `{}`", Span::from_ms(latest)),
             None => "nothing bounds when it starts one".to_owned(),
         };
-        Some(Broken { at: look.name(), is })
+        let most = self.0;
+        let is_late = |seen: &Seen<'_>| {
+            seen.after > most && seen.transitions.iter().any(|transition| transition.event == Was::Called)
+        };
+        Some(
+            Broken::new(look.name(), is)
+                .advised(format!("write `expires after {most}` into the policy, or shorter times"))
+                .shown(look.run_where(&is_late)),
+        )
     }
 
     fn says(&self) -> String {

@@ -32,7 +32,11 @@ impl Demand for EndsIn {
                 format!("can end in {}", words(&channels, "or"))
             }
         };
-        Some(Broken { at: first.at.clone(), is })
+        let advice = match self.0.first() {
+            Some(channel) => format!("end in {}, such as `then {channel} after 10m`", words(&self.0, "or")),
+            None => "mend the policy".to_owned(),
+        };
+        Some(Broken::new(first.at.clone(), is).advised(advice))
     }
 
     fn says(&self) -> String {

@@ -28,7 +28,7 @@ impl Demand for ExpiresMax {
             Some(expires) => format!("expires after `{expires}`"),
             None => "never expires".to_owned(),
         };
-        Some(Broken { at: look.name(), is })
+        Some(Broken::new(look.name(), is).advised(format!("write `expires after {}`", self.0)))
     }
 
     fn says(&self) -> String {

@@ -45,8 +45,7 @@ impl Demand for Has {
     fn check(&self, look: &Look<'_>) -> Option<Broken> {
         let missing = self.0.iter().filter(|(_, has)| !has(look.policy));
         let missing: Vec<String> = missing.map(|(name, _)| format!("no `{name}`")).collect();
-        (!missing.is_empty())
-            .then(|| Broken { at: look.name(), is: format!("has {}", missing.join(" and ")) })
+        (!missing.is_empty()).then(|| Broken::new(look.name(), format!("has {}", missing.join(" and "))))
     }
 
     fn says(&self) -> String {

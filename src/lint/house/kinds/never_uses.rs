@@ -23,7 +23,7 @@ fn read(given: &Given) -> Demanded {
 impl Demand for NeverUses {
     fn check(&self, look: &Look<'_>) -> Option<Broken> {
         let (sends, _) = look.sends().into_iter().find(|(sends, _)| self.0.contains(&sends.channel))?;
-        Some(Broken { at: sends.at, is: format!("uses `{}`", sends.channel) })
+        Some(Broken::new(sends.at, format!("uses `{}`", sends.channel)))
     }
 
     fn says(&self) -> String {

@@ -29,7 +29,7 @@ impl Demand for Providers {
                 Route::Weighted(shares) => shares.iter().map(|(_, name)| name).collect(),
             };
             let other = named.into_iter().find(|name| !self.0.contains(name))?;
-            Some(Broken { at: sends.at, is: format!("names `{other}`") })
+            Some(Broken::new(sends.at, format!("names `{other}`")))
         })
     }
 

@@ -25,7 +25,14 @@ fn read(given: &Given) -> Demanded {
 impl Demand for SendsMax {
     fn check(&self, look: &Look<'_>) -> Option<Broken> {
         let sends = look.bounds().sends_max;
-        (sends > self.0).then(|| Broken { at: look.name(), is: format!("can send {}", times(sends)) })
+        let most = self.0;
+        (sends > most).then(|| {
+            Broken::new(look.name(), format!("can send {}", times(sends)))
+                .advised(format!(
+                    "write `limit {most} sends` into the policy, or leave stages or repetitions out"
+                ))
+                .shown(look.run_where(&|seen| seen.instance.sends() > most))
+        })
     }
 
     fn says(&self) -> String {

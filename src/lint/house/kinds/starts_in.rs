@@ -32,7 +32,7 @@ impl Demand for StartsIn {
                 format!("can begin with {}", words(&channels, "or"))
             }
         };
-        Some(Broken { at: first.at.clone(), is })
+        Some(Broken::new(first.at.clone(), is))
     }
 
     fn says(&self) -> String {

@@ -26,7 +26,7 @@ impl Demand for Uses {
         let missing: Vec<Channel> =
             self.0.iter().filter(|channel| !used.contains(channel)).copied().collect();
         (!missing.is_empty())
-            .then(|| Broken { at: look.name(), is: format!("does not use {}", words(&missing, "or")) })
+            .then(|| Broken::new(look.name(), format!("does not use {}", words(&missing, "or"))))
     }
 
     fn says(&self) -> String {

@@ -1,0 +1,33 @@
+//! The codes of countries.
+
+/// All that ISO 3166-1 assigns, two letters each, in the order of the alphabet.
+const CODES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
+    BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI \
+    FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR \
+    IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM \
+    MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT \
+    PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM \
+    TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+
+/// Whether a text is the code of a country by ISO 3166-1, two capital letters; `XK` for Kosovo, which is in
+/// general use, counts too.
+#[must_use]
+pub fn is_country(code: &str) -> bool {
+    code == "XK" || code.len() == 2 && CODES.split_ascii_whitespace().any(|known| known == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_country_is_one_that_is_assigned() {
+        assert!(["AT", "DE", "GB", "XK", "ZW", "AD"].into_iter().all(is_country));
+        assert!(
+            ["UK", "EN", "EU", "XX", "at", "", "AUT", "A", "D AE", " A"]
+                .into_iter()
+                .all(|no| !is_country(no))
+        );
+        assert_eq!(CODES.split_ascii_whitespace().count(), 249);
+    }
+}
