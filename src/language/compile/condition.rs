@@ -216,7 +216,9 @@ impl<'s> Walk<'_, 's> {
                 let message =
                     format!("`{word}` is about one channel, and {} has none of its own", about.name());
                 let help = match about {
-                    About::Quiet => "leave it out of `quiet`",
+                    About::Quiet => {
+                        "write a condition about the message, such as `unless priority is urgent`, or leave this one out"
+                    }
                     About::Use => "leave it out, or put it on the channels of the policy that is used",
                     _ => "put it on the channels inside the group",
                 };

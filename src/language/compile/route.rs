@@ -85,7 +85,16 @@ impl Faults<'_> {
         let sum: u32 = shares.iter().map(|s| u32::from(*s)).sum();
         if sum != 100 {
             let message = format!("the shares of `via` make {sum}%, not 100%");
-            self.tell("bad-shares", at, message, "change them so that they make 100");
+            // Of two shares either may be what is meant.
+            let help = match (shares.as_slice(), names.as_slice()) {
+                ([one, other], [first, second]) if *one < 100 && *other < 100 => format!(
+                    "write `{}% {first}, {other}% {second}` or `{one}% {first}, {}% {second}`",
+                    100 - other,
+                    100 - one
+                ),
+                _ => "change them so that they make 100".to_owned(),
+            };
+            self.tell("bad-shares", at, message, &help);
             return None;
         }
         Some(Route::Weighted(shares.into_iter().zip(names).collect()))

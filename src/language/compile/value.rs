@@ -58,7 +58,7 @@ impl Faults<'_> {
                 if mended != text && mended.parse::<Span>().is_ok() {
                     self.tell_replace("bad-duration", at, message, &mended);
                 } else {
-                    self.tell("bad-duration", at, message, "the units are `ms`, `s`, `m`, `h` and `d`");
+                    self.tell("bad-duration", at, message, beside_unit(text, &unit));
                 }
                 None
             }
@@ -377,4 +377,24 @@ fn day_meant(word: &str) -> Option<&'static str> {
 /// The words of a closed list, for a help.
 pub(super) fn one_of(words: &[&str]) -> String {
     format!("write {}", listed(words.iter().copied(), "or"))
+}
+
+/// What helps where a unit is none: those whose keys are beside what was pressed.
+fn beside_unit(text: &str, unit: &str) -> String {
+    const BESIDE: [(&str, &str, &str); 4] = [
+        ("s", "seconds", "awzxedq"),
+        ("m", "minutes", "njk"),
+        ("h", "hours", "bgyujn"),
+        ("d", "days", "sefrcx"),
+    ];
+    let is_one = unit.chars().count() == 1;
+    let meant: Vec<String> = BESIDE
+        .iter()
+        .filter(|(.., keys)| is_one && keys.contains(&unit.to_ascii_lowercase()))
+        .map(|(short, long, _)| format!("`{}{short}` ({long})", text.trim_end_matches(unit)))
+        .collect();
+    match meant.is_empty() {
+        true => "the units are `ms`, `s`, `m`, `h` and `d`".to_owned(),
+        false => format!("write {}", meant.join(" or ")),
+    }
 }

@@ -118,6 +118,19 @@ impl<'a> Analysis<'a> {
         Silence::of(&compile(&policy), self.catalog)
     }
 
+    /// Whether the message expires before any of the stages that wait for silence can start on it: then it is the
+    /// expiry that is not what was meant, and what else it cuts short follows from that.
+    pub(super) fn expires_before_all(&self) -> bool {
+        let Some(expires) = self.policy.headers.expires else { return false };
+        let mut silent = self
+            .places
+            .iter()
+            .filter(|place| place.stage.after.is_some())
+            .filter_map(|place| place.silent)
+            .peekable();
+        silent.peek().is_some() && silent.all(|silent| silent >= expires.ms())
+    }
+
     /// A stage and all groups and `use`s around it, from the innermost.
     pub fn around(&self, id: usize) -> impl Iterator<Item = &Place<'a>> {
         std::iter::successors(self.places.get(id), |place| self.places.get(place.parent?))

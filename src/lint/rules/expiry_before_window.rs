@@ -24,6 +24,10 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
+    // That is told of the expiry itself.
+    if context.analysis.expires_before_all() {
+        return;
+    }
     let headers = &context.policy.headers;
     let Some(expires) = headers.expires else { return };
     if let Some(quiet) = headers.quiet.as_ref().filter(|quiet| quiet.unless.is_some()) {

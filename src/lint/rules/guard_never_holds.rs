@@ -38,16 +38,15 @@ fn check(context: &Context<'_>, found: Found<'_>) {
                     true => format!("this can never hold, so `{name}` is always skipped"),
                     false => format!("this always holds, so `{name}` is always skipped"),
                 };
-                let help = "look for two parts that exclude each other; `or` may be meant instead of `and`";
-                let help = match between(&condition.expr).filter(|_| wanted) {
-                    Some(range) => format!(
-                        "write `{range}` for what lies between the two, or `or` for `and` for what lies outside"
-                    ),
-                    None if matches!(condition.expr, Expr::Compare(_)) => {
+                let help = match (&condition.expr, wanted) {
+                    (_, false) => "leave the stage out, or narrow the condition".to_owned(),
+                    (Expr::Compare(_), true) => {
                         "write the comparison that is meant, or leave the stage out".to_owned()
                     }
-                    None if wanted => help.to_owned(),
-                    None => "leave the stage out, or narrow the condition".to_owned(),
+                    (expr, true) => both(expr).or_else(|| between(expr)).unwrap_or_else(|| {
+                        "look for two parts that exclude each other; `or` may be meant instead of `and`"
+                            .to_owned()
+                    }),
                 };
                 let run = skipped(context, place.id);
                 found(Finding::new(condition.at.clone(), message, help).shown(run));
@@ -56,7 +55,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     }
 }
 
-/// Of `x > 500 and x < 100`: the range that its two ends make the other way round.
+/// What helps with `x > 500 and x < 100`: the range that its two ends make the other way round.
 fn between(condition: &Expr) -> Option<String> {
     let Expr::And(parts) = condition else { return None };
     let [Expr::Compare(one), Expr::Compare(other)] = parts.as_slice() else { return None };
@@ -73,5 +72,23 @@ fn between(condition: &Expr) -> Option<String> {
     let (low, high) = (value(below)?, value(above)?);
     let with =
         |of: &Comparison, own: &str, value: &str| Some(format!("{}{value}", of.text.strip_suffix(own)?));
-    Some(format!("{} and {}", with(above, &high, &low)?, with(below, &low, &high)?))
+    let range = format!("{} and {}", with(above, &high, &low)?, with(below, &low, &high)?);
+    Some(format!(
+        "write `{range}` for what lies between the two, if no number is mistyped, or `or` for `and` for what lies outside"
+    ))
+}
+
+/// What helps with `x is "a" and x is "b"`: the list of which it may be one.
+fn both(condition: &Expr) -> Option<String> {
+    let Expr::And(parts) = condition else { return None };
+    let [Expr::Compare(one), Expr::Compare(other)] = parts.as_slice() else { return None };
+    let is = |side: &Comparison| side.op == Op::Is && matches!(side.right, Operand::Literal(_));
+    (is(one) && is(other) && one.left == other.left && one.right != other.right).then_some(())?;
+    let value = |of: &Comparison| {
+        let (name, rest) = of.text.split_once(' ')?;
+        let value = rest.strip_prefix("is ").or_else(|| rest.strip_prefix("== "))?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let ((name, first), (_, second)) = (value(one)?, value(other)?);
+    Some(format!("it cannot be both: write `{name} in [{first}, {second}]`, if one of them is meant"))
 }

@@ -24,16 +24,28 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
+    let expires = context.policy.headers.expires;
     // The place is looked for only where something is told.
     let mut tell = |at: &dyn Fn() -> TextRange, word: &str, span: Span, most: Span| {
         if span > most {
             let days = span.ms() / 86_400_000;
             let message = format!("`{word} {span}` is more than `{most}`");
-            found(Finding::new(at(), message, format!("was `{days}m` or `{days}h` meant?")));
+            // Of a time within the message's life, what is shorter than that.
+            let fits = |unit_s: i64| {
+                word == "expires after" || expires.is_none_or(|expires| Span::from_s(days * unit_s) < expires)
+            };
+            let meant = [('h', 3_600), ('m', 60), ('s', 1)].into_iter().filter(|(_, unit_s)| fits(*unit_s));
+            let mut meant: Vec<String> = meant.take(2).map(|(unit, _)| format!("`{days}{unit}`")).collect();
+            meant.reverse();
+            let help = match meant.is_empty() {
+                true => "write a shorter time".to_owned(),
+                false => format!("was {} meant?", meant.join(" or ")),
+            };
+            found(Finding::new(at(), message, help));
         }
     };
     let day = |days: i64| Span::from_s(days * 86_400);
-    if let Some(expires) = context.policy.headers.expires {
+    if let Some(expires) = expires {
         tell(&|| header_of(context, "expires"), "expires after", expires, day(366));
     }
     for place in context.analysis.places().iter().filter(|place| !place.used) {

@@ -2,7 +2,7 @@ use crate::language::Counterexample;
 use crate::language::condition::{Expr, Word};
 use crate::language::policy::TextRange;
 use crate::lint::Context;
-use crate::lint::analysis::{Analysis, Place, Trial, Week, closing, guard_text, leading_to, skipped};
+use crate::lint::analysis::{Analysis, Place, Strict, Trial, Week, closing, guard_text, leading_to, skipped};
 use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
@@ -40,16 +40,29 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     if context.is_used() {
         return;
     }
-    for place in context.analysis.never_sent() {
+    let analysis = context.analysis;
+    let mut told = Vec::new();
+    for place in analysis.places() {
+        if let Some((at, message, help)) = turned_around(context, place) {
+            told.push(place.id);
+            found(Finding::new(at, message, help).shown(nearest(context, place)));
+        }
+    }
+    // Of a guard that excludes itself that is told.
+    let never_holds = |place: &Place<'_>| {
+        Analysis::guards(place).any(|(guard, wanted)| {
+            let weighed = analysis.weigh(&guard.expr, Some(place.id), Strict::Logic);
+            weighed.is_some_and(|weighed| if wanted { !weighed.can_hold } else { !weighed.can_fail })
+        })
+    };
+    for place in analysis.never_sent() {
+        if told.contains(&place.id) || (!place.used && never_holds(place)) {
+            continue;
+        }
         let name = place.name();
-        let (at, message, help) = turned_around(context, place).unwrap_or_else(|| {
-            let message = format!("`{name}` is never sent here, whatever happens and whoever it is for");
-            (
-                place.at.clone(),
-                message,
-                "write the condition that is meant, or leave the stage out".to_owned(),
-            )
-        });
+        let at = place.at.clone();
+        let message = format!("`{name}` is never sent here, whatever happens and whoever it is for");
+        let help = "write the condition that is meant, or leave the stage out";
         found(Finding::new(at, message, help).shown(nearest(context, place)));
     }
 }

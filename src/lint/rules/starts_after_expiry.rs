@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Place, Shows, header_of, modifier_of, shortest};
+use crate::lint::analysis::{Shows, header_of, modifier_of, shortest};
 use crate::model::Span;
 
 use super::{Finding, Found, declare_rule};
@@ -31,12 +31,14 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         silent.is_some_and(|silent| silent >= expires.ms())
     };
     // Where all of several stages come too late, it is the expiry that is not what was meant.
-    let waits: Vec<&Place<'_>> =
-        places.iter().filter(|place| place.stage.after.is_some() && place.silent.is_some()).collect();
-    let of_expiry = waits.len() > 1 && waits.iter().all(|place| late(Some(place.id)));
+    let waits = places.iter().filter(|place| place.stage.after.is_some() && place.silent.is_some());
+    let is_short = expires < Span::from_s(60);
+    let of_expiry = context.analysis.expires_before_all() && (waits.count() > 1 || is_short);
     for place in places.iter().filter(|place| late(Some(place.id))) {
         let never = place.earliest >= expires.ms();
-        if never || place.wait().is_some() || late(place.before) || late(place.parent) {
+        // A time that is surely a slip is told as one.
+        let is_huge = place.stage.after.is_some_and(|after| after > Span::from_s(30 * 86_400));
+        if is_huge || never || place.wait().is_some() || late(place.before) || late(place.parent) {
             continue;
         }
         let (name, silent) = (place.name(), Span::from_ms(place.silent.unwrap_or_default()));

@@ -20,6 +20,10 @@ declare_rule! {
 }
 
 fn check(context: &Context<'_>, found: Found<'_>) {
+    // That is told of the expiry itself.
+    if context.analysis.expires_before_all() {
+        return;
+    }
     let Some(expires) = context.policy.headers.expires else { return };
     for place in context.analysis.places() {
         let Some(valid) = place.channel().and_then(|channel| channel.valid) else { continue };

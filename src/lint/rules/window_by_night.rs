@@ -11,7 +11,7 @@ declare_rule! {
     /// hours in which it may not.
     ///
     /// Turn the times around: `between 08:00 and 21:00`.
-    WindowByNight, "window-by-night", Warning, check;
+    WindowByNight, "window-by-night", Warning, check, gives_way;
     true => "sms between 21:00 and 08:00 in UTC",
     true => "any of (sms, push) between 22:00 and 07:00 in contact.timezone else UTC",
     false => "sms between 08:00 and 21:00 in UTC",

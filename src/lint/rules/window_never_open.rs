@@ -33,8 +33,16 @@ fn check(context: &Context<'_>, found: Found<'_>) {
             let name = place.name();
             let message = format!("the quiet hours cover this window, so `{name}` never starts");
             let at = modifier_of(context.source, place, "between");
+            let help = match window.from > window.to {
+                // Hours over midnight are mostly those in which nothing is to be sent.
+                true => format!(
+                    "was `between {} and {}` meant? Else change the quiet hours",
+                    window.to, window.from
+                ),
+                false => "choose hours that are not quiet, or change the quiet hours".to_owned(),
+            };
             found(
-                Finding::new(at, message, "choose hours that are not quiet, or change the quiet hours")
+                Finding::new(at, message, help)
                     .shown(shortest(context, Shows::Fails(place.id, Reason::NeverOpen))),
             );
         }

@@ -287,3 +287,82 @@ pub(super) fn currency(around: &Around<'_>) -> Option<Meant> {
     let help = format!("write it behind the amount, for example `{text} {currency}`");
     Some(Meant::told(around.at.clone()).named("bad-money").saying(message).help(help))
 }
+
+/// A stage that is missing before or behind a word.
+pub(super) fn stage(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let before = around.before();
+    if text == "or" && before.as_ref().is_some_and(|(_, word)| *word == "contact.timezone") {
+        return Some(super::stages::other_zone(around));
+    }
+    // `repeat sms 3 times every 5m`
+    if let Some((word @ ("retry" | "repeat"), channel)) = text.split_once(' ')
+        && channel.parse::<Channel>().is_ok()
+    {
+        let message = format!("`{word}` stands behind its channel");
+        let meant = Meant::write(around.at.clone(), &format!("{channel} {word}"));
+        return Some(meant.named(if word == "retry" { "bad-retry" } else { "bad-repeat" }).saying(message));
+    }
+    if text == "then"
+        && let Some((at, quote @ ("\"" | "'" | "`"))) = around.next_on_line()
+        && let Some((name_at, name)) = around.word_from(at.end)
+        && name.parse::<Channel>().is_ok()
+        && let Some((close, end)) = around.word_from(name_at.end)
+        && end == quote
+    {
+        let message = format!("{} stands without quotes", quoted(name));
+        let whole = at.start..close.end;
+        return Some(Meant::write(whole.clone(), name).named("stray-text").saying(message));
+    }
+    // `then` alone on the line before another one.
+    if text == "then"
+        && let Some((at, "then")) = before.clone()
+        && let own = around.part(around.line_start(at.start)..around.line_end(at.end))
+        && own.trim() == "then"
+    {
+        let meant = Meant::told(at).saying("behind `then` nothing is said").until(around.at.end);
+        return Some(meant.help("write a stage there, or leave the word out"));
+    }
+    // What stood behind it was lost, and nobody knows what.
+    let line = around.part(around.line_start(around.at.start)..around.line_end(around.at.end));
+    if text == "then" && line.split('#').next().is_some_and(|line| line.trim() == "then") && before.is_some()
+    {
+        let meant = Meant::told(around.at.clone()).saying("behind `then` nothing is said");
+        return Some(meant.help("write a stage there, or leave the word out"));
+    }
+    if text == "then" {
+        let help = "write a stage there, or leave the word out";
+        let rest = around.part(around.at.end..around.source.len());
+        let stage = rest.find(" then ").and_then(|end| rest.get(..end)).unwrap_or(rest);
+        // Who writes how long to wait for what stood before has lost that, and did not write too much.
+        let is_doubled = before
+            .as_ref()
+            .is_some_and(|(at, word)| *word == "then" && at.start < around.line_start(around.at.start));
+        if !is_doubled && stage.split_whitespace().any(|word| word == "after") {
+            return Some(Meant::told(around.at.clone()).help(help));
+        }
+        let line = around.line_start(around.at.start);
+        let stands_first = around.part(line..around.at.start).trim().is_empty();
+        let start = around.source.get(..around.at.start)?.trim_end().len();
+        let whole = match stands_first || start == 0 {
+            true => around.at.start..around.blanks_from(around.at.end),
+            false => start..around.at.end,
+        };
+        return Some(Meant::told(around.at.clone()).changing(whole, "").help(help));
+    }
+    // `after 30s sms`
+    let (at, channel) = around.next()?;
+    if ["after ", "if ", "unless ", "via ", "until "].iter().any(|word| text.starts_with(word))
+        && channel.parse::<Channel>().is_ok()
+    {
+        if let Some(first) = text.strip_prefix("after ").filter(|first| first.parse::<Channel>().is_ok()) {
+            let message = "`after` stands before a time; stages are joined by `then`";
+            let meant = Meant::write(around.at.clone(), &format!("{first} then")).saying(message);
+            return Some(meant.help(format!("write `{first} then {channel}`")));
+        }
+        let whole = around.at.start..at.end;
+        let message = format!("{} stands before its channel", quoted(text));
+        return Some(Meant::write(whole, &format!("{channel} {text}")).saying(message));
+    }
+    None
+}

@@ -181,6 +181,18 @@ pub(super) fn fail(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(at, meant).named("bad-otherwise").saying(message))
 }
 
+/// `all any of (`: which of the two is meant, nobody knows.
+pub(super) fn both_kinds(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let (at, next) = around.next_on_line()?;
+    let (of, _) = around.word_from(at.end).filter(|(_, word)| *word == "of")?;
+    let kinds = ["any", "all"];
+    (kinds.contains(&text) && kinds.contains(&next) && text != next).then_some(())?;
+    let message = format!("`{text}` and `{next}` stand side by side");
+    let help = "write `all of` where every one must be reached, or `any of` where one is enough";
+    Some(Meant::told(around.at.start..of.end).named("bad-group").saying(message).help(help))
+}
+
 /// `then fail "why"`.
 pub(super) fn then_fail(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();

@@ -45,7 +45,7 @@ pub(super) fn vars(around: &Around<'_>) -> Option<Meant> {
         ("vars", "(" | "[") => {
             let close = around.closing(at.start)?;
             let message = format!("the vars stand between `{{` and `}}`, not behind `{word}`");
-            let help = "write `vars { name: string }`";
+            let help = "write `{` and `}` around the vars";
             Some(Meant::write(at, "{").named("bad-var").saying(message).help(help).and(close, "}"))
         }
         ("vars", _) if at.start >= around.line_end(around.at.end) => {
@@ -156,8 +156,10 @@ pub(super) fn var(around: &Around<'_>) -> Option<Meant> {
     }
     let words: Vec<&str> = text.split([' ', '\t', ':']).filter(|word| !word.is_empty()).collect();
     let meant = match words.as_slice() {
-        [name, kind, word] if TYPES.contains(kind) && near(word, ["optional"]).is_some() => {
-            format!("{name}: {kind} optional")
+        [_, kind, word] if TYPES.contains(kind) && near(word, ["optional"]).is_some() => {
+            let at = around.at.start + text.rfind(word)?;
+            let message = format!("unknown word {}; did you mean `optional`?", quoted(word));
+            return Some(Meant::write(at..at + word.len(), "optional").saying(message));
         }
         [name, "optional", kind] if TYPES.contains(kind) && text.contains(':') => {
             format!("{name}: {kind} optional")

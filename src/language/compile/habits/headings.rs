@@ -130,6 +130,24 @@ pub(super) fn other_brace(around: &Around<'_>) -> Option<Meant> {
 pub(super) fn lost(around: &Around<'_>, finding: &super::Diagnostic) -> Option<Meant> {
     let said = around.text().lines().next().unwrap_or_default().trim();
     let has_end = around.source.lines().any(|line| line.trim_end() == "}");
+    // `# title. policy night {`: two lines that were drawn together.
+    let before = around.part(0..around.at.start).trim_end();
+    let line = before.rfind('\n').map_or(0, |end| end + 1);
+    if let Some(sign) = before.get(line..).and_then(|above| above.find('#')).map(|sign| line + sign)
+        && let Some(head) =
+            before.get(sign..).and_then(|remark| remark.rfind("policy ")).map(|head| sign + head)
+        && before.ends_with('{')
+    {
+        let at = head..before.len();
+        let message = format!(
+            "{} stands in a remark, behind `#`, so it does not count",
+            quoted(around.part(at.clone()))
+        );
+        let is_all = before.get(sign + 1..head).is_some_and(|title| title.trim().is_empty());
+        let help = if is_all { "leave the `#` out" } else { "begin a new line before it" };
+        let meant = Meant::told(at).named("bad-policy").saying(message);
+        return Some(meant.help(help).until(around.next_policy(around.at.end)));
+    }
     let meant = Meant::told(around.at.clone());
     let meant = match has_end {
         true => meant

@@ -1,7 +1,7 @@
 //! Words of other tools for those of the language, told apart by what stands behind them.
 
 use crate::language::words::quoted;
-use crate::model::{Span, ZoneTable};
+use crate::model::{Confirmation, Span, ZoneTable};
 
 use super::Meant;
 use super::text::Around;
@@ -50,6 +50,19 @@ fn before_zone(around: &Around<'_>, at: std::ops::Range<usize>, text: &str) -> O
     (WORDS.contains(&text) && is_zone && zone_at.start < around.line_end(at.end)).then_some(())?;
     let message = format!("before a zone stands `in`, not {}", quoted(text));
     Some(Meant::write(at, "in").named("missing-zone").saying(message).help(format!("write `in {zone}`")))
+}
+
+/// `until after 15m replied`: the goal stands behind the next word.
+pub(super) fn goal_behind(around: &Around<'_>) -> Option<Meant> {
+    let end = around.at.start + "until".len();
+    (around.part(around.at.start..end) == "until").then_some(())?;
+    let (after, _) = around.word_from(end).filter(|(_, word)| *word == "after")?;
+    let (span, _) = around.word_from(after.end)?;
+    let (goal, word) = around.word_from(span.end).filter(|(_, word)| word.parse::<Confirmation>().is_ok())?;
+    let behind = around.part(after.start..span.end);
+    let message = format!("{} stands behind {}, not behind `until`", quoted(word), quoted(behind));
+    let whole = around.at.start..goal.end;
+    Some(Meant::write(whole, &format!("until {word} {behind}")).named("unknown-goal").saying(message))
 }
 
 /// `until acknowledged`: what other tools call a reply.

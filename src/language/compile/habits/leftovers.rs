@@ -151,5 +151,21 @@ pub(super) fn heading(around: &Around<'_>) -> Option<Meant> {
 
 /// `wait for 5m`.
 pub(super) fn needless_for(around: &Around<'_>) -> Option<Meant> {
-    (around.text() == "for").then(|| Meant::leave_out(around, around.at.clone()))
+    (around.text() == "for").then_some(())?;
+    let (_, word) = around.before()?;
+    let message = format!("behind `{word}` no `for` is needed");
+    // `for an hour`
+    let (first, count) = around.next_on_line()?;
+    if let Some(number) = super::values::number(count)
+        && let Some((at, unit)) =
+            around.word_from(first.end).filter(|(at, _)| at.end <= around.line_end(first.end))
+        && let Some(unit) = super::values::unit(unit)
+    {
+        let whole = around.at.start..at.end;
+        let message = format!("{} is not written as durations are", quoted(around.part(whole.clone())));
+        let span = format!("{number}{unit}");
+        let meant = Meant::write(whole, &span).named("bad-duration").saying(message);
+        return Some(meant.help(format!("write `{word} {span}`")));
+    }
+    Some(Meant::leave_out(around, around.at.clone()).saying(message).help("leave `for` out"))
 }

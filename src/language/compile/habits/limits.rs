@@ -21,6 +21,21 @@ pub(super) fn sends(around: &Around<'_>) -> Option<Meant> {
     is_near.then(|| Meant::write(at, "sends").named("bad-limit").saying(message))
 }
 
+/// `20p`, `25ct`: a number of the hundredths of a currency.
+pub(super) fn hundredths(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let number = text.trim_end_matches(char::is_alphabetic);
+    let currency = match text.get(number.len()..)?.to_lowercase().as_str() {
+        "p" | "pence" => "GBP",
+        "c" | "ct" | "cts" => "EUR",
+        _ => return None,
+    };
+    let hundredths: u32 = number.parse().ok()?;
+    let amount = format!("{}.{:02} {currency}", hundredths / 100, hundredths % 100);
+    let message = format!("{} is not written as money is", quoted(text));
+    Some(Meant::write(around.at.clone(), &amount).named("bad-money").saying(message))
+}
+
 /// What is no limit.
 pub(super) fn limit(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();

@@ -36,6 +36,7 @@ mod sentences;
 mod shares;
 mod spans;
 mod spelling;
+mod spoken;
 mod stage;
 mod stages;
 mod stops;

@@ -104,6 +104,43 @@ pub(super) fn stage_above(around: &Around<'_>) -> Option<Meant> {
     Some(meant.until(last.end))
 }
 
+/// `expires after 2h` behind `otherwise fail`.
+pub(super) fn header_below(around: &Around<'_>) -> Option<Meant> {
+    let (own, said) = line(around, around.at.start);
+    let word = first_word(said);
+    HEADERS.contains(&word).then_some(())?;
+    let start = around.part(0..own.start).rfind("policy ")?;
+    let open = start + around.part(start..own.start).find('{')?;
+    let message = format!("the header `{word}` stands behind the stages");
+    let whole = around.line_start(own.start)..(own.end + 1).min(around.source.len());
+    let at = own.end - around.part(own.clone()).trim_start().len()..own.end;
+    let meant = Meant::told(at).named("misplaced-header").saying(message).changing(whole, "");
+    let meant = meant.and(open + 1..open + 1, &format!("\n  {said}"));
+    Some(meant.help("move it up, before the first stage").until(own.end))
+}
+
+/// `otherwise fail "why"` above the first stage.
+pub(super) fn otherwise_above(around: &Around<'_>) -> Option<Meant> {
+    let (own, _) = line(around, around.at.start);
+    let (before, _) =
+        around.word_before(around.line_start(own.start)).filter(|(at, _)| at.end <= own.start)?;
+    let (otherwise, said) = line(around, before.start);
+    (first_word(said) == "otherwise" && said.ends_with('"')).then_some(())?;
+    let above = around.word_before(otherwise.start).map(|(at, _)| line(around, at.start).1)?;
+    let is_first = above.ends_with('{') || HEADERS.contains(&first_word(above));
+    let rest = around.part(around.at.start..around.next_policy(around.at.end));
+    let close = around.at.start + rest.rfind('}')?;
+    let end = around.end_before(close);
+    (is_first && end > own.start).then_some(())?;
+    let message = format!("{} stands above the stages", quoted(said));
+    let at = otherwise.end - around.part(otherwise.clone()).trim_start().len()..otherwise.end;
+    // The stages are moved, since a text in quotes is left where it is.
+    let stages = format!("{}\n", around.part(own.start..end));
+    let meant = Meant::told(at).named("misplaced-otherwise").saying(message);
+    let meant = meant.changing(otherwise.start..otherwise.start, &stages).and(otherwise.end..end, "");
+    Some(meant.help("move it to the end of the policy").until(close))
+}
+
 /// `)` a line above the last member of its group.
 pub(super) fn early_parenthesis(around: &Around<'_>) -> Option<Meant> {
     let (of, _) = around.next().filter(|(_, word)| *word == "of")?;
@@ -125,9 +162,18 @@ pub(super) fn early_parenthesis(around: &Around<'_>) -> Option<Meant> {
 
 /// `then …` or `otherwise fail …` behind the `}` of its policy.
 pub(super) fn behind_brace(around: &Around<'_>) -> Option<Meant> {
+    let (brace, _) = around.before().filter(|(_, word)| *word == "}")?;
+    let (own, whole) = line(around, around.at.start);
+    // A line that was moved too far, between two policies that are whole.
+    let is_apart = around.part(brace.end..around.at.start).contains("\n\n");
+    if is_apart && first_word(whole) == "then" && around.text().trim().lines().count() == 1 {
+        let message = format!("{} stands outside of its policy", quoted(whole));
+        let at = around.at.start..own.end;
+        let meant = Meant::told(at).named("outside-policy").saying(message);
+        return Some(meant.help("move it into the braces of the policy to which it belongs"));
+    }
     let said = around.text().lines().next()?.trim();
     (["then", "otherwise"].contains(&first_word(said)) && said.contains(' ')).then_some(())?;
-    let (brace, _) = around.before().filter(|(_, word)| *word == "}")?;
     let (own, text) = line(around, brace.start);
     let whole = if text == "}" { own.start..own.end + 1 } else { brace.clone() };
     let whole = if text == "}" { whole } else { around.blanks_before(brace.start)..brace.end };

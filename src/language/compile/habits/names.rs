@@ -90,6 +90,34 @@ pub(super) fn other_owner(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(around.at.clone(), &format!("vars.{name}")).named("unknown-name").saying(message))
 }
 
+/// `vars.minutes <= 45min`, where `minutes` is a number.
+pub(super) fn unit_behind_number(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let number = text.trim_end_matches(char::is_alphabetic);
+    number.parse::<f64>().ok()?;
+    let (mut sign, mut word) = around.before()?;
+    while ["<", ">", "=", "is"].contains(&word) {
+        (sign, word) = around.word_before(sign.start)?;
+    }
+    let name = word.strip_prefix("vars.")?;
+    of_type(around, "number").iter().any(|known| known == name).then_some(())?;
+    let message = format!("`vars.{name}` is a number, and {} is a time", quoted(text));
+    let short = super::values::unit(text.get(number.len()..)?)?;
+    let help =
+        format!("write `{number}`, or `{name}: duration` into the header `vars` and `{number}{short}` here");
+    Some(Meant::told(around.at.clone()).named("types-differ").saying(message).help(help))
+}
+
+/// `unless paid`, where `paid` is declared.
+pub(super) fn without_owner(around: &Around<'_>) -> Option<Meant> {
+    let name = around.text();
+    let stands_alone =
+        !around.next_on_line().is_some_and(|(at, word)| at.start == around.at.end && word == ".");
+    (stands_alone && declared(around).any(|(declared, _)| declared == name)).then_some(())?;
+    let message = format!("unknown name {}; did you mean `vars.{name}`?", quoted(name));
+    Some(Meant::write(around.at.clone(), &format!("vars.{name}")).named("unknown-name").saying(message))
+}
+
 /// Whether a name is that of a text.
 pub(super) fn is_text(around: &Around<'_>, name: &str) -> bool {
     name.starts_with("contact.")

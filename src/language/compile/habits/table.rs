@@ -5,7 +5,7 @@ use super::{Diagnostic, Meant};
 use super::{
     absent, brackets, calls, category, comparing, conditions, cut, everyday, groups, headers, headings,
     keywords, leftovers, letters, limits, lists, markup, moved, names, pasted, programs, routes, schedules,
-    sending, sentences, spans, spelling, stages, stops, turned, twice, types, values, windows,
+    sending, sentences, spans, spelling, spoken, stages, stops, turned, twice, types, values, windows,
 };
 
 /// Looks at the words of a finding and around it, and says what was meant, where this is it.
@@ -54,6 +54,7 @@ const TABLE: &[Habits] = &[
         &["unknown-channel"],
         &[
             sending::phone,
+            groups::both_kinds,
             category::alone,
             leftovers::value,
             leftovers::used,
@@ -78,6 +79,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["unknown-word"],
         &[
+            spoken::or_in_other_words,
             leftovers::value,
             leftovers::used,
             keywords::lifetime,
@@ -149,7 +151,7 @@ const TABLE: &[Habits] = &[
             programs::block,
             programs::before_stage,
             limits::limit_parts,
-            stages::missing,
+            absent::stage,
         ],
     ),
     Habits::of(
@@ -196,8 +198,11 @@ const TABLE: &[Habits] = &[
             brackets::unclosed,
         ],
     ),
-    Habits::of(&["after-otherwise"], &[twice::otherwise]),
-    Habits::of(&["unknown-goal"], &[keywords::goal, spans::doubled, cut::value, stages::goal]),
+    Habits::of(&["after-otherwise"], &[moved::otherwise_above, moved::header_below, twice::otherwise]),
+    Habits::of(
+        &["unknown-goal"],
+        &[keywords::goal_behind, keywords::goal, spans::doubled, cut::value, stages::goal],
+    ),
     Habits::of(
         &["bad-group"],
         &[stages::group, brackets::beside_the_key, brackets::unopened, groups::members],
@@ -262,6 +267,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["bad-duration"],
         &[
+            names::unit_behind_number,
             letters::by_shift,
             spans::doubled,
             cut::value,
@@ -276,7 +282,7 @@ const TABLE: &[Habits] = &[
     ),
     Habits::of(
         &["bad-time"],
-        &[letters::by_shift, schedules::cron, cut::value, letters::in_number, values::time],
+        &[spoken::time, letters::by_shift, schedules::cron, cut::value, letters::in_number, values::time],
     ),
     Habits::of(
         &["missing-duration"],
@@ -292,6 +298,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["missing-zone", "missing-time"],
         &[
+            spoken::not_on,
             leftovers::time,
             keywords::zone_behind,
             schedules::cron,
@@ -312,6 +319,7 @@ const TABLE: &[Habits] = &[
             windows::beside_the_key,
             windows::days_and_zone,
             windows::zone,
+            spoken::zone,
         ],
     ),
     Habits::of(&["unknown-day"], &[windows::numbers, windows::two_letters, windows::days_apart]),
@@ -326,6 +334,7 @@ const TABLE: &[Habits] = &[
         &["bad-limit"],
         &[
             stops::in_amount,
+            limits::hundredths,
             letters::in_limit,
             limits::sends,
             twice::word,
@@ -343,6 +352,8 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["unknown-condition"],
         &[
+            spoken::no_answer,
+            names::without_owner,
             stops::in_name,
             calls::has,
             cut::value,
@@ -357,7 +368,7 @@ const TABLE: &[Habits] = &[
             sentences::sentence,
         ],
     ),
-    Habits::of(&["bad-condition"], &[calls::has, conditions::split_name]),
+    Habits::of(&["bad-condition"], &[spoken::no_answer, calls::has, conditions::split_name]),
     Habits::of(&["unknown-type"], &[types::yes_or_no]),
     Habits::of(
         &["bad-comparison"],

@@ -383,7 +383,11 @@ impl Line<'_> {
         if is_double && is_plain(word) {
             return vec![self.without(at.clone(), format!("{} stands twice", quoted(word)))];
         }
-        if !fits || !FILLING.contains(word) {
+        // `all any of`: which of the two fills, nobody knows.
+        let is_kind = |word: &str| ["all", "any"].contains(&word);
+        let is_one_of_two =
+            is_kind(word) && self.words.get(place + 1).is_some_and(|(_, next)| is_kind(next) && next != word);
+        if !fits || !FILLING.contains(word) || is_one_of_two {
             return Vec::new();
         }
         vec![self.without(at.clone(), format!("{} is not needed here", quoted(word)))]

@@ -92,7 +92,8 @@ pub(super) fn of(source: &str, finding: &Diagnostic, word: bool) -> Vec<Remark> 
 /// Whether a line says something of a policy, though it stands where nothing can: a header above it, `[policy.name]`.
 fn is_meant(around: &Around<'_>, rule: &str) -> bool {
     let line = around.part(around.blanks_from(around.line_start(around.at.start))..around.source.len());
-    rule == "outside-policy" && is_header(line) || line.starts_with("[policy")
+    // What joins stages is a stage that was moved.
+    rule == "outside-policy" && (is_header(line) || line.starts_with("then ")) || line.starts_with("[policy")
 }
 
 /// Whether a finding stands outside of the braces of every policy of a text that has some.
