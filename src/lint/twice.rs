@@ -27,12 +27,15 @@ pub fn named(file: &SourceFile, compiled: &Compiled) -> Vec<(String, TextRange)>
     compiled.policies.iter().map(|policy| (policy.name.clone(), place(&policy.name, &policy.at))).collect()
 }
 
-/// Tells of names that stand in two files of one folder, in the second of them.
+/// Tells of names that stand in two files of one folder, in the second of them; `named` and `found` are those of the
+/// files, in their order.
 pub fn tell<'a>(
-    files: impl IntoIterator<Item = (&'a SourceFile, Vec<(String, TextRange)>, &'a mut FileFindings)>,
+    files: impl IntoIterator<Item = &'a SourceFile>,
+    named: Vec<Vec<(String, TextRange)>>,
+    found: &mut [FileFindings],
 ) {
     let mut known: BTreeMap<(PathBuf, String), &str> = BTreeMap::new();
-    for (file, named, found) in files {
+    for ((file, named), found) in files.into_iter().zip(named).zip(found) {
         let folder = Path::new(&file.path).parent().unwrap_or(Path::new("")).to_owned();
         for (name, at) in named {
             match known.get(&(folder.clone(), name.clone())).filter(|other| **other != file.path) {

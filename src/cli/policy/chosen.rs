@@ -52,8 +52,7 @@ impl Which {
             policies.extend(compiled.policies);
             found.push(findings);
         }
-        let with_names = files.iter().zip(named).zip(&mut found);
-        twice::tell(with_names.map(|((file, named), found)| (file, named, found)));
+        twice::tell(&files, named, &mut found);
         let is_twice = |name: &str| policies.iter().filter(|policy| policy.name == *name).count() > 1;
         found.retain(|findings| findings.has_errors());
         let policy = match &self.policy {

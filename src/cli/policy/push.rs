@@ -25,10 +25,10 @@ use super::set::PolicySet;
 
 /// Publish the policies of files on a server
 ///
-/// Checks them, tells what the linter finds, shows what changes for the people who are told, and publishes those whose text differs
-/// from what the server has. The key stands in SPINE_KEY and needs `read` and `manage`. Nothing is ever
-/// deleted on the server. Exit codes: 0 done, 1 the policies have faults, the server refuses them, or a
-/// change is above --allow; 2 could not run.
+/// Checks them, tells what the linter finds, shows what changes for the people who are told, and publishes
+/// those whose text differs from what the server has. The key stands in SPINE_KEY and needs `read` and
+/// `manage`. Nothing is ever deleted on the server. Exit codes: 0 done, 1 the policies have faults, the server
+/// refuses them, a change is above --allow, or there are findings that --deny names; 2 could not run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     SPINE_KEY=sk_live_… spine policy push policies/ --url https://spine.example.org --dry-run\n  \

@@ -39,8 +39,7 @@ impl PolicySet {
             set.policies.extend(compiled.policies);
             set.findings.push(findings);
         }
-        let with_names = files.iter().zip(named).zip(&mut set.findings);
-        twice::tell(with_names.map(|((file, named), found)| (file, named, found)));
+        twice::tell(&files, named, &mut set.findings);
         set.files = files;
         set
     }

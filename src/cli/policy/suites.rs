@@ -100,8 +100,7 @@ pub(crate) fn load(paths: &[PathBuf], catalog: Option<&Path>, for_programs: bool
     let named: Vec<_> =
         all.iter().zip(&checked).map(|((file, _), (compiled, _))| twice::named(file, compiled)).collect();
     let (compiled, mut findings): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
-    let with_names = all.iter().zip(named).zip(&mut findings);
-    twice::tell(with_names.map(|(((file, _), named), found)| (file, named, found)));
+    twice::tell(all.iter().map(|(file, _)| file), named, &mut findings);
     for (((file, is_asked_for), compiled), findings) in all.iter().zip(compiled).zip(findings) {
         let is_one_of_several = compiled.found > 1;
         for policy in compiled.policies {

@@ -188,7 +188,8 @@ impl<'s> Walk<'_, 's> {
                     }
                     if vars.insert(name.clone(), declared).is_some() {
                         let message = format!("`vars` declares `{name}` twice");
-                        self.faults.tell("bad-var", entry_at, message, "leave one of them out");
+                        let help = "leave one of them out, or write the other name that is meant";
+                        self.faults.tell("bad-var", entry_at, message, help);
                     }
                 }
                 _ => {

@@ -388,6 +388,14 @@ fn beside_unit(text: &str, unit: &str) -> String {
         ("d", "days", "sefrcx"),
     ];
     let is_one = unit.chars().count() == 1;
+    // `25mm`: a key that was held too long.
+    let mut letters = unit.chars();
+    if let (Some(one), Some(other), None) = (letters.next(), letters.next(), letters.next())
+        && one == other
+        && BESIDE.iter().any(|(short, ..)| short.starts_with(one))
+    {
+        return format!("write `{}{one}`", text.trim_end_matches(one));
+    }
     let meant: Vec<String> = BESIDE
         .iter()
         .filter(|(.., keys)| is_one && keys.contains(&unit.to_ascii_lowercase()))

@@ -39,8 +39,9 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let Some(first) = first else { continue };
         let name = second.name();
         let message = format!("two members of the group send `{name}` at once: the person gets it twice");
-        let help =
-            format!("leave one out; for a second provider where the first fails, write `{name} via a or b`");
+        let help = format!(
+            "leave one out, or write the channel that is meant; for a second provider where the first fails, write `{name} via a or b`"
+        );
         found(
             Finding::new(second.at.clone(), message, help)
                 .shown(shortest(context, Shows::Together(first.id, second.id))),

@@ -45,9 +45,12 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let message = format!(
             "where nothing is heard of the stages before, `{name}` would start at `{silent}`, and the message expires after `{expires}`"
         );
-        let help = match of_expiry {
-            true => "write a longer `expires after`, or shorter times for all stages",
-            false => "write a shorter `after`, or a longer `expires after`",
+        let last = places.iter().filter_map(|place| place.silent).max().map(Span::from_ms);
+        let help = match last.filter(|_| of_expiry) {
+            Some(last) => {
+                format!("write `expires after` more than `{last}`, or shorter times for all stages")
+            }
+            None => "write a shorter `after`, or a longer `expires after`".to_owned(),
         };
         let at = if of_expiry {
             header_of(context, "expires")

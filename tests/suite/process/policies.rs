@@ -83,6 +83,22 @@ async fn policies_are_pushed_compared_and_pulled() {
         second["policies"].as_array().unwrap().iter().map(|p| p["version"].clone()).collect();
     assert_eq!(versions, [json!(2), json!(1), json!(2)]);
 
+    // What the linter finds is told, and keeps from publishing where it is denied.
+    let warned = tempdir().unwrap();
+    write(warned.path(), &[("warned.policy", "policy warned { slack then sms after 30s }\n")]);
+    let warn = |more: &[&str]| {
+        let args = [&["policy", "push", ".", "--url", &url], more].concat();
+        spine_in(warned.path(), &key, &args)
+    };
+    let denied = warn(&["--deny", "warnings", "--format", "json"]);
+    let told = read(&denied);
+    assert_eq!((denied.status.code(), &told["ok"]), (Some(1), &json!(false)));
+    assert_eq!(told["findings"][0]["rule"], "lowered-goal");
+    assert_eq!(names(&told["policies"], "would_publish"), ["warned"]);
+    let dry = warn(&["--dry-run"]);
+    assert_eq!(dry.status.code(), Some(0));
+    assert!(stderr(&dry).contains("warning[lowered-goal]"), "{}", stderr(&dry));
+
     // What no file here holds is used as the server has it.
     let alone = tempdir().unwrap();
     write(alone.path(), &[("alarm.policy", "policy alarm { use page then voice after 10m }\n")]);

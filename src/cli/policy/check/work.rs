@@ -75,8 +75,7 @@ impl Job {
             (twice::named(file, &compiled), found)
         });
         let (named, mut found): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
-        let with_names = self.files.iter().zip(named).zip(&mut found);
-        twice::tell(with_names.map(|((file, named), found)| (file, named, found)));
+        twice::tell(&self.files, named, &mut found);
         found
     }
 

@@ -6,6 +6,21 @@ use crate::model::{Span, TimeOfDay};
 use super::Meant;
 use super::text::Around;
 
+/// `>0 7`: a `0` for the `=` that stands on the same key.
+pub(super) fn shifted_equals(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    text.starts_with(|c: char| c.is_ascii_digit()).then_some(())?;
+    let (zero, _) = around.before().filter(|(_, word)| *word == "0")?;
+    let (sign, word) = around.word_before(zero.start).filter(|(at, _)| at.end == zero.start)?;
+    [">", "<"].contains(&word).then_some(())?;
+    let message = format!("`{word}0` stands where `{word}=` is meant, which is on the same key");
+    Some(
+        Meant::write(sign.start..around.at.end, &format!("{word}= {text}"))
+            .named("bad-comparison")
+            .saying(message),
+    )
+}
+
 /// `3O` for 30, `l5m` for 15m: with the digits that were meant, where every letter but those of a unit is one
 /// that looks like a digit and stands beside one.
 pub(super) fn digits(word: &str) -> Option<String> {

@@ -131,7 +131,8 @@ pub(super) fn otherwise_above(around: &Around<'_>) -> Option<Meant> {
     let rest = around.part(around.at.start..around.next_policy(around.at.end));
     let close = around.at.start + rest.rfind('}')?;
     let end = around.end_before(close);
-    (is_first && end > own.start).then_some(())?;
+    let goes_on = first_word(line(around, own.start).1) == "then";
+    ((is_first || goes_on) && end > own.start).then_some(())?;
     let message = format!("{} stands above the stages", quoted(said));
     let at = otherwise.end - around.part(otherwise.clone()).trim_start().len()..otherwise.end;
     // The stages are moved, since a text in quotes is left where it is.

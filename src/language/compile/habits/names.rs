@@ -47,6 +47,11 @@ pub(super) fn var(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     let mut unused = of_type(around, kind);
     unused.retain(|declared| !own.contains(&format!("vars.{declared}")));
     let all = of_type(around, kind);
+    let has_part = |whole: &str, part: &str| whole.split('_').any(|one| one == part);
+    let like = all.iter().find(|known| has_part(known, name) || has_part(name, known));
+    if let Some(like) = like.filter(|_| unused.len() != 1) {
+        unused = vec![like.clone()];
+    }
     let help = match (unused.as_slice(), all.as_slice()) {
         ([one], _) => format!("write `vars.{one}`{}, or `{name}` for it in the header `vars`", also(around)),
         ([], [one]) => format!("write `vars.{one}`, or `{name}: {kind}` into the header `vars`"),

@@ -80,6 +80,7 @@ const TABLE: &[Habits] = &[
         &["unknown-word"],
         &[
             spoken::or_in_other_words,
+            letters::shifted_equals,
             leftovers::value,
             leftovers::used,
             keywords::lifetime,
@@ -299,6 +300,7 @@ const TABLE: &[Habits] = &[
         &["missing-zone", "missing-time"],
         &[
             spoken::not_on,
+            windows::zone_first,
             leftovers::time,
             keywords::zone_behind,
             schedules::cron,
@@ -369,7 +371,7 @@ const TABLE: &[Habits] = &[
         ],
     ),
     Habits::of(&["bad-condition"], &[spoken::no_answer, calls::has, conditions::split_name]),
-    Habits::of(&["unknown-type"], &[types::yes_or_no]),
+    Habits::of(&["unknown-type"], &[types::yes_or_no, types::type_first]),
     Habits::of(
         &["bad-comparison"],
         &[

@@ -35,6 +35,18 @@ pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> 
     if money { amount(around) } else { None }
 }
 
+/// `vars { number: cots }`: the type before its name.
+pub(super) fn type_first(around: &Around<'_>) -> Option<Meant> {
+    let name = around.text();
+    let (colon, _) = around.before().filter(|(_, word)| *word == ":")?;
+    let (at, kind) = around.word_before(colon.start)?;
+    const TYPES: [&str; 6] = ["string", "number", "boolean", "duration", "time", "list"];
+    (TYPES.contains(&kind) && super::super::is_name(name)).then_some(())?;
+    let message = "the name of a var stands before its type";
+    let meant = Meant::write(at.start..around.at.end, &format!("{name}: {kind}"));
+    Some(meant.named("bad-var").saying(message))
+}
+
 /// `vars { done: yes/no }`.
 pub(super) fn yes_or_no(around: &Around<'_>) -> Option<Meant> {
     let line = around.line_end(around.at.start);

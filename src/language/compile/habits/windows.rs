@@ -7,6 +7,26 @@ use super::Meant;
 use super::text::Around;
 use super::values::{DASHES, day_before, joint, oclock, time_meant};
 
+/// `quiet in Europe/Vienna 21:00 to 06:30`: the zone before its times.
+pub(super) fn zone_first(around: &Around<'_>) -> Option<Meant> {
+    let start = around.line_start(around.at.start);
+    let (header, _) = around.word_from(start).filter(|(_, word)| *word == "quiet")?;
+    let line = around.line_end(header.end);
+    let next = |end: usize| around.word_from(end).filter(|(at, _)| at.end <= line);
+    let (first, _) = next(header.end).filter(|(_, word)| *word == "in")?;
+    let (zone_at, zone) =
+        next(first.end).filter(|(_, zone)| *zone == "contact.timezone" || ZoneTable.get(zone).is_some())?;
+    let (from_at, from) = next(zone_at.end)?;
+    let (joint, _) = next(from_at.end).filter(|(_, word)| *word == "to")?;
+    let (to_at, to) = next(joint.end)?;
+    let [from, to] = [super::values::time_meant(from)?, super::values::time_meant(to)?];
+    let meant = format!("{from} to {to} in {zone}");
+    let message = "the times of `quiet` stand before their zone";
+    let whole = first.start..to_at.end;
+    let meant = Meant::write(whole, &meant).named("missing-time").saying(message);
+    Some(meant.until(to_at.end))
+}
+
 /// `from 09:00 to 17:00`: a window in other words.
 pub(super) fn from_to(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
