@@ -76,7 +76,8 @@ fault! {
 }
 
 fault! {
-    /// Two policies of a text have one name.
+    /// Two policies of a text, or of the files of one folder, have one name: a `use`, a test and a command that name it
+    /// would mean one of them alone.
     ///
     /// Give one of them another.
     PolicyTwice, "policy-twice";

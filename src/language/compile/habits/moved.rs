@@ -133,7 +133,7 @@ pub(super) fn otherwise_above(around: &Around<'_>) -> Option<Meant> {
     let end = around.end_before(close);
     let goes_on = first_word(line(around, own.start).1) == "then";
     ((is_first || goes_on) && end > own.start).then_some(())?;
-    let message = format!("{} stands above the stages", quoted(said));
+    let message = format!("{} stands above stages", quoted(said));
     let at = otherwise.end - around.part(otherwise.clone()).trim_start().len()..otherwise.end;
     // The stages are moved, since a text in quotes is left where it is.
     let stages = format!("{}\n", around.part(own.start..end));

@@ -371,7 +371,7 @@ const TABLE: &[Habits] = &[
         ],
     ),
     Habits::of(&["bad-condition"], &[spoken::no_answer, calls::has, conditions::split_name]),
-    Habits::of(&["unknown-type"], &[types::yes_or_no, types::type_first]),
+    Habits::of(&["unknown-type"], &[types::yes_or_no]).last(types::type_first),
     Habits::of(
         &["bad-comparison"],
         &[

@@ -36,10 +36,15 @@ pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> 
 }
 
 /// `vars { number: cots }`: the type before its name.
-pub(super) fn type_first(around: &Around<'_>) -> Option<Meant> {
+pub(super) fn type_first(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
+    // `time: text`: a var may be named so.
+    finding.fix.is_empty().then_some(())?;
     let name = around.text();
-    let (colon, _) = around.before().filter(|(_, word)| *word == ":")?;
-    let (at, kind) = around.word_before(colon.start)?;
+    // The colon is read with what stands before it, where no blank parts them.
+    let (at, kind) = match around.before()? {
+        (colon, ":") => around.word_before(colon.start)?,
+        (at, word) => (at, word.strip_suffix(':')?),
+    };
     const TYPES: [&str; 6] = ["string", "number", "boolean", "duration", "time", "list"];
     (TYPES.contains(&kind) && super::super::is_name(name)).then_some(())?;
     let message = "the name of a var stands before its type";
