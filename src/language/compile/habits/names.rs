@@ -95,6 +95,17 @@ pub(super) fn other_owner(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(around.at.clone(), &format!("vars.{name}")).named("unknown-name").saying(message))
 }
 
+/// `vars.amount > 50k`: thousands.
+pub(super) fn thousands(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let number = text.strip_suffix(['k', 'K'])?;
+    let number: u32 = number.parse().ok()?;
+    let before = around.part(around.line_start(around.at.start)..around.at.start).trim_end();
+    before.ends_with(['<', '>', '=']).then_some(())?;
+    let message = format!("{} is not written as numbers are", quoted(text));
+    Some(Meant::write(around.at.clone(), &format!("{number}000")).named("bad-number").saying(message))
+}
+
 /// `vars.minutes <= 45min`, where `minutes` is a number.
 pub(super) fn unit_behind_number(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();

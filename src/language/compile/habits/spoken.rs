@@ -110,6 +110,29 @@ pub(super) fn time(around: &Around<'_>) -> Option<Meant> {
     )
 }
 
+/// `1 month`, `3 business days`: spans that no unit has.
+pub(super) fn calendar(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let next = |end: usize| around.word_from(end).filter(|(at, _)| at.end <= line);
+    let count: u32 = around.text().parse().ok()?;
+    let (at, word) = next(around.at.end)?;
+    let (end, meant, message) = match word.to_lowercase().as_str() {
+        "month" | "months" | "monat" | "monate" => {
+            (at.end, count.checked_mul(30)?, "there is no unit for months")
+        }
+        "year" | "years" => (at.end, count.checked_mul(365)?, "there is no unit for years"),
+        "business" | "working" | "work" => {
+            let (days, _) = next(at.end).filter(|(_, word)| word.starts_with("day"))?;
+            (days.end, count, "a duration counts all days, not working days alone")
+        }
+        _ => return None,
+    };
+    let whole = around.at.start..end;
+    let said = quoted(around.part(whole.clone()));
+    let meant = Meant::told(whole).saying(format!("{message}: {said}")).help(format!("write `{meant}d`"));
+    Some(meant.named("bad-duration"))
+}
+
 /// `if no answer then sms`: what a fallback is for anyway.
 pub(super) fn no_answer(around: &Around<'_>) -> Option<Meant> {
     let negates = ["no", "not", "nobody", "noone", "unanswered", "without"].contains(&around.text());
@@ -129,6 +152,23 @@ pub(super) fn no_answer(around: &Around<'_>) -> Option<Meant> {
     let message =
         format!("{} is said by `then … after`: it starts what follows where nobody answered", quoted(said));
     Some(Meant::leave_out(around, whole).named("bad-condition").saying(message))
+}
+
+/// `if vars.vat & vars.amount > 400`: a sign that joins conditions elsewhere.
+pub(super) fn and_as_sign(around: &Around<'_>) -> Option<Meant> {
+    let meant = match around.text() {
+        "&" | "&&" | "+" => "and",
+        "|" | "||" => "or",
+        _ => return None,
+    };
+    let before = around.part(around.line_start(around.at.start)..around.at.start);
+    let guard = ["if ", "unless "].iter().filter_map(|word| before.rfind(word)).max()?;
+    let (_, next) = around.next_on_line()?;
+    let is_name =
+        super::conditions::is_name(next) || super::conditions::STATES.contains(&next) || next == "not";
+    let stays = !before.get(guard..)?.contains(" then ");
+    let message = format!("conditions are joined by `{meant}`, not by {}", quoted(around.text()));
+    (is_name && stays).then(|| Meant::write(around.at.clone(), meant).saying(message))
 }
 
 /// `if vars.delay > 120 oder read`: what joins conditions in another language.

@@ -26,16 +26,20 @@ pub(super) fn in_name(around: &Around<'_>) -> Option<Meant> {
     let owner = around.text();
     ["vars", "contact"].contains(&owner).then_some(())?;
     let rest = around.part(around.at.end..around.line_end(around.at.end));
-    let name = rest.trim_start_matches(['.', ' ']);
-    let joint = rest.get(..rest.len() - name.len()).filter(|joint| joint.contains('.'))?;
+    // The comma is on the key beside.
+    let name = rest.trim_start_matches(['.', ' ', ',']);
+    let joint = rest.get(..rest.len() - name.len()).filter(|joint| joint.contains(['.', ',']))?;
     let length = name.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(name.len());
     let name = name.get(..length)?.to_lowercase();
     super::super::is_name(&name).then_some(())?;
     let whole = around.at.start..around.at.end + joint.len() + length;
     let meant = format!("{owner}.{name}");
-    let message = match joint.contains("..") {
-        true => format!("there is a full stop too many in {}", quoted(around.part(whole.clone()))),
-        false => format!("there is a blank in `{meant}`"),
+    let message = match joint {
+        joint if joint.contains(',') => "`,` stands where `.` is meant".to_owned(),
+        joint if joint.contains("..") => {
+            format!("there is a full stop too many in {}", quoted(around.part(whole.clone())))
+        }
+        _ => format!("there is a blank in `{meant}`"),
     };
     Some(Meant::write(whole, &meant).named("bad-name").saying(message))
 }

@@ -110,6 +110,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["wrong-joiner"],
         &[
+            spoken::and_as_sign,
             moved::group_begun_nowhere,
             groups::fail,
             stages::two_goals,
@@ -268,6 +269,8 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["bad-duration"],
         &[
+            names::thousands,
+            spoken::calendar,
             names::unit_behind_number,
             letters::by_shift,
             spans::doubled,

@@ -16,7 +16,9 @@ pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> 
     {
         return Some(meant);
     }
-    if finding.message.contains("neither `true` nor `false`") {
+    if finding.message.contains("neither `true` nor `false`")
+        || finding.message.contains(" is true or false and ")
+    {
         let meant = match text.trim_matches('"').to_lowercase().as_str() {
             "yes" | "on" | "1" | "ja" | "true" => "true",
             "no" | "off" | "0" | "nein" | "false" => "false",
@@ -30,6 +32,11 @@ pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> 
         && finding.message.contains("is a number")
     {
         return Some(Meant::write(around.at.clone(), number));
+    }
+    // `vars.overdue > 14`, where a duration is compared: the unit is missing.
+    if finding.message.contains(" is a duration and ") && text.bytes().all(|b| b.is_ascii_digit()) {
+        let help = format!("say the unit: `{text}s`, `{text}m`, `{text}h` or `{text}d`");
+        return Some(Meant::told(around.at.clone()).help(help));
     }
     let money = text.split_whitespace().nth(1).is_some_and(|word| word.parse::<Currency>().is_ok());
     if money { amount(around) } else { None }

@@ -72,9 +72,14 @@ fn other_sign(around: &Around<'_>, at: TextRange, meant: &str) -> Option<Candida
     let before = around.part(0..at.start).chars().next_back();
     let behind = around.part(at.end..around.source.len()).chars().next();
     let is_edge = !before.is_some_and(is_letter) || !behind.is_some_and(is_letter);
+    // A digit of a number is one: what it says would be another amount.
+    let is_digit = |c: char| c.is_ascii_digit();
+    let in_number = around.part(at.clone()).starts_with(is_digit)
+        && meant != "%"
+        && (before.is_some_and(is_digit) || behind.is_some_and(is_digit));
     // `80 ses`: a share has its number before the sign.
     let fits = meant != "%" || before.is_some_and(|c| c.is_ascii_digit());
-    (is_edge && fits).then_some(())?;
+    (is_edge && fits && !in_number).then_some(())?;
     let said = around.part(at.clone());
     let message = format!("`{said}` stands where `{meant}` is meant, which is on the same key");
     let edits = vec![Edit { at: at.clone(), text: meant.to_owned() }];

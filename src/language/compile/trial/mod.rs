@@ -252,8 +252,12 @@ impl Trial<'_> {
         let is_beside = |known: &Diagnostic| {
             let closes = [("(", ")"), ("[", "]"), ("{", "}")]
                 .contains(&(text(known.at.clone()), text(finding.at.clone())));
+            // `TODAY()`: the bracket is of the word that was not understood.
+            let ends_call = text(finding.at.clone()) == ")"
+                && text(known.at.end..self.source.len()).starts_with('(')
+                && !text(known.at.end..finding.at.start).contains('\n');
             let is_behind = known.at.end <= finding.at.start;
-            closes || is_behind && text(known.at.end..finding.at.start).trim().is_empty()
+            closes || ends_call || is_behind && text(known.at.end..finding.at.start).trim().is_empty()
         };
         self.follows(finding) && self.told.iter().any(|known| known.fix.is_empty() && is_beside(known))
     }
