@@ -1,4 +1,4 @@
-//! Functions of other languages.
+//! Functions of other languages, and names that are written as theirs.
 
 use crate::language::words::quoted;
 use crate::model::{Channel, ZoneTable};
@@ -41,4 +41,16 @@ pub(super) fn has(around: &Around<'_>) -> Option<Meant> {
     let whole = start..close.end;
     let message = format!("{} is not how an address is asked for", quoted(around.part(whole.clone())));
     Some(Meant::write(whole, &format!("contact has {channel}")).named("bad-condition").saying(message))
+}
+
+/// `contact.has.push`.
+pub(super) fn has_in_one_word(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let channel: Channel = text.strip_prefix("contact.has.")?.parse().ok()?;
+    let message = format!("{} is three words", quoted(text));
+    Some(
+        Meant::write(around.at.clone(), &format!("contact has {channel}"))
+            .named("bad-condition")
+            .saying(message),
+    )
 }

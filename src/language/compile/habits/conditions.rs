@@ -241,18 +241,6 @@ pub(super) fn lacks(around: &Around<'_>, whole: TextRange, channel: &str) -> Mea
     Meant::write(whole, &format!("not contact has {channel}")).named("bad-condition").saying(message)
 }
 
-/// `contact.has.push`.
-pub(super) fn has_in_one_word(around: &Around<'_>) -> Option<Meant> {
-    let text = around.text();
-    let channel: Channel = text.strip_prefix("contact.has.")?.parse().ok()?;
-    let message = format!("{} is three words", quoted(text));
-    Some(
-        Meant::write(around.at.clone(), &format!("contact has {channel}"))
-            .named("bad-condition")
-            .saying(message),
-    )
-}
-
 /// `is True`, `is yes`, `is null`: words for values that the language writes otherwise, or has not.
 pub(super) fn other_value(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();

@@ -247,7 +247,7 @@ const TABLE: &[Habits] = &[
             letters::in_share,
             twice::name,
             twice::owner,
-            conditions::has_in_one_word,
+            calls::has_in_one_word,
             routes::slash,
             routes::fractions,
             stages::name,

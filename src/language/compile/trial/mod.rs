@@ -7,6 +7,7 @@
 //! it offers, or, where that mends nothing, by one that does ([`candidates`]); where nobody knows what was
 //! meant, something harmless stands in its place ([`guess`]). A change is offered only where it mends.
 
+mod beside;
 mod candidates;
 mod closing;
 mod guard;
@@ -19,8 +20,6 @@ mod search;
 mod vocabulary;
 
 use std::cell::Cell;
-
-use crate::language::words::ENDS;
 
 use super::habits::text::Around;
 use super::{Diagnostic, Edit, TextRange, limits};
@@ -223,17 +222,6 @@ impl Trial<'_> {
         }
     }
 
-    /// `sms thn`: a slip in the last word, behind which its rest is missing too.
-    fn cut_off(&self, finding: &Diagnostic) -> Option<Diagnostic> {
-        let (_, meant) = finding.message.split_once("; did you mean `")?;
-        let meant = meant.strip_suffix("`?")?;
-        let rest = self.source.get(finding.at.end..)?.trim_start();
-        let is_last = rest.is_empty() || rest.starts_with([')', '}', ',']);
-        let is_joint = ENDS.contains(&meant) && !finding.fix.is_empty();
-        let help = format!("write `{meant}`, and what belongs behind it");
-        (is_last && is_joint).then(|| Diagnostic { help: Some(help), fix: Vec::new(), ..finding.clone() })
-    }
-
     /// Another finding of the line, whose change mends this one too.
     fn cause(&self, finding: &Diagnostic) -> Option<(Diagnostic, Outcome)> {
         let around = Around { source: self.source, at: finding.at.clone() };
@@ -243,23 +231,6 @@ impl Trial<'_> {
             let outcome = self.outcome(other, &other.fix)?;
             (outcome.0 == Mends::All).then(|| (other.clone(), outcome))
         })
-    }
-
-    /// Whether a finding is of the words directly behind those for which nothing could be written, or of the
-    /// bracket that closes one of them.
-    fn adjoins(&self, finding: &Diagnostic) -> bool {
-        let text = |at: TextRange| self.source.get(at).unwrap_or_default();
-        let is_beside = |known: &Diagnostic| {
-            let closes = [("(", ")"), ("[", "]"), ("{", "}")]
-                .contains(&(text(known.at.clone()), text(finding.at.clone())));
-            // `TODAY()`: the bracket is of the word that was not understood.
-            let ends_call = text(finding.at.clone()) == ")"
-                && text(known.at.end..self.source.len()).starts_with('(')
-                && !text(known.at.end..finding.at.start).contains('\n');
-            let is_behind = known.at.end <= finding.at.start;
-            closes || ends_call || is_behind && text(known.at.end..finding.at.start).trim().is_empty()
-        };
-        self.follows(finding) && self.told.iter().any(|known| known.fix.is_empty() && is_beside(known))
     }
 
     /// Whether a finding is of words that were not understood either, behind those of a finding for which
