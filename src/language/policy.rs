@@ -74,6 +74,21 @@ pub enum ValueType {
     List,
 }
 
+impl ValueType {
+    /// What a value of it is, in words.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            ValueType::String => "a text",
+            ValueType::Number => "a number",
+            ValueType::Boolean => "true or false",
+            ValueType::Duration => "a duration",
+            ValueType::Time => "a time of day",
+            ValueType::List => "a list",
+        }
+    }
+}
+
 /// One entry of `vars`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VarDeclaration {

@@ -185,11 +185,12 @@ fn sifted(
     let mut out = compiled.diagnostics.clone();
     let house_path = if settings.house.is_empty() { String::new() } else { settings.root.path_of(path) };
     let catalog = catalog_of(library);
+    // A `use` that names no policy may mean each of them.
+    let has_unknown = compiled.diagnostics.iter().any(|found| found.rule == "unknown-policy");
     for policy in &compiled.policies {
         let analysis = Analysis::of(policy, &catalog);
-        // A `use` that names no policy may mean each of them.
-        let used_here = compiled.diagnostics.iter().any(|found| found.rule == "unknown-policy")
-            || compiled.policies.iter().any(|other| other.uses.contains(&policy.name));
+        let used_here =
+            has_unknown || compiled.policies.iter().any(|other| other.uses.contains(&policy.name));
         let context = Context { policy, source, known: library, analysis: &analysis, used_here };
         for rule in rules::ALL {
             rule.check(&context, &mut out);

@@ -12,7 +12,7 @@ use crate::machine::{Machine, compile};
 
 use super::catalog::{self, WithCatalog};
 use super::faults::faulty;
-use super::files::{Folder, load};
+use super::files::{Folder, load, names_of};
 
 /// Which policy, and in what world.
 #[derive(Debug, clap::Args)]
@@ -45,14 +45,12 @@ impl Which {
         let folder = Folder::around(&files);
         let library = WithCatalog { policies: &folder, catalog: &catalog };
         let (mut policies, mut found): (Vec<Policy>, _) = (Vec::new(), Vec::new());
-        let mut named = Vec::new();
         for file in &files {
             let (compiled, findings) = check_one(file, &library);
-            named.push(twice::named(file, &compiled));
             policies.extend(compiled.policies);
             found.push(findings);
         }
-        twice::tell(&files, named, &mut found);
+        twice::tell(&files, names_of(&files), &mut found);
         let is_twice = |name: &str| policies.iter().filter(|policy| policy.name == *name).count() > 1;
         found.retain(|findings| findings.has_errors());
         let policy = match &self.policy {
@@ -77,6 +75,12 @@ impl Which {
         match &self.policy {
             None if policies.is_empty() => format!("`{path}` holds no policy"),
             None => format!("`{path}` holds {} policies; name one by `--policy`: {known}", policies.len()),
+            Some(name) if names.contains(&name.as_str()) => {
+                format!(
+                    "`{path}` has several policies {}; name the file of the one that is meant",
+                    quoted(name)
+                )
+            }
             Some(name) => match near(name, names.iter().copied()) {
                 Some(meant) => format!("`{path}` has no policy {}; did you mean `{meant}`?", quoted(name)),
                 None => format!("`{path}` has no policy {}; it has {known}", quoted(name)),

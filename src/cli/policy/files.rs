@@ -8,8 +8,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cli::CliError;
+use crate::language::policy::TextRange;
 use crate::language::{Library, Used, limits, names, uses};
-use crate::lint::SourceFile;
+use crate::lint::{SourceFile, twice};
 
 /// How deep folders are looked into.
 const FOLDERS_DEPTH_MAX: usize = 32;
@@ -178,6 +179,11 @@ fn read_text(from: impl Read, length: usize, path: &Path) -> Result<String, CliE
             Err(fault(std::io::Error::new(std::io::ErrorKind::InvalidData, message)))
         }
     }
+}
+
+/// The names that each file gives, with where they stand.
+pub(crate) fn names_of(files: &[SourceFile]) -> Vec<Vec<(String, TextRange)>> {
+    files.iter().map(|file| twice::named(&file.text, file.bare_name.as_deref())).collect()
 }
 
 /// The policies of files, and of those that stand beside them, so that one may use another. They are

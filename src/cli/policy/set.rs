@@ -5,7 +5,7 @@ use crate::lint::{FileFindings, SourceFile, check_one, twice};
 use crate::machine::catalog::Catalog;
 
 use super::catalog::WithCatalog;
-use super::files::Folder;
+use super::files::{Folder, names_of};
 
 /// The policies of files.
 #[derive(Debug, Default)]
@@ -31,15 +31,13 @@ impl PolicySet {
     pub(crate) fn of(files: Vec<SourceFile>, folder: &Folder, catalog: &Catalog) -> PolicySet {
         let library = WithCatalog { policies: folder, catalog };
         let mut set = PolicySet::default();
-        let mut named = Vec::new();
         for (place, file) in files.iter().enumerate() {
             let (compiled, findings) = check_one(file, &library);
-            named.push(twice::named(file, &compiled));
             set.file_of.extend(compiled.policies.iter().map(|_| place));
             set.policies.extend(compiled.policies);
             set.findings.push(findings);
         }
-        twice::tell(&files, named, &mut set.findings);
+        twice::tell(&files, names_of(&files), &mut set.findings);
         set.files = files;
         set
     }

@@ -13,7 +13,7 @@ use crate::workbench::suite::{self, Fault, Suite};
 
 use super::catalog::{self, WithCatalog};
 use super::faults::faulty;
-use super::files::{Folder, below, read};
+use super::files::{Folder, below, names_of, read};
 
 /// How test files end.
 pub(crate) const ENDING: &str = ".test.yaml";
@@ -96,11 +96,9 @@ pub(crate) fn load(paths: &[PathBuf], catalog: Option<&Path>, for_programs: bool
     let folder = Folder::around(&sources);
     let library = WithCatalog { policies: &folder, catalog: &catalog };
     let (mut policies, mut wrong) = (Vec::new(), Vec::new());
-    let checked: Vec<_> = all.iter().map(|(file, _)| check_one(file, &library)).collect();
-    let named: Vec<_> =
-        all.iter().zip(&checked).map(|((file, _), (compiled, _))| twice::named(file, compiled)).collect();
-    let (compiled, mut findings): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
-    twice::tell(all.iter().map(|(file, _)| file), named, &mut findings);
+    let (compiled, mut findings): (Vec<_>, Vec<_>) =
+        sources.iter().map(|file| check_one(file, &library)).unzip();
+    twice::tell(&sources, names_of(&sources), &mut findings);
     for (((file, is_asked_for), compiled), findings) in all.iter().zip(compiled).zip(findings) {
         let is_one_of_several = compiled.found > 1;
         for policy in compiled.policies {

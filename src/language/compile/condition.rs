@@ -229,9 +229,10 @@ impl<'s> Walk<'_, 's> {
         }
         let known = WORDS.iter().map(|(w, _)| *w);
         let meant = match word.replace('-', "_").as_str() {
-            "seen" | "opened" => Some("read"),
-            "answered" => Some("replied"),
-            "unsubscribed" | "optout" | "opt_out" | "opted_out" => Some("opted_out"),
+            "seen" | "opened" | "gelesen" | "geöffnet" => Some("read"),
+            "arrived" | "geliefert" | "zugestellt" => Some("delivered"),
+            "answered" | "beantwortet" | "geantwortet" => Some("replied"),
+            "unsubscribed" | "optout" | "opt_out" | "opted_out" | "abgemeldet" => Some("opted_out"),
             "subscribed" | "optin" | "opt_in" | "opted_in" => Some("not opted_out"),
             _ => near(word, known),
         };

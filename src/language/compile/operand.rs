@@ -110,9 +110,6 @@ impl<'s> Walk<'_, 's> {
         if let Some(declared) = declared {
             return Some(Side::Name { operand, kind: Some(Type::Value(declared.kind)) });
         }
-        if self.unknown_vars.contains(name) {
-            return None;
-        }
         if let Some(vars) = &self.vars {
             let declared = || vars.keys().map(String::as_str);
             // `vars.country` where `countries` is declared: either may be the slip.
@@ -126,10 +123,6 @@ impl<'s> Walk<'_, 's> {
             };
             let meant = meant.filter(|_| other_number.is_none());
             let fix = meant.map(|m| replace(at.clone(), &m)).unwrap_or_default();
-            // One name that was changed in one place is one fault, wherever it is used.
-            if fix.is_empty() {
-                self.unknown_vars.insert(name.to_owned());
-            }
             self.faults.tell_fix("unknown-var", at.clone(), message, help, fix);
             return None;
         }

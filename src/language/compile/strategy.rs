@@ -1,6 +1,6 @@
 //! A policy as a whole, and strategies: stages joined by `then`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{Channel, Currency};
 
@@ -18,8 +18,6 @@ pub(super) struct Walk<'a, 's> {
     /// The policy's own `vars` header, and those of the policies that it uses.
     pub(super) vars: Option<BTreeMap<String, super::super::policy::VarDeclaration>>,
     pub(super) used_vars: BTreeMap<String, super::super::policy::VarDeclaration>,
-    /// Names that were told of as unknown.
-    pub(super) unknown_vars: BTreeSet<String>,
     /// Types of names that nothing declares, by what they were first compared with.
     pub(super) inferred: HashMap<String, ValueType>,
     /// The one currency: the scope's, or the first that the policy names.
@@ -70,7 +68,6 @@ impl<'a, 's> Walk<'a, 's> {
             uses,
             vars: None,
             used_vars: BTreeMap::new(),
-            unknown_vars: BTreeSet::new(),
             inferred: HashMap::new(),
             currency: library.currency(),
             stages: 0,

@@ -20,12 +20,7 @@ pub(super) enum Type {
 impl Type {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Type::Value(ValueType::String) => "a text",
-            Type::Value(ValueType::Number) => "a number",
-            Type::Value(ValueType::Boolean) => "true or false",
-            Type::Value(ValueType::Duration) => "a duration",
-            Type::Value(ValueType::Time) => "a time of day",
-            Type::Value(ValueType::List) => "a list",
+            Type::Value(kind) => kind.in_words(),
             Type::Priority => "a priority",
             Type::Money => "an amount of money",
         }

@@ -29,7 +29,7 @@ use crate::model::{Confirmation, Reason};
 pub use place::Place;
 pub(super) use played::Played;
 pub(super) use purpose::{
-    CATEGORIES, closing, instant_of, is_for_codes, is_marketing, lasting, names, next_at,
+    CATEGORIES, closing, instant_of, is_for_codes, is_marketing, lasting, names, next_at, quiet_begins,
 };
 #[cfg(test)]
 pub(super) use run::shown;
@@ -212,6 +212,12 @@ impl<'a> Analysis<'a> {
     pub(super) fn weigh(&self, condition: &Expr, id: Option<usize>, strict: Strict) -> Option<Weighed> {
         let scope = self.scope(id, strict);
         Some(Table::of(&[condition], &scope)?.weigh(condition))
+    }
+
+    /// Whether a condition of a stage leaves it out in every case, by its own logic.
+    pub(super) fn always_skips(&self, id: usize, condition: &Expr, wanted: bool) -> bool {
+        let weighed = self.weigh(condition, Some(id), Strict::Logic);
+        weighed.is_some_and(|weighed| if wanted { !weighed.can_hold } else { !weighed.can_fail })
     }
 
     /// The conditions of a stage: `if` first, each with whether the stage wants it to hold.

@@ -1,6 +1,7 @@
 //! What a policy is for, by its category, and small questions about names, hours and instants.
 
 use crate::language::condition::{Expr, Operand};
+use crate::language::policy::Quiet;
 use crate::machine::DEFAULT_CATEGORY;
 use crate::model::{Days, Instant, Span, TimeOfDay, Zone, ZoneTable};
 
@@ -61,6 +62,11 @@ pub(in crate::lint) fn next_at(time: TimeOfDay, days: Days, zone: &Zone, from: I
 /// When hours close for the longest time: the first instant of January 2026 at which they are no longer `open`.
 pub(in crate::lint) fn closing(open: &Week, zone: &Zone) -> Option<Instant> {
     open.longest_gap().map(|(start, _)| instant_of(start, zone))
+}
+
+/// When quiet hours begin that last longest.
+pub(in crate::lint) fn quiet_begins(quiet: &Quiet) -> Option<Instant> {
+    closing(&Week::whole().without(&Week::of(&quiet.window)), &quiet.window.zone)
 }
 
 /// The first instant of January 2026 at which the clock of a zone shows a minute of the week.

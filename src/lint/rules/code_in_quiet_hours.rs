@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Trial, Week, closing, header_of, is_for_codes};
+use crate::lint::analysis::{Trial, header_of, is_for_codes, quiet_begins};
 
 use super::{Finding, Found, declare_rule};
 
@@ -19,7 +19,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     let headers = &context.policy.headers;
     if let Some(quiet) = headers.quiet.as_ref().filter(|_| is_for_codes(headers.category.as_deref())) {
         let message = "codes are held back in the quiet hours, and whoever asked for one is waiting";
-        let run = closing(&Week::whole().without(&Week::of(&quiet.window)), &quiet.window.zone)
+        let run = quiet_begins(quiet)
             .and_then(|at| Trial::silent(context)?.accepted_at(at).shows(&|run| run.is_held_by_quiet()));
         let help = "leave the quiet hours out of this policy";
         found(Finding::new(header_of(context, "quiet"), message, help).shown(run));

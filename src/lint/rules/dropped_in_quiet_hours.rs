@@ -1,6 +1,6 @@
 use crate::language::condition::{Expr, Word};
 use crate::lint::Context;
-use crate::lint::analysis::{Analysis, Played, Trial, Week, closing};
+use crate::lint::analysis::{Analysis, Played, Trial, quiet_begins};
 use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
@@ -41,8 +41,8 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let others = places.iter().flat_map(Analysis::guards);
         others.filter(|(guard, wanted)| *wanted || !asks(&guard.expr)).map(|(guard, so)| (&guard.expr, so))
     };
-    let run = closing(&Week::whole().without(&Week::of(&quiet.window)), &quiet.window.zone)
-        .and_then(|at| Trial::wanting(context, guards())?.accepted_at(at).shows(&is_lost));
+    let run =
+        quiet_begins(quiet).and_then(|at| Trial::wanting(context, guards())?.accepted_at(at).shows(&is_lost));
     if run.is_some() {
         let message = "a message that comes in the quiet hours is not sent at all, not even later";
         let help = "leave `quiet` out here: the header holds the message until the quiet hours are over";

@@ -1,6 +1,6 @@
 use crate::language::condition::{Comparison, Expr, Op, Operand};
 use crate::lint::Context;
-use crate::lint::analysis::{Analysis, Strict, skipped};
+use crate::lint::analysis::{Analysis, skipped};
 
 use super::{Finding, Found, declare_rule};
 
@@ -28,11 +28,7 @@ declare_rule! {
 fn check(context: &Context<'_>, found: Found<'_>) {
     for place in context.analysis.places().iter().filter(|place| !place.used) {
         for (condition, wanted) in Analysis::guards(place) {
-            let Some(weighed) = context.analysis.weigh(&condition.expr, Some(place.id), Strict::Logic) else {
-                continue;
-            };
-            let never = if wanted { !weighed.can_hold } else { !weighed.can_fail };
-            if never {
+            if context.analysis.always_skips(place.id, &condition.expr, wanted) {
                 let name = place.name();
                 let message = match wanted {
                     true => format!("this can never hold, so `{name}` is always skipped"),

@@ -1,7 +1,7 @@
 use crate::language::policy::Action;
 use crate::language::words::listed;
 use crate::lint::Context;
-use crate::lint::analysis::{Week, closing, leading_to};
+use crate::lint::analysis::{leading_to, quiet_begins};
 
 use super::{Finding, Found, declare_rule};
 
@@ -44,7 +44,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         let help = format!("write {left} into this policy too, if {it} to hold here");
         // A message that is accepted when those hours begin is sent in them.
         let run = theirs.quiet.as_ref().filter(|_| headers.quiet.is_none()).and_then(|quiet| {
-            let at = closing(&Week::whole().without(&Week::of(&quiet.window)), &quiet.window.zone)?;
+            let at = quiet_begins(quiet)?;
             leading_to(context, place.id, &|trial| trial.accepted_at(at), &|run| {
                 run.sent(place.id).is_some_and(|sent| sent <= HOUR)
             })

@@ -60,19 +60,11 @@ fn part_of(context: &Context<'_>, sends: bool) -> TextRange {
     if headers.limit_sends.is_none() || headers.limit_cost.is_none() {
         return header;
     }
-    let is_of_sends =
-        |at: &TextRange| words(context.source, at.clone()).any(|(_, word)| word.starts_with("send"));
-    let mut parts: Vec<TextRange> = Vec::new();
-    let mut ended = true;
-    for (at, word) in words(context.source, header.clone()).skip(1) {
-        match parts.last_mut().filter(|_| !ended) {
-            _ if word == "," => ended = true,
-            Some(part) => part.end = at.end,
-            None => {
-                parts.push(at);
-                ended = false;
-            }
-        }
+    let all: Vec<(TextRange, &str)> = words(context.source, header.clone()).skip(1).collect();
+    let of_sends = |part: &&[(TextRange, &str)]| part.iter().any(|(_, word)| word.starts_with("send"));
+    let part = all.split(|(_, word)| *word == ",").find(|part| of_sends(part) == sends);
+    match part {
+        Some([(first, _), .., (last, _)]) => first.start..last.end,
+        _ => header,
     }
-    parts.into_iter().find(|part| is_of_sends(part) == sends).unwrap_or(header)
 }

@@ -2,7 +2,7 @@ use crate::language::Counterexample;
 use crate::language::condition::{Expr, Word};
 use crate::language::policy::TextRange;
 use crate::lint::Context;
-use crate::lint::analysis::{Analysis, Place, Strict, Trial, Week, closing, guard_text, leading_to, skipped};
+use crate::lint::analysis::{Analysis, Place, Trial, guard_text, leading_to, quiet_begins, skipped};
 use crate::machine::Was;
 
 use super::{Finding, Found, declare_rule};
@@ -50,10 +50,7 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     }
     // Of a guard that excludes itself that is told.
     let never_holds = |place: &Place<'_>| {
-        Analysis::guards(place).any(|(guard, wanted)| {
-            let weighed = analysis.weigh(&guard.expr, Some(place.id), Strict::Logic);
-            weighed.is_some_and(|weighed| if wanted { !weighed.can_hold } else { !weighed.can_fail })
-        })
+        Analysis::guards(place).any(|(guard, wanted)| analysis.always_skips(place.id, &guard.expr, wanted))
     };
     for place in analysis.never_sent() {
         if told.contains(&place.id) || (!place.used && never_holds(place)) {
@@ -108,7 +105,7 @@ fn nearest<'a>(context: &Context<'a>, place: &Place<'_>) -> Option<Counterexampl
     });
     let held = || {
         let quiet = context.policy.headers.quiet.as_ref()?;
-        let at = closing(&Week::whole().without(&Week::of(&quiet.window)), &quiet.window.zone)?;
+        let at = quiet_begins(quiet)?;
         leading_to(context, place.id, &|trial| trial.accepted_at(at), &|run| {
             run.has(place.id, Was::Held) && run.skips(place.id)
         })

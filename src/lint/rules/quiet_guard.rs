@@ -1,5 +1,5 @@
 use crate::lint::Context;
-use crate::lint::analysis::{Played, Strict, Table, Trial, Week, closing};
+use crate::lint::analysis::{Played, Strict, Table, Trial, quiet_begins};
 
 use super::{Finding, Found, declare_rule};
 
@@ -34,7 +34,6 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         true => !run.is_held_by_quiet() && run.first_send() == Some(0),
         false => run.is_held_by_quiet(),
     };
-    let run = closing(&Week::whole().without(&Week::of(&quiet.window)), &quiet.window.zone)
-        .and_then(|at| Trial::silent(context)?.accepted_at(at).shows(&is_so));
+    let run = quiet_begins(quiet).and_then(|at| Trial::silent(context)?.accepted_at(at).shows(&is_so));
     found(Finding::new(condition.at.clone(), message, help).shown(run));
 }

@@ -84,7 +84,7 @@ pub fn odd_facts(
                 Some(example) => {
                     format!(
                         "`vars.{name}` is {}; write for example `vars.{name}={example}`",
-                        kind_name(declared.kind)
+                        declared.kind.in_words()
                     )
                 }
                 None => continue,
@@ -121,17 +121,6 @@ fn example_of(kind: ValueType, value: &FactValue) -> Option<&'static str> {
         ValueType::List => (true, "[a, b]"),
     };
     (!fits).then_some(example)
-}
-
-fn kind_name(kind: ValueType) -> &'static str {
-    match kind {
-        ValueType::String => "a text",
-        ValueType::Number => "a number",
-        ValueType::Boolean => "`true` or `false`",
-        ValueType::Duration => "a duration",
-        ValueType::Time => "a time of day",
-        ValueType::List => "a list",
-    }
 }
 
 /// The providers of a policy's routes, each once.

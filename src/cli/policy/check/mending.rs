@@ -10,7 +10,7 @@ use crate::cli::policy::files::in_parallel;
 use crate::cli::{CliError, FOUND, terminal};
 use crate::language::Library;
 use crate::lint::report::{Found, Style, human_report};
-use crate::lint::{FileFindings, Mended, SourceFile, mend};
+use crate::lint::{FileFindings, Mended, SourceFile, mend, twice};
 
 impl Args {
     /// Mends every file, and writes what is left or, for `--diff`, what would change.
@@ -35,6 +35,12 @@ impl Args {
             }
         }
         let mut left: Vec<FileFindings> = mended.into_iter().map(|mended| mended.found).collect();
+        // A change may have given a policy its name.
+        let named = left
+            .iter()
+            .zip(&job.files)
+            .map(|(left, file)| twice::named(&left.source, file.bare_name.as_deref()));
+        twice::tell(&job.files, named.collect(), &mut left);
         if let Some((path, baseline)) = &job.baseline {
             tell_stale(path, &self.known(job, path, baseline, &mut left));
         }

@@ -67,12 +67,12 @@ impl Job {
     /// Checks each file, on all cores.
     fn check(&self, library: &(dyn Library + Sync)) -> Vec<FileFindings> {
         let checked = in_parallel(&self.files, |file| {
-            let (compiled, mut found) = check_by(file, library, &self.settings);
+            let mut found = check_by(file, library, &self.settings).1;
             // What a run shows, it shows by the same prices.
             for shown in found.findings.iter_mut().filter_map(|finding| finding.counterexample.as_mut()) {
                 shown.catalog.clone_from(&self.catalog_file);
             }
-            (twice::named(file, &compiled), found)
+            (twice::named(&file.text, file.bare_name.as_deref()), found)
         });
         let (named, mut found): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
         twice::tell(&self.files, named, &mut found);

@@ -291,12 +291,6 @@ pub(super) fn priority_word(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(around.at.clone(), meant).saying(message))
 }
 
-/// A word of conditions in other words.
-fn unknown(around: &Around<'_>, meant: &str) -> Meant {
-    let message = format!("unknown word {} in a condition; did you mean `{meant}`?", quoted(around.text()));
-    Meant::write(around.at.clone(), meant).saying(message)
-}
-
 /// A word of a condition in two words, or in other words.
 pub(super) fn word(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
@@ -320,10 +314,6 @@ pub(super) fn word(around: &Around<'_>) -> Option<Meant> {
             let message = format!("{} is no word of conditions", quoted(said));
             Some(Meant::write(at, "has").named("bad-condition").saying(message))
         }
-        ("gelesen" | "geöffnet" | "opened" | "seen", _) => Some(unknown(around, "read")),
-        ("geliefert" | "zugestellt" | "arrived", _) => Some(unknown(around, "delivered")),
-        ("beantwortet" | "geantwortet" | "answered" | "replies", _) => Some(unknown(around, "replied")),
-        ("abgemeldet" | "unsubscribed" | "optout", _) => Some(unknown(around, "opted_out")),
         ("no" | "nicht" | "kein" | "never", _) => {
             let message = format!("{} is not a word of conditions", quoted(text));
             Some(Meant::write(around.at.clone(), "not").named("bad-condition").saying(message))

@@ -7,7 +7,7 @@ use super::Meant;
 use super::text::Around;
 
 pub(super) const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
-const TYPES: [&str; 6] = ["string", "number", "boolean", "duration", "time", "list"];
+pub(super) const TYPES: [&str; 6] = ["string", "number", "boolean", "duration", "time", "list"];
 
 /// `limit: 3 sends`, `category = marketing`: a sign behind a header's word.
 pub(super) fn sign(around: &Around<'_>) -> Option<Meant> {

@@ -127,9 +127,7 @@ pub(super) fn unit_behind_number(around: &Around<'_>) -> Option<Meant> {
 /// `unless paid`, where `paid` is declared.
 pub(super) fn without_owner(around: &Around<'_>) -> Option<Meant> {
     let name = around.text();
-    let stands_alone =
-        !around.next_on_line().is_some_and(|(at, word)| at.start == around.at.end && word == ".");
-    (stands_alone && declared(around).any(|(declared, _)| declared == name)).then_some(())?;
+    declared(around).any(|(declared, _)| declared == name).then_some(())?;
     let message = format!("unknown name {}; did you mean `vars.{name}`?", quoted(name));
     Some(Meant::write(around.at.clone(), &format!("vars.{name}")).named("unknown-name").saying(message))
 }

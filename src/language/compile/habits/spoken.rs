@@ -137,15 +137,14 @@ pub(super) fn calendar(around: &Around<'_>) -> Option<Meant> {
 pub(super) fn no_answer(around: &Around<'_>) -> Option<Meant> {
     let negates = ["no", "not", "nobody", "noone", "unanswered", "without"].contains(&around.text());
     let (before, _) = around.before().filter(|(_, word)| negates && ["if", "when"].contains(word))?;
-    const ANSWERS: [&str; 12] = [
+    const ANSWERS: [&str; 11] = [
         "answer", "answers", "answered", "reply", "replies", "replied", "response", "responds", "reaction",
-        "reads", "receipt", "then",
+        "reads", "receipt",
     ];
-    let next = around.next_on_line().filter(|(_, next)| ANSWERS.contains(next));
-    let end = match next {
-        Some((_, "then")) | None if around.text() != "unanswered" => return None,
-        Some((_, "then")) | None => around.at.end,
+    let end = match around.next_on_line().filter(|(_, next)| ANSWERS.contains(next)) {
         Some((at, _)) => at.end,
+        None if around.text() == "unanswered" => around.at.end,
+        None => return None,
     };
     let whole = before.start..end;
     let said = around.part(whole.clone());

@@ -5,6 +5,7 @@ use crate::language::words::quoted;
 use crate::model::Currency;
 
 use super::conditions::amount;
+use super::headers::TYPES;
 use super::text::Around;
 use super::{Meant, names};
 
@@ -52,7 +53,6 @@ pub(super) fn type_first(around: &Around<'_>, finding: &Diagnostic) -> Option<Me
         (colon, ":") => around.word_before(colon.start)?,
         (at, word) => (at, word.strip_suffix(':')?),
     };
-    const TYPES: [&str; 6] = ["string", "number", "boolean", "duration", "time", "list"];
     (TYPES.contains(&kind) && super::super::is_name(name)).then_some(())?;
     let message = "the name of a var stands before its type";
     let meant = Meant::write(at.start..around.at.end, &format!("{name}: {kind}"));
