@@ -25,7 +25,7 @@ pub use diagnostic::{Counterexample, Diagnostic, Edit, Severity};
 pub use format::{format, format_or_faults};
 pub use names::{names, uses};
 pub use policy::Policy;
-pub use source::{comments, line_column, with_comment_above};
+pub use source::{STDIN, comments, line_column, with_comment_above};
 
 pub(crate) use compile::{bad_name, keeps_comments};
 pub(crate) use source::is_blank;

@@ -5,6 +5,9 @@ use std::ops::Range;
 use super::limits::BRACKETS_DEPTH_MAX;
 use super::policy::TextRange;
 
+/// What a text from the standard input is called where files have a path; a command takes it as `-`.
+pub const STDIN: &str = "<stdin>";
+
 /// What one linear look at a source finds, before the grammar reads it.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {

@@ -2,6 +2,9 @@
 
 pub(crate) use crate::model::quoted;
 
+/// What begins a header.
+pub(crate) const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
+
 /// Words at which what stands before them in a policy is over: none is a name.
 pub(crate) const ENDS: [&str; 12] = [
     "then",

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cli::CliError;
 use crate::language::policy::TextRange;
-use crate::language::{Library, Used, limits, names, uses};
+use crate::language::{Library, STDIN, Used, limits, names, uses};
 use crate::lint::{SourceFile, twice};
 
 /// How deep folders are looked into.
@@ -56,7 +56,7 @@ fn each(
 ) -> Result<Vec<Result<SourceFile, CliError>>, CliError> {
     let mut all: Vec<PathBuf> = Vec::new();
     for path in paths {
-        if path.as_os_str() == STDIN {
+        if path.as_os_str() == DASH {
             all.push(path.clone());
             continue;
         }
@@ -79,8 +79,8 @@ fn each(
     Ok(in_parallel(&all, |path| read(path)))
 }
 
-/// The name of the standard input.
-const STDIN: &str = "-";
+/// What stands for the standard input among paths.
+const DASH: &str = "-";
 
 /// Does the same for each, on all cores; the answers in the order of what was asked.
 pub(crate) fn in_parallel<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
@@ -148,9 +148,9 @@ fn walk(folder: &Path, ending: &str, depth: usize, out: &mut Vec<PathBuf>) -> Re
 }
 
 pub(crate) fn read(path: &Path) -> Result<SourceFile, CliError> {
-    if path.as_os_str() == STDIN {
+    if path.as_os_str() == DASH {
         let text = read_text(std::io::stdin().lock(), 0, path)?;
-        return Ok(SourceFile { path: "<stdin>".to_owned(), text, bare_name: None });
+        return Ok(SourceFile { path: STDIN.to_owned(), text, bare_name: None });
     }
     let file =
         std::fs::File::open(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
@@ -228,7 +228,7 @@ impl Folder {
             let named: HashSet<&Path> = self.files.iter().map(|file| Path::new(file.path.as_str())).collect();
             let mut looked_into: HashSet<&Path> = HashSet::new();
             let mut beside = Vec::new();
-            for file in self.files.iter().filter(|file| self.around && file.path != "<stdin>") {
+            for file in self.files.iter().filter(|file| self.around && file.path != STDIN) {
                 let Some(parent) = Path::new(&file.path).parent() else { continue };
                 if !looked_into.insert(parent) {
                     continue;

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cli::{CliError, FOUND, terminal};
-use crate::language::format_or_faults;
+use crate::language::{STDIN, format_or_faults};
 use crate::lint::report::{Report, ReportedFinding, Style, human_one};
 use crate::lint::{FileFindings, SourceFile};
 
@@ -113,7 +113,7 @@ impl Args {
 
     fn file(&self, file: SourceFile, dry: bool) -> Result<Outcome, CliError> {
         let SourceFile { path, text: old, .. } = file;
-        let is_stdin = path == "<stdin>";
+        let is_stdin = path == STDIN;
         let outcome =
             |state, findings, diff, text| Outcome { path: path.clone(), state, findings, diff, text };
         let new = match format_or_faults(&old) {

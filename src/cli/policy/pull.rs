@@ -252,7 +252,9 @@ fn write(path: &Path, text: &str) -> Result<(), CliError> {
         std::fs::create_dir_all(folder).map_err(fault)?;
     }
     let beside = path.with_extension("policy.new");
-    std::fs::write(&beside, text).map_err(fault)?;
+    // A policy out of a larger file comes without the end of its last line.
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    std::fs::write(&beside, format!("{text}{end}")).map_err(fault)?;
     std::fs::rename(&beside, path).map_err(fault)
 }
 

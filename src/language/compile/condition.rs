@@ -6,6 +6,7 @@ use super::super::condition::{Condition, Expr, Word};
 use super::super::limits;
 use super::super::policy::TextRange;
 use super::super::words::{near, quoted};
+use super::habits;
 use super::strategy::Walk;
 use super::value::did_you_mean;
 use super::{Node, Rule};
@@ -220,7 +221,7 @@ impl<'s> Walk<'_, 's> {
                         "write a condition about the message, such as `unless priority is urgent`, or leave this one out"
                     }
                     About::Use => "leave it out, or put it on the channels of the policy that is used",
-                    _ => "put it on the channels inside the group",
+                    _ => "write the condition inside the group, behind each channel that it is about",
                 };
                 self.faults.tell("misplaced-word", at.clone(), message, help);
                 return None;
@@ -229,12 +230,12 @@ impl<'s> Walk<'_, 's> {
         }
         let known = WORDS.iter().map(|(w, _)| *w);
         let meant = match word.replace('-', "_").as_str() {
-            "seen" | "opened" | "gelesen" | "geöffnet" => Some("read"),
-            "arrived" | "geliefert" | "zugestellt" => Some("delivered"),
-            "answered" | "beantwortet" | "geantwortet" => Some("replied"),
+            "seen" | "opened" => Some("read"),
+            "arrived" => Some("delivered"),
+            "answered" => Some("replied"),
             "unsubscribed" | "optout" | "opt_out" | "opted_out" | "abgemeldet" => Some("opted_out"),
             "subscribed" | "optin" | "opt_in" | "opted_in" => Some("not opted_out"),
-            _ => near(word, known),
+            _ => habits::languages::state(word).or_else(|| near(word, known)),
         };
         let message = format!("unknown word {} in a condition{}", quoted(word), did_you_mean(meant));
         match meant {

@@ -86,7 +86,7 @@ impl<'s> Walk<'_, 's> {
     fn wait(&mut self, action: &Node<'s>, modifiers: &[Node<'s>], at: TextRange) -> Option<Stage> {
         if let Some(first) = modifiers.first() {
             let message = format!("a `wait` takes no {}", self.faults.quoted(first));
-            let help = "a `wait` has no modifiers: leave it out, or put it on the stage that it belongs to";
+            let help = "leave it out, or put it on the stage that it belongs to: a `wait` sends nothing";
             self.faults.tell("misplaced-modifier", self.faults.range(first), message, help);
         }
         let example = "write `wait 10m`, or `wait until 09:00 in contact.timezone`";

@@ -6,7 +6,7 @@ use crate::model::{Channel, Currency};
 
 use super::super::limits;
 use super::super::policy::{Headers, Policy, Strategy, TextRange, ValueType};
-use super::super::words::{near, quoted, synonym};
+use super::super::words::{HEADERS, near, quoted, synonym};
 use super::unit::{Draft, Resolution, merge_vars};
 use super::value::{did_you_mean, replace};
 use super::{Faults, Library, Node, Rule};
@@ -53,7 +53,6 @@ pub(super) enum Limit {
     Depth = 2,
 }
 
-const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
 const MODIFIERS: [&str; 10] =
     ["after", "unless", "if", "via", "until", "retry", "repeat", "between", "valid", "then"];
 
@@ -296,7 +295,8 @@ impl<'a, 's> Walk<'a, 's> {
         let help = match meant {
             Some(meant) => format!("write `{meant}`"),
             None => {
-                "behind a stage stand `then`, or a modifier like `after 30s` or `unless quota`".to_owned()
+                "behind a stage stands `then`, or what is said of it, such as `after 30s` or `unless quota`"
+                    .to_owned()
             }
         };
         let fix = meant.map(|m| replace(at.clone(), m)).unwrap_or_default();

@@ -282,7 +282,10 @@ impl Faults<'_> {
         let parts: Vec<_> = node.children().collect();
         if let Some(odd) = parts.iter().find(|p| p.rule() == Rule::odd_string) {
             let inner: String = odd.text().chars().skip(1).collect();
-            let inner = inner.strip_suffix(['\'', '”', '“', '»', '`']).unwrap_or(&inner).replace('"', "\\\"");
+            let bare = inner.strip_suffix(['\'', '”', '“', '»', '`']).unwrap_or(&inner);
+            // The blanks within « and » are those of the signs.
+            let bare = if odd.text().starts_with('«') { bare.trim() } else { bare };
+            let inner = bare.replace('"', "\\\"");
             let message = format!("{} does not stand in straight double quotes", self.quoted(node));
             self.tell_replace("bad-text", at, message, &format!("\"{inner}\""));
             return None;
@@ -367,6 +370,10 @@ fn day_meant(word: &str) -> Option<&'static str> {
         "weekend" | "sat-sun" => return Some("weekends"),
         _ => {}
     }
+    // `lun` is a Monday elsewhere, and no slip of `sun`.
+    if let Some(day) = super::habits::days::named(word) {
+        return Days::WORDS.get(day).copied();
+    }
     let long = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
     if let Some(meant) = near(&lower, long).and_then(|l| long.iter().position(|w| *w == l)) {
         return Days::WORDS.get(meant).copied();
@@ -385,7 +392,8 @@ fn beside_unit(text: &str, unit: &str) -> String {
         ("s", "seconds", "awzxedq"),
         ("m", "minutes", "njk"),
         ("h", "hours", "bgyujn"),
-        ("d", "days", "sefrcx"),
+        // Days are `jours` and `Tage` too.
+        ("d", "days", "sefrcxjt"),
     ];
     let is_one = unit.chars().count() == 1;
     // `25mm`: a key that was held too long.

@@ -64,7 +64,9 @@ impl Faults<'_> {
             None => {
                 let help = match is_distance {
                     true => "name a place, `Europe/Berlin` for example: its clock is changed in summer",
-                    false => "write an IANA name like `Europe/Berlin`, or `contact.timezone`",
+                    false => {
+                        "write a region and a city of it, such as `Europe/Berlin`, or `contact.timezone`"
+                    }
                 };
                 self.tell("unknown-zone", at, message, help);
             }
@@ -131,11 +133,15 @@ fn zone_meant(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Countries and cities without a zone of their own name, by the zone whose clock is theirs.
-const ELSEWHERE: [(&str, &[&str]); 12] = [
+/// Countries and cities without a zone of their own name, and short names of clocks that no table of zones has,
+/// by the zone whose clock is theirs.
+const ELSEWHERE: [(&str, &[&str]); 18] = [
     (
         "Europe/Berlin",
         &[
+            "cest",
+            "mez",
+            "mesz",
             "deutschland",
             "germany",
             "münchen",
@@ -174,6 +180,7 @@ const ELSEWHERE: [(&str, &[&str]); 12] = [
     (
         "Europe/London",
         &[
+            "bst",
             "uk",
             "england",
             "londres",
@@ -189,6 +196,12 @@ const ELSEWHERE: [(&str, &[&str]); 12] = [
     ("Europe/Brussels", &["belgium", "brüssel", "bruxelles", "brussel", "antwerp"]),
     ("Europe/Lisbon", &["portugal", "lisboa", "lissabon", "porto"]),
     ("Europe/Prague", &["praha", "prag", "brno"]),
+    ("America/New_York", &["edt"]),
+    ("America/Chicago", &["cdt"]),
+    ("America/Denver", &["mdt"]),
+    ("America/Los_Angeles", &["pst", "pdt"]),
+    ("Australia/Sydney", &["aest", "aedt"]),
+    ("Asia/Tokyo", &["jst"]),
     ("Europe/Warsaw", &["poland", "polen", "polska", "warszawa", "warschau", "krakow"]),
 ];
 

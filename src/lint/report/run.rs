@@ -2,10 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::language::{Diagnostic, names};
-
-/// What a policy from the standard input is called in reports; a command takes it as `-`.
-const STDIN: &str = "<stdin>";
+use crate::language::{Diagnostic, STDIN, names};
+use crate::machine::explore::shell;
 
 /// A run, with the command that shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +26,7 @@ impl Run {
     pub fn of(path: &str, source: &str, finding: &Diagnostic) -> Option<Run> {
         let run = finding.counterexample.as_deref()?;
         let path = if path == STDIN { "-" } else { path };
-        let mut words = vec!["spine policy simulate".to_owned(), quoted(path)];
+        let mut words = vec!["spine policy simulate".to_owned(), shell(path)];
         // Of several policies, the one that the finding is in.
         if names(source).names.len() > 1 {
             let before = names(source.get(..finding.at.end.max(finding.at.start + 1)).unwrap_or(source));
@@ -42,7 +40,7 @@ impl Run {
         ];
         for (option, value) in options {
             if !value.is_empty() {
-                words.push(format!("{option} {}", quoted(value)));
+                words.push(format!("{option} {}", shell(value)));
             }
         }
         let (facts, at) = (run.facts.clone(), run.at.clone());
@@ -54,15 +52,6 @@ impl Run {
     #[must_use]
     pub fn text(&self) -> String {
         format!("for example:\n  {}\nshown by: {}", self.timeline.join("\n  "), self.command)
-    }
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=@".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }
 

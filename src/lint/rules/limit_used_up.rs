@@ -44,26 +44,35 @@ fn check(context: &Context<'_>, found: Found<'_>) {
         .places()
         .iter()
         .filter(|place| place.channel().is_some() && !is_told(context, place) && !is_sent(place));
-    // What follows a stage that is cut is cut too.
-    let Some((place, cut)) = cut.find_map(|place| Some((place, analysis.silence().always_cut(place.id)?)))
+    // What follows a stage that is cut is cut too, and is told with the first.
+    let Some((place, cut_at)) = cut.find_map(|place| Some((place, analysis.silence().always_cut(place.id)?)))
     else {
         return;
     };
-    let (limit, help) = match (headers.limit_sends.filter(|limit| *limit <= cut.sends), headers.limit_cost) {
+    let last = cut.filter(|place| analysis.silence().always_cut(place.id).is_some()).last();
+    let (limit, help) = match (headers.limit_sends.filter(|limit| *limit <= cut_at.sends), headers.limit_cost)
+    {
         (None, Some(limit)) => {
             (format!("`{limit}`"), "write a higher limit, or leave the stage out".to_owned())
         }
         (limit, _) => {
-            let needed = analysis.silence_without_limits().sends_before(place.id).unwrap_or(cut.sends);
-            let help = format!("write `limit {} sends`, or leave the stage out", needed.saturating_add(1));
-            (limit.unwrap_or(cut.sends).to_string(), help)
+            let before = |place: &Place<'_>| analysis.silence_without_limits().sends_before(place.id);
+            let needed = before(place).unwrap_or(cut_at.sends).saturating_add(1);
+            let for_all = last.and_then(before).map(|before| before.saturating_add(1));
+            let help = match for_all.filter(|for_all| *for_all > needed) {
+                Some(for_all) => format!(
+                    "write `limit {for_all} sends`, so that it and all that follow can be sent, or leave them out"
+                ),
+                None => format!("write `limit {needed} sends`, or leave the stage out"),
+            };
+            (limit.unwrap_or(cut_at.sends).to_string(), help)
         }
     };
     let name = place.name();
     let message = format!(
         "where nothing is heard of the stages before, the limit of {limit} is used up when `{name}` has its turn"
     );
-    found(Finding::new(place.at.clone(), message, help).shown(Some(cut.run.clone())));
+    found(Finding::new(place.at.clone(), message, help).shown(Some(cut_at.run.clone())));
 }
 
 /// Whether the limit is told of already: as less than one price, or as too low for a group.

@@ -27,4 +27,4 @@ pub use meet::{Met, MetBounds, meet_bounds};
 pub use parts::{GuardWord, Part, Parts};
 pub use space::{Choice, FactName, FactSpace, Question};
 pub use walk::{Care, Go, STATES_MAX, Seen, Visitor, Walk, Walked};
-pub use witness::Witness;
+pub use witness::{Witness, shell};

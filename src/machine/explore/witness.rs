@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::language::STDIN;
 use crate::language::facts_text::GivenFacts;
 use crate::language::script::{Script, Scripts};
 use crate::machine::catalog::Catalog;
@@ -28,6 +29,7 @@ impl Witness {
     /// is the file that was given, if one was.
     #[must_use]
     pub fn command(&self, path: &str, policy: Option<&str>, catalog: Option<&str>) -> String {
+        let path = if path == STDIN { "-" } else { path };
         let mut words = vec!["spine policy simulate".to_owned(), shell(path)];
         if let Some(policy) = policy {
             words.push(format!("--policy {}", shell(policy)));
@@ -85,8 +87,9 @@ impl Witness {
 }
 
 /// A word as a shell takes it.
-fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '=' | ':' | '@');
+#[must_use]
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '=' | ':' | '@');
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
@@ -108,6 +111,7 @@ mod tests {
             witness.command("a b.policy", Some("x"), None),
             r#"spine policy simulate 'a b.policy' --policy x --facts 'vars.note="it'\''s, so", quota.sms=used' --script 'sms: accepted, replied "yes" after 1s'"#
         );
+        assert!(witness.command(STDIN, None, None).starts_with("spine policy simulate - --facts"));
         let at = "2026-01-05T12:00:00Z".parse().unwrap();
         assert_eq!(Witness::ORDINARY_AT, at);
     }

@@ -8,7 +8,7 @@ use super::work::{Job, root, tell_stale};
 use crate::cli::policy::changes::{unified, write_whole};
 use crate::cli::policy::files::in_parallel;
 use crate::cli::{CliError, FOUND, terminal};
-use crate::language::Library;
+use crate::language::{Library, STDIN};
 use crate::lint::report::{Found, Style, human_report};
 use crate::lint::{FileFindings, Mended, SourceFile, mend, twice};
 
@@ -27,9 +27,9 @@ impl Args {
         if self.diff {
             return self.show(job, &changed, &mended);
         }
-        let mut stdin = job.files.iter().find(|file| file.path == "<stdin>").map(|file| file.text.clone());
+        let mut stdin = job.files.iter().find(|file| file.path == STDIN).map(|file| file.text.clone());
         for (file, mended) in changed {
-            match file.path == "<stdin>" {
+            match file.path == STDIN {
                 true => stdin = Some(mended.found.source.clone()),
                 false => overwrite(file, &mended.found.source)?,
             }

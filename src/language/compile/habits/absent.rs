@@ -1,11 +1,10 @@
 //! A word that is missing before others, which say by themselves what it was.
 
-use crate::language::words::quoted;
+use crate::language::words::{HEADERS, quoted};
 use crate::model::{Channel, Confirmation, Priority, Span, TimeOfDay, ZoneTable};
 
 use super::Meant;
 use super::conditions::{STATES, is_name};
-use super::headers::HEADERS;
 use super::stage::{Stage, phrase_end};
 use super::text::Around;
 

@@ -138,7 +138,8 @@ pub(super) fn unclosed(around: &Around<'_>) -> Option<Meant> {
             (true, _) if ends || word == "," => break,
             (false, "}" | "#") => break,
             // A member may be a strategy of its own, which ends nobody knows where.
-            (false, _) if ends => return None,
+            (false, "then") => return None,
+            (false, _) if ends && !ends_behind_group(around, line) => return None,
             _ => end = at.end,
         }
     }
@@ -156,6 +157,11 @@ pub(super) fn unclosed(around: &Around<'_>) -> Option<Meant> {
     }
     let help = format!("end it with `)`: `{})`", around.part(from - 1..last));
     Some(Meant::told(around.at.clone()).changing(last..end, ")").help(help))
+}
+
+/// Whether what stands below a line is no part of a group, so that a group is at its end there.
+fn ends_behind_group(around: &Around<'_>, line: usize) -> bool {
+    around.word_from(line).is_none_or(|(_, word)| ["otherwise", "}"].contains(&word))
 }
 
 /// Braces within a policy, as programs have them.
@@ -235,6 +241,16 @@ pub(super) fn beside_the_key(around: &Around<'_>) -> Option<Meant> {
     };
     first.parse::<Channel>().ok()?;
     let message = format!("`{}` stands for the `(` of the group", around.part(at.clone()));
+    let line = around.line_end(at.end);
+    Some(Meant::write(at, "(").saying(message).until(line))
+}
+
+/// `all of )sms, push)`.
+pub(super) fn turned(around: &Around<'_>) -> Option<Meant> {
+    let (of, _) = around.next_on_line().filter(|(_, word)| *word == "of")?;
+    let (at, _) = around.word_from(of.end).filter(|(_, word)| *word == ")")?;
+    around.word_from(at.end).filter(|(_, word)| word.parse::<Channel>().is_ok())?;
+    let message = "the members of a group stand behind `(`, not behind `)`";
     let line = around.line_end(at.end);
     Some(Meant::write(at, "(").saying(message).until(line))
 }

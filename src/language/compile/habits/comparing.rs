@@ -66,6 +66,11 @@ pub(super) fn operator(around: &Around<'_>) -> Option<Meant> {
     };
     let line = around.line_end(from);
     let (at, word) = around.word_from(from).filter(|(at, _)| at.start < line)?;
+    // `contains ["cold", "frozen"]`
+    if around.word_from(at.end).is_some_and(|(_, sign)| sign == "[") && is_membership(word) {
+        let message = format!("{} is no comparison", quoted(word));
+        return Some(Meant::write(at, "in").named("bad-comparison").saying(message));
+    }
     if PATTERNS.contains(&word.to_lowercase().as_str()) {
         let message = format!("{} compares with a pattern, and there are none here", quoted(word));
         let help = "compare with `is`, or with one of several values by `in [ … ]`";
@@ -78,6 +83,13 @@ pub(super) fn operator(around: &Around<'_>) -> Option<Meant> {
         let message = format!("{} is no comparison", quoted(around.part(at.clone())));
         is_other.then(|| Meant::write(at, sign).named("bad-comparison").saying(message))
     })
+}
+
+/// What asks elsewhere whether a value is one of several.
+fn is_membership(word: &str) -> bool {
+    let bare = word.to_lowercase().replace('_', "");
+    ["contains", "contain", "includes", "include", "isin", "oneof", "anyof", "within", "among", "like"]
+        .contains(&bare.as_str())
 }
 
 /// `contact.tier === "gold"`.

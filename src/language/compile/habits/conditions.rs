@@ -153,7 +153,8 @@ pub(super) fn missing(around: &Around<'_>) -> Option<Meant> {
         while let Some((next, "}")) = around.word_from(end).filter(|_| word == "{") {
             end = next.end;
         }
-        let name = name?.trim_start_matches("vars.");
+        // `$json.amount`: whatever owns it elsewhere.
+        let name = name?.rsplit('.').next()?;
         let whole = at.start..end;
         if STATES.contains(&name) {
             let message = format!("{} stands without brackets", quoted(name));
@@ -248,9 +249,7 @@ pub(super) fn other_value(around: &Around<'_>) -> Option<Meant> {
     let name = if name == "is" { around.word_before(is.start)?.1 } else { name };
     let message = format!("{} is no value", quoted(text));
     let meant = match text.to_lowercase().as_str() {
-        "true" | "yes" | "y" => "true",
-        "false" | "no" | "n" => "false",
-        "null" | "none" | "nil" | "undefined" => {
+        "null" | "none" | "nil" | "undefined" | "empty" | "blank" | "leer" | "vide" => {
             let owner = name.strip_prefix("contact.").filter(|name| name.parse::<Channel>().is_ok());
             let help = match owner {
                 Some(channel) => format!("whether there is an address is said by `contact has {channel}`"),
@@ -272,19 +271,34 @@ pub(super) fn other_value(around: &Around<'_>) -> Option<Meant> {
             };
             return Some(Meant::told(around.at.clone()).saying(message).help(help));
         }
-        _ => return None,
+        _ => super::languages::answer(text).filter(|_| text.parse::<f64>().is_err())?,
     };
     Some(Meant::write(around.at.clone(), meant).saying(format!("{}; did you mean `{meant}`?", message)))
+}
+
+/// `sms prn vars.pain > 7`: a condition behind a word that does not say which way it counts.
+pub(super) fn guarded(around: &Around<'_>) -> Option<Meant> {
+    let (at, next) = around.next_on_line()?;
+    let is_asked = next == "contact" && around.word_from(at.end).is_some_and(|(_, word)| word == "has");
+    (is_asked || next.starts_with("vars.") || next.starts_with("contact.")).then_some(())?;
+    let rest = around.part(at.start..around.line_end(at.start));
+    let ends = [" then ", " otherwise ", "#", "}", ")", ","];
+    let end = ends.iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len());
+    let condition = rest.get(..end)?.trim();
+    let message = format!("unknown word {} before a condition", quoted(around.text()));
+    let help = format!("write `if {condition}`, or `unless {condition}` where it is not sent then");
+    Some(Meant::told(around.at.clone()).saying(message).help(help).until(at.start + end))
 }
 
 /// Priorities in other words.
 pub(super) fn priority_word(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
     let meant = match text.to_lowercase().as_str() {
-        "critical" | "emergency" | "highest" | "max" | "top" | "dringend" => "urgent",
-        "important" | "hoch" => "high",
-        "medium" | "default" | "standard" => "normal",
-        "lowest" | "minor" | "niedrig" => "low",
+        "critical" | "emergency" | "highest" | "max" | "top" | "stat" | "asap" | "blocker" | "p1" | "p0"
+        | "dringend" | "urgente" => "urgent",
+        "important" | "major" | "p2" | "hoch" | "haute" | "alta" => "high",
+        "medium" | "default" | "standard" | "regular" | "routine" | "p3" => "normal",
+        "lowest" | "minor" | "trivial" | "p4" | "p5" | "niedrig" | "basse" | "baja" | "bassa" => "low",
         _ => return None,
     };
     let message = format!("unknown priority {}; did you mean `{meant}`?", quoted(text));

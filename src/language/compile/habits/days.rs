@@ -82,7 +82,7 @@ fn word_of(day: usize) -> &'static str {
 }
 
 /// The day of a word, where it is one of the names.
-fn named(word: &str) -> Option<usize> {
+pub(in super::super) fn named(word: &str) -> Option<usize> {
     let lower = word.trim_end_matches('.').to_lowercase();
     let is_it = |name: &str| lower == name || lower.len() > 4 && lower.trim_end_matches('s') == name;
     let known = Days::WORDS.iter().position(|day| is_it(day));
@@ -189,7 +189,7 @@ fn list(around: &Around<'_>, from: usize, rule: &str) -> Option<Meant> {
     }
     if meant.unknown.len() == 1 && meant.days.len() > 1 && begins == 1 && first.1 == "on" {
         let (at, word) = meant.unknown.into_iter().next()?;
-        let day = nearly(word).or_else(|| named(word));
+        let day = named(word).or_else(|| nearly(word));
         let message = format!("unknown day {}", quoted(word));
         return Some(match day {
             Some(day) => {

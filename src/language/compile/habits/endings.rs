@@ -1,7 +1,7 @@
 //! How a policy ends and how long its messages live, in other words.
 
 use crate::language::words::quoted;
-use crate::model::Span;
+use crate::model::{Confirmation, Span};
 
 use super::Meant;
 use super::text::Around;
@@ -29,6 +29,33 @@ pub(super) fn nothing(around: &Around<'_>) -> Option<Meant> {
     let whole = first.start..end;
     let message = format!("unknown words {}; did you mean `otherwise`?", quoted(around.part(whole.clone())));
     fails.then(|| Meant::write(whole, "otherwise").named("bad-otherwise").saying(message).until(line.end))
+}
+
+/// `stop if replied`, `end when read`: a policy ends by itself.
+pub(super) fn stopped(around: &Around<'_>) -> Option<Meant> {
+    const STOPS: [&str; 9] = ["stop", "end", "abort", "exit", "quit", "halt", "break", "cancel", "finish"];
+    let (line, text) = (around.line_end(around.at.start), around.text());
+    let (word_at, word) = around.next_on_line()?;
+    let is_stop = STOPS.contains(&text.to_lowercase().as_str());
+    (is_stop && ["if", "when", "once", "on", "unless", "as"].contains(&word)).then_some(())?;
+    let rest = around.part(word_at.end..line);
+    let rest = rest.split(['#', '}']).next().unwrap_or_default().trim_end();
+    let whole = around.at.start..word_at.end + rest.len();
+    let goal = rest.split_whitespace().find(|word| word.parse::<Confirmation>().is_ok());
+    let message = format!(
+        "{} is no stage: a policy ends by itself once one is reached",
+        quoted(around.part(whole.clone()))
+    );
+    let help = match goal {
+        Some(goal) => format!("leave it out; what counts as reached stands behind a stage: `until {goal}`"),
+        None => {
+            format!(
+                "leave it out, and write `unless {}` behind each stage that shall not be sent then",
+                rest.trim()
+            )
+        }
+    };
+    Some(Meant::told(whole).saying(message).help(help).until(line))
 }
 
 /// `fail "call the "new" customer"`: quotes within a text.

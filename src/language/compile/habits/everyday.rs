@@ -3,18 +3,13 @@
 use crate::language::words::{near, quoted};
 use crate::model::{Channel, Span};
 
-use super::Meant;
 use super::text::Around;
+use super::{Meant, languages};
 
 /// What everyday words behind a stage stand for, with the words that belong to them.
-const EVERYDAY: [(&str, &str); 60] = [
+const EVERYDAY: [(&str, &str); 44] = [
     ("in case of doubt", "on doubt"),
     ("when in doubt", "on doubt"),
-    ("puis", "then"),
-    ("ensuite", "then"),
-    ("luego", "then"),
-    ("après", "after"),
-    ("sauf", "unless"),
     ("in doubt", "on doubt"),
     ("if in doubt", "on doubt"),
     ("ondoubt", "on doubt"),
@@ -29,50 +24,40 @@ const EVERYDAY: [(&str, &str); 60] = [
     ("failover", "then"),
     ("backup", "then"),
     ("afterward", "then"),
-    ("dann", "then"),
-    ("danach", "then"),
     ("afterwards", "then"),
     ("next", "then"),
     ("thereafter", "then"),
-    ("nach", "after"),
     ("in", "after"),
     ("within", "after"),
     ("delay", "after"),
-    ("bis", "until"),
     ("till", "until"),
     ("til", "until"),
     ("except if", "unless"),
     ("except when", "unless"),
     ("except", "unless"),
-    ("ausser", "unless"),
-    ("außer", "unless"),
     ("without", "unless"),
     ("but not if", "unless"),
     ("only if", "if"),
     ("only when", "if"),
     ("when", "if"),
-    ("wenn", "if"),
-    ("falls", "if"),
     ("where", "if"),
     ("with", "via"),
     ("by", "via"),
     ("using", "via"),
     ("over", "via"),
     ("through", "via"),
-    ("mit", "via"),
-    ("über", "via"),
     ("lasts", "valid"),
     ("lasting", "valid"),
     ("good for", "valid"),
     ("retries", "retry"),
     ("retrying", "retry"),
     ("repeats", "repeat"),
-    ("sonst", "otherwise"),
 ];
 
 /// What one everyday word stands for.
 pub(in super::super) fn meant(word: &str) -> Option<&'static str> {
-    EVERYDAY.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, meant)| meant)
+    let known = EVERYDAY.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+    known.map(|(_, meant)| meant).or_else(|| languages::of_stage(word))
 }
 
 /// A word behind a stage that is no modifier.
@@ -182,8 +167,11 @@ pub(super) fn word(around: &Around<'_>) -> Option<Meant> {
     if let Some(meant) = again(around) {
         return Some(meant);
     }
-    for (words, meant) in EVERYDAY {
-        let Some(whole) = around.words_from(around.at.start, words) else { continue };
+    let in_another = languages::of_stage(text).map(|meant| (around.at.clone(), meant));
+    let in_others = EVERYDAY
+        .into_iter()
+        .filter_map(|(words, meant)| Some((around.words_from(around.at.start, words)?, meant)));
+    for (whole, meant) in in_others.chain(in_another) {
         let next = around.word_from(whole.end).map_or("", |(_, word)| word);
         if meant != "after" || next.starts_with(|c: char| c.is_ascii_digit()) {
             let message =

@@ -289,3 +289,35 @@ pub(super) fn parallel(around: &Around<'_>) -> Option<Meant> {
     let help = "write `any of` where one that is reached is enough, `all of` where all must be";
     Some(Meant::told(around.at.clone()).named("bad-group").saying(message).help(help))
 }
+
+/// `any of (push, sms) until read`: what goes with channels, behind a group.
+pub(super) fn on_members(around: &Around<'_>) -> Option<Meant> {
+    /// Bytes of a group that is shown whole.
+    const SHOWN_BYTES_MAX: usize = 100;
+    let (mut at, mut text) = (around.at.clone(), around.text());
+    // Of a condition the finding has one word.
+    if let Some((guard, word)) = around.before().filter(|(_, word)| ["if", "unless"].contains(word)) {
+        let whole = guard.start..around.at.end;
+        (text, at) = (around.part(whole.clone()), whole);
+        around
+            .word_from(at.end)
+            .filter(|(_, next)| ["and", "or"].contains(next))
+            .is_none()
+            .then_some(word)?;
+    }
+    let line = around.line_start(at.start);
+    let close = line + around.part(line..at.start).trim_end().strip_suffix(')')?.len();
+    let open = line + around.part(line..close).rfind('(')?;
+    let (of, _) = around.word_before(open).filter(|(_, word)| *word == "of")?;
+    let (group, word) = around.word_before(of.start).filter(|(_, word)| ["any", "all"].contains(word))?;
+    let begin = text.split_whitespace().next()?;
+    let members = around.part(open + 1..close).split(',').map(str::trim).map(|member| {
+        let has_one = member.split_whitespace().any(|word| word == begin);
+        if has_one { member.to_owned() } else { format!("{member} {text}") }
+    });
+    let meant = format!("{word} of ({})", members.collect::<Vec<_>>().join(", "));
+    (at.end - group.start <= SHOWN_BYTES_MAX).then_some(())?;
+    let what = if at == around.at { "it" } else { "the condition" };
+    let help = format!("write {what} inside the group, behind each channel that it is for: `{meant}`");
+    Some(Meant::told(around.at.clone()).help(help))
+}

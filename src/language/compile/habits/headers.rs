@@ -1,12 +1,11 @@
 //! Headers as people write them.
 
-use crate::language::words::{near, plain_letters, quoted};
+use crate::language::words::{HEADERS, near, plain_letters, quoted};
 use crate::model::{Channel, Span};
 
 use super::Meant;
 use super::text::Around;
 
-pub(super) const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
 pub(super) const TYPES: [&str; 6] = ["string", "number", "boolean", "duration", "time", "list"];
 
 /// `limit: 3 sends`, `category = marketing`: a sign behind a header's word.
@@ -118,9 +117,14 @@ pub(super) fn expires(around: &Around<'_>) -> Option<Meant> {
         return Some(without_sign(around, "expires", at, word));
     }
     if let Some((time, text)) = around.word_from(at.end).filter(|(_, text)| text.contains(':')) {
-        let message = format!("a message expires after a time, not {word} {}", quoted(text));
+        let message = format!(
+            "a message expires so long after it was accepted, not at the time of day {}",
+            quoted(text)
+        );
         let meant = Meant::told(around.at.start..time.end).saying(message);
-        return Some(meant.help("write for example `expires after 2h`").until(line));
+        return Some(
+            meant.help("write how long it is from then, for example `expires after 12h`").until(line),
+        );
     }
     let (_, span) =
         around.word_from(at.end).filter(|(_, span)| span.starts_with(|c: char| c.is_ascii_digit()))?;

@@ -65,12 +65,13 @@ pub(super) fn goal_behind(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(whole, &format!("until {word} {behind}")).named("unknown-goal").saying(message))
 }
 
-/// `until acknowledged`: what other tools call a reply.
+/// `until acknowledged`, `until lu`: what other tools call a reply, and goals in other languages.
 pub(super) fn goal(around: &Around<'_>) -> Option<Meant> {
     const REPLIES: [&str; 8] =
         ["acknowledged", "ack", "acked", "acknowledge", "responded", "resolved", "reacted", "confirm"];
     let text = around.text();
-    REPLIES.contains(&text.to_lowercase().as_str()).then_some(())?;
-    let message = format!("unknown goal {}; did you mean `replied`?", quoted(text));
-    Some(Meant::write(around.at.clone(), "replied").saying(message))
+    let is_reply = REPLIES.contains(&text.to_lowercase().as_str());
+    let meant = if is_reply { "replied" } else { super::languages::state(text)? };
+    let message = format!("unknown goal {}; did you mean `{meant}`?", quoted(text));
+    Some(Meant::write(around.at.clone(), meant).saying(message))
 }

@@ -1,7 +1,7 @@
-//! Letters that look like digits.
+//! Letters that look like digits, and keys that give another sign on another keyboard.
 
-use crate::language::words::quoted;
-use crate::model::{Span, TimeOfDay};
+use crate::language::words::{ENDS, quoted};
+use crate::model::{Channel, Span, TimeOfDay};
 
 use super::Meant;
 use super::text::Around;
@@ -85,31 +85,78 @@ const ROWS: [&str; 2] = ["!@#$%^&*()", "&é\"'(-è_çà"];
 pub(super) fn by_shift(around: &Around<'_>) -> Option<Meant> {
     let line = around.line_end(around.at.end);
     // The sign may have been taken for another word, or for a comment.
-    let start = match around.text().split_whitespace().count() {
-        1 if around.text().bytes().all(|b| b.is_ascii_lowercase()) => around.blanks_from(around.at.end),
-        _ => around.at.start,
-    };
+    let is_before = around.text().bytes().all(|b| b.is_ascii_lowercase() || b == b' ');
+    let start = if is_before { around.blanks_from(around.at.end) } else { around.at.start };
     let rest = around.part(start..line);
     let word = rest.split([' ', ',', ')', '}']).next()?;
+    // `via 70ù twilio`
+    let share = word.strip_suffix('ù').filter(|share| share.parse::<u8>().is_ok());
     // Signs that are more often written for themselves.
     (!word.contains(['-', '(', '"', '\'', '_'])).then_some(())?;
-    let meant = ROWS.iter().find_map(|row| {
+    let mut meant = ROWS.iter().filter_map(|row| {
         let digit = |c: char| match row.chars().position(|sign| sign == c) {
             Some(9) => '0',
             Some(place) => char::from(b'1' + u8::try_from(place).unwrap_or_default()),
             None => c,
         };
         let meant: String = word.chars().map(digit).collect();
-        (meant != word && (meant.parse::<Span>().is_ok() || meant.parse::<TimeOfDay>().is_ok()))
-            .then_some(meant)
-    })?;
+        let is_count = meant.parse::<u32>().is_ok() && word.chars().all(|c| row.contains(c));
+        let fits = is_count || meant.parse::<Span>().is_ok() || meant.parse::<TimeOfDay>().is_ok();
+        (meant != word && fits).then_some(meant)
+    });
     let at = start..start + word.len();
+    let (first, second) = (meant.next().or_else(|| Some(format!("{}%", share?)))?, meant.next());
+    // `&` stands above the 7 on one keyboard, and is the 1 of another.
+    if let Some(second) = second {
+        let message = format!("{} is a number with the shift key held or let go", quoted(word));
+        let help = format!("write `{second}` or `{first}`, whichever key it was");
+        return Some(Meant::told(at).saying(message).help(help).until(line));
+    }
+    let meant = first;
     let message = format!("{} is `{meant}` with the shift key held or let go", quoted(word));
     // What stands behind a `#` was a comment, and no change takes one away.
     if word.contains('#') {
         return Some(Meant::told(at).saying(message).help(format!("write `{meant}`")).until(line));
     }
     Some(Meant::write(at, &meant).saying(message).until(line))
+}
+
+/// `any of (push, sms°`: the `)` of some keyboards with the shift key held.
+pub(super) fn degree(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let rest = around.part(around.at.start..line).split('#').next()?;
+    let at = around.at.start + rest.find('°')?;
+    let at = at..at + '°'.len_utf8();
+    let message = "`°` is `)` with the shift key held or let go";
+    Some(Meant::write(at, ")").named("unclosed-bracket").saying(message).until(line))
+}
+
+/// The keys of three layouts in the same order.
+const LAYOUTS: [&str; 3] =
+    ["qwertyuiopasdfghjkl;zxcvbnm,./", "azertyuiopqsdfghjklmwxcvbn,;:!", "qwertzuiopasdfghjklöyxcvbnm,.-"];
+
+/// The word of the language that a word is on another keyboard: `email` of `e;qil`.
+pub(in super::super) fn on_other_keyboard(word: &str) -> Option<String> {
+    let known = |word: &str| {
+        let words = ENDS.into_iter().chain(super::super::trial::WORDS);
+        word.parse::<Channel>().is_ok() || words.into_iter().any(|known| known == word)
+    };
+    let pairs = LAYOUTS.iter().flat_map(|typed| LAYOUTS.iter().map(move |meant| (typed, meant)));
+    pairs.filter(|(typed, meant)| typed != meant).find_map(|(typed, meant)| {
+        let key = |c: char| typed.chars().position(|key| key == c).and_then(|place| meant.chars().nth(place));
+        let meant: String = word.chars().map(key).collect::<Option<_>>()?;
+        (meant.chars().count() > 2 && meant != word && known(&meant)).then_some(meant)
+    })
+}
+
+/// `e;qil via ses`: a word typed as if on another keyboard.
+pub(super) fn other_layout(around: &Around<'_>) -> Option<Meant> {
+    let start = around.at.start;
+    let rest = around.part(start..around.line_end(start));
+    let word = rest.split([' ', '\t', ')', '}']).next()?;
+    let meant = on_other_keyboard(word)?;
+    let message = format!("{} is `{meant}` on another keyboard", quoted(word));
+    Some(Meant::write(start..start + word.len(), &meant).saying(message))
 }
 
 /// `via 8O% ses`: a share.

@@ -203,3 +203,12 @@ pub(super) fn alternatives(around: &Around<'_>) -> Option<Meant> {
     let message = format!("`{sign}` is no comparison: there are no patterns");
     Some(Meant::write(whole, &meant).saying(message))
 }
+
+/// `is ‘blocked’`: quotes of a word processor around a text that is compared.
+pub(super) fn single_quotes(around: &Around<'_>) -> Option<Meant> {
+    let start = around.blanks_from(around.at.end);
+    let behind = Around { source: around.source, at: start..start };
+    let meant = other_quotes(&behind)?;
+    let line = around.line_end(start);
+    Some(meant.until(line))
+}

@@ -200,11 +200,11 @@ pub(super) fn other_zone(around: &Around<'_>) -> Option<Meant> {
         (first, sign) = (before.clone(), "?");
         word = around.word_before(before.start)?.1;
     }
-    if word != "contact.timezone" || !sign.starts_with(['?', '|', '/', ':', ',']) {
+    if word != "contact.timezone" || !sign.starts_with(['?', '|', '/', ':', ',', ';']) {
         return None;
     }
     let line = around.part(first.start..around.line_end(first.start));
-    let signs = line.len() - line.trim_start_matches(['?', '|', '/', ':', ',']).len();
+    let signs = line.len() - line.trim_start_matches(['?', '|', '/', ':', ',', ';']).len();
     let (_, zone) = around.word_from(first.start + signs)?;
     let whole = first.start..first.start + signs;
     let message = format!(

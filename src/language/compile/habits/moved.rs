@@ -1,13 +1,10 @@
 //! Lines that were moved, and brackets that went with them or stayed behind.
 
-use crate::language::words::quoted;
+use crate::language::words::{HEADERS, quoted};
 use crate::model::Channel;
 
 use super::Meant;
 use super::text::Around;
-
-/// What begins a header.
-const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
 
 /// The bytes of the line of a byte, and its text without blanks around it and without a comment.
 fn line<'s>(around: &Around<'s>, at: usize) -> (std::ops::Range<usize>, &'s str) {

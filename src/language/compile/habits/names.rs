@@ -88,7 +88,7 @@ fn also(around: &Around<'_>) -> String {
 /// `input.amount`, `payload.amount`: a var by the name that another tool has for what comes in.
 pub(super) fn other_owner(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
-    let (owner, name) = text.rsplit_once('.')?;
+    let (owner, name) = text.trim_start_matches(['$', '{', '=']).trim_end_matches('}').rsplit_once('.')?;
     let known = ["vars", "contact"].contains(&owner);
     (!known && declared(around).any(|(declared, _)| declared == name)).then_some(())?;
     let message = format!("unknown name {}; did you mean `vars.{name}`?", quoted(text));

@@ -106,6 +106,29 @@ fn parts<'s>(around: &Around<'s>, from: usize, stop: usize) -> Vec<super::text::
     parts
 }
 
+/// `IF(vars.amount > 100; sms; email)`, as a table of figures has it.
+pub(super) fn choice(around: &Around<'_>) -> Option<Meant> {
+    let (open, _) = around.next_on_line().filter(|(_, sign)| *sign == "(")?;
+    let close = around.closing(open.start)?;
+    let inner = around.part(open.end..close.start);
+    let parts: Vec<&str> = inner.split([';', ',']).map(str::trim).collect();
+    let is_if = ["if", "ifs", "when", "wenn", "iif"].contains(&around.text().to_lowercase().as_str());
+    let [condition, chosen, rest @ ..] = parts.as_slice() else { return None };
+    let is_channel = |word: &&&str| word.parse::<Channel>().is_ok();
+    (is_if && is_channel(&chosen) && rest.len() < 2 && rest.iter().all(|word| is_channel(&word)))
+        .then_some(())?;
+    let message = "a condition stands behind its stage";
+    let help = match rest {
+        [other] => {
+            format!("write `{chosen} if {condition}` and, behind `then`, `{other} unless {condition}`")
+        }
+        _ => format!("write `{chosen} if {condition}`"),
+    };
+    let whole = around.at.start..close.end;
+    let meant = Meant::told(whole).named("bad-condition").saying(message).help(help);
+    Some(meant.until(around.line_end(close.end)))
+}
+
 /// `if (vars.amount > 100) { sms } else { email }`.
 pub(super) fn block(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();

@@ -1,4 +1,5 @@
-//! Times as schedulers have them: five fields for minute, hour, day, month and day of the week.
+//! Times as schedulers and calendars have them: five fields for minute, hour, day, month and day of the week;
+//! dates.
 
 use crate::language::words::quoted;
 use crate::model::TimeOfDay;
@@ -47,6 +48,57 @@ fn times(fields: &[&str], word: &str) -> Option<String> {
     // Quiet hours have no days.
     let days = super::windows::numbered_days(weekday).filter(|_| word != "quiet")?;
     Some(format!("{times} on {days}"))
+}
+
+/// The first letters of the months.
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+/// `24.12.2026`, `2026-12-24`, `24/12`.
+fn is_date(word: &str) -> bool {
+    let is_number = |part: &str| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    ['.', '/', '-'].iter().any(|sign| {
+        let parts: Vec<&str> = word.trim_end_matches('.').split(*sign).collect();
+        let fits = parts.iter().all(|part| is_number(part));
+        fits && (parts.len() == 3 || parts.len() == 2 && *sign == '/')
+    })
+}
+
+fn is_month(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    lower.bytes().all(|b| b.is_ascii_lowercase()) && MONTHS.iter().any(|month| lower.starts_with(month))
+}
+
+/// `wait until 24.12.2026`, `wait until 24 December`: a policy says what happens from the sending on, whenever
+/// that is.
+pub(super) fn date(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let next = |end: usize| around.word_from(end).filter(|(at, _)| at.end <= line);
+    let (first, word) = next(around.at.start)?;
+    let is_day = |word: &str| {
+        let digits = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        digits.parse::<u8>().is_ok_and(|day| (1..=31).contains(&day))
+    };
+    let mut end = if is_date(word) {
+        first.end
+    } else if is_day(word) {
+        let (at, word) = next(first.end)?;
+        let (at, word) = if ["of", "."].contains(&word) { next(at.end)? } else { (at, word) };
+        is_month(word).then_some(at.end)?
+    } else {
+        let (at, day) = next(first.end)?;
+        (is_month(word) && is_day(day)).then_some(at.end)?
+    };
+    let is_year = |word: &str| word.len() == 4 && word.starts_with("20");
+    if let Some((at, _)) = next(end).filter(|(_, word)| is_year(word)) {
+        end = at.end;
+    }
+    let said = quoted(around.part(first.start..end));
+    let message = format!("a policy waits for a time of day, not for a date such as {said}");
+    let meant = Meant::told(first.start..end).named("bad-time").saying(message).until(line);
+    Some(meant.help(
+        "write the time alone, `wait until 09:00 in contact.timezone`, and send the message on that day",
+    ))
 }
 
 /// `every */5m`: a step of a schedule.

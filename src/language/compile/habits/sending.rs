@@ -75,6 +75,42 @@ pub(super) fn phone(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::told(around.at.clone()).saying(message).help(help))
 }
 
+/// `fax`, `pager`, `teams`: ways to somebody that are no channels.
+pub(super) fn no_channel(around: &Around<'_>) -> Option<Meant> {
+    const WAYS: [&str; 25] = [
+        "fax",
+        "letter",
+        "post",
+        "postcard",
+        "pager",
+        "beeper",
+        "bleep",
+        "bleeper",
+        "buzzer",
+        "siren",
+        "teams",
+        "msteams",
+        "discord",
+        "signal",
+        "viber",
+        "messenger",
+        "wechat",
+        "rcs",
+        "mms",
+        "threema",
+        "instagram",
+        "facebook",
+        "line",
+        "zoom",
+        "app",
+    ];
+    let text = around.text();
+    WAYS.contains(&text.to_lowercase().as_str()).then_some(())?;
+    let message = format!("there is no channel {}", quoted(text));
+    let help = "write another channel, or `webhook` to tell a system of your own that sends it";
+    Some(Meant::told(around.at.clone()).saying(message).help(help))
+}
+
 /// `contact has voice number`, `contact has a phone number`.
 pub(super) fn address(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();

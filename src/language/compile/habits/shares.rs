@@ -52,6 +52,24 @@ pub(super) fn everyday(around: &Around<'_>, rule: &str) -> Option<Meant> {
     (is_other && fits).then(|| Meant::write(whole, &meant).named("bad-shares").saying(message))
 }
 
+/// `split (whatsapp 60%, sms 40%)`: shares are those of the providers of one channel.
+pub(super) fn of_channels(around: &Around<'_>) -> Option<Meant> {
+    const SPLITS: [&str; 9] =
+        ["split", "random", "balance", "share", "distribute", "weighted", "rotate", "mix", "ab"];
+    let lower = around.text().to_lowercase();
+    let line = around.line_end(around.at.start);
+    let rest = around.part(around.at.end..line);
+    let words = || rest.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let channels = words().filter(|word| word.parse::<crate::model::Channel>().is_ok()).count();
+    let has_numbers = words().any(|word| word.bytes().any(|b| b.is_ascii_digit()));
+    (SPLITS.contains(&lower.as_str()) && channels > 1 && has_numbers).then_some(())?;
+    let message = "shares part the messages of one channel among its providers, not channels among messages";
+    let help = "write the channels one behind the other, joined by `then`, or the shares of one channel: \
+                `sms via 60% twilio, 40% vonage`";
+    let meant = Meant::told(around.at.start..around.at.end + rest.trim_end().len());
+    Some(meant.named("bad-shares").saying(message).help(help).until(line))
+}
+
 /// What a word is in a route; a list, since `50/50` is two shares. None where it belongs into no route.
 fn part(word: &str) -> Option<Vec<Part<'_>>> {
     let lower = word.to_lowercase();

@@ -1,6 +1,6 @@
 //! Words that are nearly right within a part of several words, and words that grew together.
 
-use crate::language::words::{ENDS, near, quoted};
+use crate::language::words::{ENDS, HEADERS, near, quoted};
 use crate::model::{Channel, Confirmation, Span, TimeOfDay, ZoneTable};
 
 use super::Meant;
@@ -27,6 +27,25 @@ pub(super) fn grown_together(around: &Around<'_>) -> Option<Meant> {
     let message = format!("there is no blank between `{first}` and {}", quoted(second));
     let meant = format!("{first} {second}");
     Some(Meant::write(around.at.clone(), &meant).saying(message))
+}
+
+/// `categorystaff`, `limit3 sends`: a header without the blank behind its word.
+pub(super) fn header_grown_together(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    around.part(around.line_start(around.at.start)..around.at.start).trim().is_empty().then_some(())?;
+    let (header, rest) = HEADERS.iter().find_map(|header| Some((*header, text.strip_prefix(header)?)))?;
+    let digits = rest.starts_with(|c: char| c.is_ascii_digit());
+    let fits = match header {
+        "category" => rest.len() > 2 && rest.bytes().all(|b| b.is_ascii_lowercase()),
+        "expires" => rest == "after" || digits,
+        "vars" => rest.is_empty(),
+        _ => digits,
+    };
+    let at = around.at.start..around.at.start + text.len();
+    let message = format!("there is no blank between `{header}` and {}", quoted(rest));
+    fits.then(|| {
+        Meant::write(at, &format!("{header} {rest}")).saying(message).until(around.line_end(around.at.end))
+    })
 }
 
 /// `retry 2 tims evry 30s`: what is nearly a part of `retry` or `repeat`.

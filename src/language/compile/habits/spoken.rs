@@ -163,20 +163,13 @@ pub(super) fn and_as_sign(around: &Around<'_>) -> Option<Meant> {
     let before = around.part(around.line_start(around.at.start)..around.at.start);
     let guard = ["if ", "unless "].iter().filter_map(|word| before.rfind(word)).max()?;
     let (_, next) = around.next_on_line()?;
-    let is_name =
-        super::conditions::is_name(next) || super::conditions::STATES.contains(&next) || next == "not";
+    let is_name = next == "contact"
+        || super::conditions::is_name(next)
+        || super::conditions::STATES.contains(&next)
+        || next == "not";
     let stays = !before.get(guard..)?.contains(" then ");
     let message = format!("conditions are joined by `{meant}`, not by {}", quoted(around.text()));
     (is_name && stays).then(|| Meant::write(around.at.clone(), meant).saying(message))
-}
-
-/// `if vars.delay > 120 oder read`: what joins conditions in another language.
-pub(super) fn or_in_other_words(around: &Around<'_>) -> Option<Meant> {
-    ["oder", "ou", "eller", "lub", "oppure"].contains(&around.text()).then_some(())?;
-    let before = around.part(around.line_start(around.at.start)..around.at.start);
-    let is_guard = ["if ", "unless "].iter().any(|word| before.contains(word));
-    let message = format!("unknown word {}; did you mean `or`?", quoted(around.text()));
-    is_guard.then(|| Meant::write(around.at.clone(), "or").saying(message))
 }
 
 /// `between 08:00 and 17:00 not on weekends in UTC`.

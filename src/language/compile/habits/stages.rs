@@ -368,11 +368,11 @@ pub(super) fn otherwise(around: &Around<'_>) -> Option<Meant> {
     let text = rest.trim();
     let end = at.end + rest.trim_end().len();
     let begin = at.end + (rest.len() - rest.trim_start().len());
-    // `2nobody answered"`: the sign of the key without shift.
-    if let Some(inner) = text.strip_prefix('2').and_then(|inner| inner.strip_suffix('"'))
+    // `2nobody answered"`, `3nobody answered"`: the sign of the key with shift or without.
+    if let Some(inner) = text.strip_prefix(['2', '3']).and_then(|inner| inner.strip_suffix('"'))
         && !inner.contains('"')
     {
-        let message = "`2` stands for the `\"` before the text";
+        let message = format!("`{}` stands for the `\"` before the text", text.get(..1)?);
         let meant = Meant::write(begin..begin + 1, "\"").saying(message);
         return Some(meant.help(format!("write `otherwise fail \"{inner}\"`")).until(line));
     }

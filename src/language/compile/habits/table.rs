@@ -3,9 +3,10 @@
 use super::text::Around;
 use super::{Diagnostic, Meant};
 use super::{
-    absent, brackets, calls, category, comparing, conditions, cut, everyday, groups, headers, headings,
-    keywords, leftovers, letters, limits, lists, markup, moved, names, pasted, programs, routes, schedules,
-    sending, sentences, spans, spelling, spoken, stages, stops, turned, twice, types, values, windows,
+    absent, brackets, calls, category, comparing, conditions, cut, endings, everyday, groups, headers,
+    headings, keywords, languages, leftovers, letters, limits, lists, machines, markup, moved, names, pasted,
+    programs, routes, schedules, sending, sentences, shares, spans, spelling, spoken, stages, stops, turned,
+    twice, types, values, windows,
 };
 
 /// Looks at the words of a finding and around it, and says what was meant, where this is it.
@@ -64,22 +65,28 @@ const TABLE: &[Habits] = &[
             absent::quiet_guard,
             headers::other_word,
             programs::in_order,
+            programs::choice,
             programs::time_first,
+            shares::of_channels,
             groups::numbered_stage,
             limits::limit_parts,
             groups::then_fail,
             everyday::in_two_words,
             spelling::grown_together,
+            spelling::header_grown_together,
             groups::not_used,
             groups::parallel,
             groups::other_use,
+            sending::no_channel,
+            letters::other_layout,
         ],
     )
     .last(stages::channel),
     Habits::of(
         &["unknown-word"],
         &[
-            spoken::or_in_other_words,
+            endings::stopped,
+            languages::joint,
             letters::shifted_equals,
             leftovers::value,
             leftovers::used,
@@ -104,13 +111,16 @@ const TABLE: &[Habits] = &[
             spelling::grown_together,
             everyday::word,
             conditions::behind,
+            letters::other_layout,
             routes::missing_joint,
+            conditions::guarded,
         ],
     ),
     Habits::of(
         &["wrong-joiner"],
         &[
             spoken::and_as_sign,
+            machines::other_zone,
             moved::group_begun_nowhere,
             groups::fail,
             stages::two_goals,
@@ -122,6 +132,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["stray-text"],
         &[
+            spoken::and_as_sign,
             stops::between_words,
             calls::has,
             category::alone,
@@ -189,6 +200,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["unclosed-bracket"],
         &[
+            letters::degree,
             cut::group,
             cut::group_by_remark,
             brackets::inner,
@@ -207,7 +219,7 @@ const TABLE: &[Habits] = &[
     ),
     Habits::of(
         &["bad-group"],
-        &[stages::group, brackets::beside_the_key, brackets::unopened, groups::members],
+        &[stages::group, brackets::beside_the_key, brackets::turned, brackets::unopened, groups::members],
     ),
     Habits::of(&["bad-route"], &[spans::doubled, cut::value, brackets::route]),
     Habits::of(&["bad-otherwise"], &[stages::otherwise, groups::otherwise]),
@@ -244,6 +256,7 @@ const TABLE: &[Habits] = &[
         &["bad-name"],
         &[
             cut::value,
+            letters::by_shift,
             letters::in_share,
             twice::name,
             twice::owner,
@@ -286,7 +299,15 @@ const TABLE: &[Habits] = &[
     ),
     Habits::of(
         &["bad-time"],
-        &[spoken::time, letters::by_shift, schedules::cron, cut::value, letters::in_number, values::time],
+        &[
+            schedules::date,
+            spoken::time,
+            letters::by_shift,
+            schedules::cron,
+            cut::value,
+            letters::in_number,
+            values::time,
+        ],
     ),
     Habits::of(
         &["missing-duration"],
@@ -328,9 +349,10 @@ const TABLE: &[Habits] = &[
         ],
     ),
     Habits::of(&["unknown-day"], &[windows::numbers, windows::two_letters, windows::days_apart]),
-    Habits::of(&["bad-number"], &[twice::word, letters::in_number, values::count]),
+    Habits::of(&["bad-number"], &[letters::by_shift, twice::word, letters::in_number, values::count]),
     Habits::of(&["bad-doubt"], &[cut::value, headers::sign_behind, values::doubt]),
     Habits::of(&["bad-wait", "bad-valid"], &[leftovers::needless_for]),
+    Habits::of(&["misplaced-modifier", "misplaced-word"], &[groups::on_members]),
     Habits::of(&["misplaced-header"], &[moved::stage_above]),
     Habits::of(&["unknown-var"], &[]).last(names::var),
     Habits::of(&["unknown-header"], &[cut::vars_beside_the_key, headers::vars]),
@@ -403,6 +425,7 @@ const TABLE: &[Habits] = &[
         &[
             calls::has,
             cut::channel,
+            lists::single_quotes,
             pasted::marked_up,
             lists::alternatives,
             lists::words,

@@ -7,7 +7,7 @@ use crate::model::Currency;
 use super::conditions::amount;
 use super::headers::TYPES;
 use super::text::Around;
-use super::{Meant, names};
+use super::{Meant, languages, names};
 
 /// A value of another type that is one of this: `yes`, `500 EUR`.
 pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
@@ -20,11 +20,7 @@ pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> 
     if finding.message.contains("neither `true` nor `false`")
         || finding.message.contains(" is true or false and ")
     {
-        let meant = match text.trim_matches('"').to_lowercase().as_str() {
-            "yes" | "on" | "1" | "ja" | "true" => "true",
-            "no" | "off" | "0" | "nein" | "false" => "false",
-            _ => return None,
-        };
+        let meant = languages::answer(text.trim_matches('"'))?;
         return Some(Meant::write(around.at.clone(), meant));
     }
     // `vars.attempts > "3"`

@@ -265,6 +265,11 @@ pub(super) fn time(around: &Around<'_>) -> Option<Meant> {
         return Some(meant);
     }
     let meant = time_meant(text)?;
+    // `24:30`: another hour may have been meant.
+    if text.starts_with("24") && meant.minutes() > 0 {
+        let help = format!("times run from `00:00` to `23:59`: write `{meant}`, or the hour that is meant");
+        return Some(Meant::told(around.at.clone()).help(help));
+    }
     Some(Meant::write(around.at.clone(), &meant.to_string()))
 }
 
@@ -290,9 +295,10 @@ pub(super) fn day_before(around: &Around<'_>, at: std::ops::Range<usize>, text: 
     days.contains(&text).then(|| Meant::leave_out(around, at).named("bad-time").saying(message))
 }
 
-/// A count such as `3x`.
+/// A count such as `3x` or `x3`.
 pub(super) fn number_of(text: &str) -> Option<&str> {
-    let digits = text.strip_suffix(['x', 'X', '×'])?;
+    const SIGNS: [char; 3] = ['x', 'X', '×'];
+    let digits = text.strip_suffix(SIGNS).or_else(|| text.strip_prefix(SIGNS))?;
     (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
 }
 
@@ -373,6 +379,14 @@ pub(super) fn again(around: &Around<'_>) -> Option<Meant> {
             Some((last, _)) => meant.and(pause_at.end..last.end, ""),
             None => meant,
         });
+    }
+    // `repeat 3 times q5m`
+    if let Some(span) = next.find(|c: char| c.is_ascii_digit()).and_then(|digits| next.get(digits..))
+        && span != next
+        && span.parse::<Span>().is_ok()
+    {
+        let message = format!("the pause of `{word}` stands behind `every`, not as {}", quoted(next));
+        return Some(Meant::write(at, &format!("every {span}")).saying(message));
     }
     if next.parse::<Span>().is_ok() {
         let message = format!("there is no `every` before {}", quoted(next));

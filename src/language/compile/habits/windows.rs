@@ -72,6 +72,10 @@ pub(super) fn filling(around: &Around<'_>) -> Option<Meant> {
 pub(super) fn no_time(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
     let (at, word) = around.word_before(around.at.end).filter(|_| text.starts_with("until "))?;
+    let behind = Around { source: around.source, at: at.clone() };
+    if let Some(meant) = super::schedules::date(&behind).or_else(|| super::spoken::time(&behind)) {
+        return Some(meant);
+    }
     if time_meant(word).is_some() || word.contains(':') {
         return None;
     }

@@ -43,10 +43,12 @@ pub(super) fn may_be_a_slip(rule: &str) -> bool {
 pub(super) fn help(rule: &str) -> &'static str {
     match rule {
         "unknown-channel" => "a stage begins with a channel, such as `sms`, `email` or `push`",
-        "unknown-word" => "behind a stage stand `then`, or a modifier like `after 30s` or `unless quota`",
+        "unknown-word" => {
+            "behind a stage stands `then`, or what is said of it, such as `after 30s` or `unless quota`"
+        }
         "unknown-condition" => "write a word such as `quota` or `read`, or a name such as `vars.amount`",
         "bad-var" | "unknown-header" => "write for example `vars { time: string, amount: number optional }`",
-        "stray-text" => "write a stage, `then` or a modifier in its place",
+        "stray-text" => "write a stage, `then`, or what is said of a stage in its place",
         "bad-comparison" | "unknown-name" => {
             "write a comparison such as `vars.amount > 100` or `contact.country is \"AT\"`"
         }
@@ -336,7 +338,9 @@ impl Line<'_> {
     /// Whether the words from a byte on are none of the language.
     fn is_comment(&self, from: usize) -> bool {
         let mut words = self.words.iter().filter(|(at, _)| at.start >= from).map(|(_, word)| *word);
-        let is_other = |word: &str| word.starts_with(char::is_alphabetic) && !is_known(self.around, word);
+        let is_other = |word: &str| {
+            word.starts_with(char::is_alphabetic) && !word.contains('.') && !is_known(self.around, word)
+        };
         words.next().is_some_and(is_other) && words.next().is_some_and(|word| !is_sign(word))
     }
 

@@ -6,6 +6,7 @@ use crate::model::Channel;
 
 use super::super::habits::brackets::has_both_joints;
 use super::super::habits::groups::is_policy;
+use super::super::habits::letters::on_other_keyboard;
 use super::super::habits::text::Around;
 use super::super::{Diagnostic, Edit};
 use super::patches::Patches;
@@ -55,6 +56,7 @@ fn keeps_channels(source: &str, edits: &[Edit]) -> bool {
         after.extend(channels(&is));
         named.extend(words(was).map(str::to_owned));
         named.push(was.chars().filter(|c| c.is_alphanumeric()).collect());
+        named.extend(on_other_keyboard(was.trim()));
         // `case` is no `use`, but `do night` is, where `night` is a policy.
         let around = Around { source, at: edit.at.clone() };
         let is_used = edit.text == "use" && around.next().is_some_and(|(_, name)| is_policy(source, name));

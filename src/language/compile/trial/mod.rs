@@ -23,10 +23,11 @@ use std::cell::Cell;
 
 use super::habits::text::Around;
 use super::{Diagnostic, Edit, TextRange, limits};
+use crate::language::words::HEADERS;
 use candidates::Candidate;
 pub(crate) use guard::keeps_comments;
 use patches::Patches;
-pub(super) use vocabulary::CHANNELS;
+pub(super) use vocabulary::{CHANNELS, WORDS};
 
 /// Findings of one text that are tried.
 const ROUNDS_MAX: usize = 32;
@@ -54,9 +55,6 @@ const NOT_UNDERSTOOD: [&str; 14] = [
     "outside-policy",
     "after-otherwise",
 ];
-/// What stands at the beginning of a header.
-const HEADERS: [&str; 5] = ["category", "expires", "quiet", "limit", "vars"];
-
 /// What a reading of a changed text says, told of the first text.
 struct Reading {
     findings: Vec<Diagnostic>,

@@ -2,7 +2,7 @@
 //! line. Where the text reads clean without it, it is no part of the policy.
 
 use crate::language::source::comments;
-use crate::language::words::{ENDS, near, quoted, synonym};
+use crate::language::words::{ENDS, HEADERS, near, quoted, synonym};
 use crate::model::{Channel, Confirmation, Priority, Span, TimeOfDay, ZoneTable};
 
 use super::super::habits::conditions::STATES;
@@ -387,7 +387,9 @@ fn is_slip(word: &str) -> bool {
     let is_near = letters >= 4
         && near(&lower, known).is_some_and(|known| strsim::osa_distance(&lower, known) <= slips)
         // `otherwisefail`
-        || ENDS.iter().any(|known| known.len() > 4 && lower.starts_with(known));
+        || ENDS.iter().any(|known| known.len() > 4 && lower.starts_with(known))
+        // `categorystaff`, `cate gory staff`
+        || HEADERS.iter().any(|known| letters >= 4 && (lower.starts_with(known) || known.starts_with(&lower)));
     !small
         && (is_near
             || synonym(word).is_some()

@@ -43,7 +43,7 @@ pub(super) const OF_CONDITIONS: [&str; 6] = [
 ];
 
 /// Words of the language, beside those of [`ENDS`] and the channels.
-pub(super) const WORDS: [&str; 38] = [
+pub(in super::super) const WORDS: [&str; 38] = [
     "on",
     "doubt",
     "move",
