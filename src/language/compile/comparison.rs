@@ -20,13 +20,13 @@ impl<'s> Walk<'_, 's> {
         let (left, op, right) = match &parts[..] {
             [left] => return self.alone(left, text, about),
             [left, op, right] => (left, op, right),
-            [_, op] => {
+            [left, op] => {
                 let message = format!("there is nothing after {}", self.faults.quoted(op));
                 self.faults.tell(
                     "missing-value",
                     self.faults.range(op),
                     message,
-                    "write the value to compare with",
+                    format!("write the value to compare with, or leave {} out", self.faults.quoted(left)),
                 );
                 return None;
             }

@@ -47,7 +47,7 @@ impl<'s> Walk<'_, 's> {
     pub(super) fn condition(&mut self, owner: &Node<'s>, word: &str, about: About) -> Option<Condition> {
         let Some(node) = owner.child(Rule::cond) else {
             let message = format!("the condition after `{word}` is missing");
-            let help = "write for example `quota`, or `vars.amount > 100`";
+            let help = format!("write it behind `{word}`, for example `{word} quota`, or leave `{word}` out");
             self.faults.tell("missing-condition", self.faults.range(owner), message, help);
             return None;
         };

@@ -99,7 +99,7 @@ impl<'a, 's> Walk<'a, 's> {
             let word =
                 self.faults.text(&self.faults.range(first)).split_whitespace().next().unwrap_or_default();
             let message = format!("`{word}` goes with a named policy only");
-            let help = "put headers and strategy into `policy NAME { … }`";
+            let help = "put it all into `policy NAME { … }`, or leave this line out";
             self.faults.tell("header-without-policy", self.faults.range(first), message, help);
         }
         let mut read = self.headers(&headers);

@@ -94,7 +94,15 @@ impl Faults<'_> {
         let time = text.parse().ok();
         if time.is_none() {
             let message = format!("{} is not a time of day", quoted(text));
-            self.tell("bad-time", at, message, "write hours and minutes, `00:00` to `23:59`");
+            let hour = text.split_once(':').and_then(|(hour, minutes)| {
+                minutes.parse::<u8>().ok().filter(|minutes| *minutes > 59)?;
+                format!("{hour}:00").parse::<TimeOfDay>().ok()
+            });
+            let help = match hour {
+                Some(hour) => format!("an hour has the minutes `00` to `59`: write for example `{hour}`"),
+                None => "write hours and minutes, `00:00` to `23:59`".to_owned(),
+            };
+            self.tell("bad-time", at, message, help);
         }
         time
     }
@@ -145,6 +153,8 @@ impl Faults<'_> {
                 let message = format!("there is no `{joined_by}` between the times");
                 let second = times.get(1).map_or(at.end, |time| self.range(time).start);
                 let fix = replace(second..second, &format!("{joined_by} "));
+                let both = times.first().zip(times.get(1));
+                let at = both.map_or(at, |(from, to)| self.range(from).start..self.range(to).end);
                 self.tell_fix("bad-window", at, message, format!("write `{from} {joined_by} {to}`"), fix);
                 return None;
             }
@@ -345,7 +355,7 @@ fn short_unit(word: &str) -> &str {
         "milliseconds" | "millisecond" | "millis" | "msec" => "ms",
         "seconds" | "second" | "secs" | "sec" => "s",
         "minutes" | "minute" | "mins" | "min" => "m",
-        "hours" | "hour" | "hrs" | "hr" => "h",
+        "hours" | "hour" | "hrs" | "hr" | "u" | "uur" | "uren" | "std" => "h",
         "days" | "day" => "d",
         _ => word,
     }
@@ -407,7 +417,9 @@ fn beside_unit(text: &str, unit: &str) -> String {
     let meant: Vec<String> = BESIDE
         .iter()
         .filter(|(.., keys)| is_one && keys.contains(&unit.to_ascii_lowercase()))
-        .map(|(short, long, _)| format!("`{}{short}` ({long})", text.trim_end_matches(unit)))
+        .map(|(short, long, _)| (text.replacen(unit, short, 1), long))
+        .filter(|(meant, _)| meant.parse::<Span>().is_ok())
+        .map(|(meant, long)| format!("`{meant}` ({long})"))
         .collect();
     match meant.is_empty() {
         true => "the units are `ms`, `s`, `m`, `h` and `d`".to_owned(),

@@ -139,7 +139,7 @@ pub(super) fn unclosed(around: &Around<'_>) -> Option<Meant> {
             (false, "}" | "#") => break,
             // A member may be a strategy of its own, which ends nobody knows where.
             (false, "then") => return None,
-            (false, _) if ends && !ends_behind_group(around, line) => return None,
+            (false, _) if ends && !ends_behind_group(around, line) => return behind_last(around, line),
             _ => end = at.end,
         }
     }
@@ -157,6 +157,22 @@ pub(super) fn unclosed(around: &Around<'_>) -> Option<Meant> {
     }
     let help = format!("end it with `)`: `{})`", around.part(from - 1..last));
     Some(Meant::told(around.at.clone()).changing(last..end, ")").help(help))
+}
+
+/// A group whose members are all on its line, if those below are not its own.
+fn behind_last(around: &Around<'_>, line: usize) -> Option<Meant> {
+    let written = around.part(around.at.start..line);
+    let is_over = written.trim_end().ends_with([',', '('])
+        || written.contains([')', '#'])
+        || written.contains(" then ");
+    let (_, below) = around.word_from(line)?;
+    let last = written.split_whitespace().last().filter(|_| !is_over && below == "then")?;
+    let help = format!(
+        "write `)` behind the last member: behind {} at the end of the line, unless what stands below is of the \
+         group too",
+        quoted(last)
+    );
+    Some(Meant::told(around.at.clone()).help(help))
 }
 
 /// Whether what stands below a line is no part of a group, so that a group is at its end there.

@@ -46,7 +46,14 @@ pub(super) fn value(around: &Around<'_>) -> Option<Meant> {
     };
     let message = format!("behind {} nothing is said", quoted(&said));
     let meant = Meant::told(whole).named(rule).saying(message);
-    Some(meant.help(format!("write for example `{example}`")).until(around.at.end))
+    let help = match word {
+        "else" => {
+            "write the zone for those without one, for example `else Europe/Berlin`, or leave `else` out"
+                .to_owned()
+        }
+        _ => format!("write for example `{example}`"),
+    };
+    Some(meant.help(help).until(around.at.end))
 }
 
 /// `between 09:00 and`, `quiet 20:30 to in UTC`: the second time is missing.

@@ -8,12 +8,18 @@ use super::text::{Around, Word};
 
 /// What people call each day, beside the words of the language.
 const NAMES: [&[&str]; 7] = [
-    &["monday", "mo", "montag", "lundi", "lun", "lunes", "lunedì"],
-    &["tuesday", "tues", "tu", "di", "die", "dienstag", "mardi", "mar", "martes", "martedì"],
+    &["monday", "mo", "ma", "maandag", "montag", "lundi", "lun", "lunes", "lunedì"],
+    &[
+        "tuesday", "tues", "tu", "di", "dins", "dinsdag", "die", "dienstag", "mardi", "mar", "martes",
+        "martedì",
+    ],
     &[
         "wednesday",
         "weds",
         "we",
+        "wo",
+        "woe",
+        "woensdag",
         "mi",
         "mit",
         "mittwoch",
@@ -30,6 +36,7 @@ const NAMES: [&[&str]; 7] = [
         "th",
         "do",
         "don",
+        "donderdag",
         "donnerstag",
         "jeudi",
         "jeu",
@@ -37,9 +44,28 @@ const NAMES: [&[&str]; 7] = [
         "jue",
         "giovedì",
     ],
-    &["friday", "fr", "fre", "freitag", "vendredi", "ven", "viernes", "vie", "venerdì"],
-    &["saturday", "sa", "sam", "samstag", "sonnabend", "samedi", "sábado", "sabado", "sabato"],
-    &["sunday", "su", "so", "son", "sonntag", "dimanche", "dim", "domingo", "dom", "domenica"],
+    &[
+        "friday", "fr", "fre", "vr", "vrij", "vrijdag", "freitag", "vendredi", "ven", "viernes", "vie",
+        "venerdì",
+    ],
+    &[
+        "saturday",
+        "sa",
+        "za",
+        "zat",
+        "zaterdag",
+        "sam",
+        "samstag",
+        "sonnabend",
+        "samedi",
+        "sábado",
+        "sabado",
+        "sabato",
+    ],
+    &[
+        "sunday", "su", "zo", "zon", "zondag", "so", "son", "sonntag", "dimanche", "dim", "domingo", "dom",
+        "domenica",
+    ],
 ];
 const WEEKDAYS: [&str; 13] = [
     "weekdays",

@@ -113,8 +113,7 @@ pub(super) fn limit(around: &Around<'_>) -> Option<Meant> {
         .filter(|(_, word)| ["cent", "cents", "ct", "c"].contains(&word.to_lowercase().as_str()));
     if let (Some((at, word)), Ok(number)) = (cents, digits.parse::<u32>()) {
         let message = format!("`{number} {word}` is not written as money is");
-        let help =
-            format!("write an amount and its currency: `limit {}.{:02} EUR`", number / 100, number % 100);
+        let help = format!("write the amount and its currency: `{}.{:02} EUR`", number / 100, number % 100);
         let meant = Meant::told(around.at.start..at.end).named("bad-money").saying(message).help(help);
         return Some(meant.until(line));
     }
@@ -123,7 +122,7 @@ pub(super) fn limit(around: &Around<'_>) -> Option<Meant> {
         Money::parse_amount(digits).ok()?;
         let whole = around.at.start..at.end;
         let message = format!("{} is no currency", quoted(word));
-        let help = format!("a currency is written by its three letters: `limit {digits} EUR`");
+        let help = format!("a currency is written by its three letters: `{digits} EUR`");
         let meant = Meant::told(whole).named("bad-money").saying(message).help(help);
         return Some(meant.until(line));
     }

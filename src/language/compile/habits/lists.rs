@@ -92,7 +92,7 @@ pub(super) fn parentheses(around: &Around<'_>) -> Option<Meant> {
     let (open, _) = around.next().filter(|(_, word)| *word == "(")?;
     let close = around.closing(open.start)?;
     let message = "a list stands between `[` and `]`, not between `(` and `)`";
-    let help = "write for example `in [\"AT\", \"DE\"]`";
+    let help = format!("write `in [{}]`", around.part(open.end..close.start));
     Some(Meant::write(open, "[").named("bad-list").saying(message).help(help).and(close, "]"))
 }
 

@@ -104,7 +104,12 @@ fn named_at(around: &Around<'_>, from: usize) -> Option<Meant> {
 /// `PT5M`, `00:20:00`, `600_000ms`.
 pub(super) fn duration(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
-    let meant = of_letters(text).or_else(|| of_clock(text)).or_else(|| {
+    // `1:30h`
+    let of_hours = || {
+        let (hours, minutes) = text.strip_suffix('h')?.split_once([':', '.'])?;
+        (minutes.len() == 2 && minutes < "60").then(|| format!("{hours}h{minutes}m"))
+    };
+    let meant = of_letters(text).or_else(|| of_clock(text)).or_else(of_hours).or_else(|| {
         let bare = text.replace('_', "");
         (bare != text).then_some(bare)
     })?;

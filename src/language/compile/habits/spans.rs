@@ -140,3 +140,23 @@ pub(super) fn dashed(around: &Around<'_>) -> Option<Meant> {
     let message = format!("there is no `to` before {}", quoted(other));
     if pauses(word, other) { written(first.start..second.end, word, other, message) } else { None }
 }
+
+/// `retry 5 times every 2s to 30s`: pauses from one to another stand behind `backoff`.
+pub(super) fn pauses(around: &Around<'_>) -> Option<Meant> {
+    ["to", "-", "–", "until", "up"].contains(&around.text()).then_some(())?;
+    let (first, from) = around.before().filter(|(_, span)| span.parse::<Span>().is_ok())?;
+    let (every, _) = around.word_before(first.start).filter(|(_, word)| *word == "every")?;
+    let (last, to) = around.next_on_line().filter(|(_, span)| span.parse::<Span>().is_ok())?;
+    let line = around.part(around.line_start(every.start)..every.start);
+    let repeats = line.rfind("repeat ") > line.rfind("retry ");
+    let whole = every.start..last.end;
+    let message = format!("{} are two pauses, and `every` has one", quoted(around.part(whole.clone())));
+    let meant =
+        Meant::told(whole.clone()).named(if repeats { "bad-repeat" } else { "bad-retry" }).saying(message);
+    Some(match repeats {
+        true => meant.help(format!("write `every {from}`, or `every {to}`")),
+        false => meant
+            .changing(whole, &format!("backoff {from} to {to}"))
+            .help(format!("write `backoff {from} to {to}` for pauses that grow")),
+    })
+}

@@ -86,6 +86,7 @@ const TABLE: &[Habits] = &[
         &["unknown-word"],
         &[
             endings::stopped,
+            spans::pauses,
             languages::joint,
             letters::shifted_equals,
             leftovers::value,

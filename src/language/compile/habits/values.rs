@@ -215,7 +215,7 @@ pub(super) fn time_meant(text: &str) -> Option<TimeOfDay> {
         (_, Some(number)) => (number, Some(false)),
         _ => (lower.as_str(), None),
     };
-    let number = number.trim_end_matches(['h', '.']).trim_end_matches("uhr");
+    let number = number.trim_end_matches("hrs").trim_end_matches(['h', '.']).trim_end_matches("uhr");
     let (hours, minutes) = match number.split_once([':', '.', 'h']) {
         Some((hours, minutes)) => (hours, minutes.parse::<u16>().ok()?),
         None if number.len() == 4 => (number.get(..2)?, number.get(2..)?.parse().ok()?),
@@ -416,7 +416,7 @@ pub(super) fn doubt(around: &Around<'_>) -> Option<Meant> {
     }
     let meant = match word {
         "retry" | "again" | "repeat" | "resent" | "send" | "sendagain" => "resend",
-        "fail" | "skip" | "next" | "move_on" | "continue" | "moveon" | "then" => "move on",
+        "move" | "fail" | "skip" | "next" | "move_on" | "continue" | "moveon" | "then" => "move on",
         "ignore" | "accept" | "accepted" | "hold" => "wait",
         _ => return None,
     };
