@@ -227,12 +227,15 @@ impl<'s> Walk<'_, 's> {
             Some((_, kind)) => declared.kind = *kind,
             None => {
                 let meant = match type_word {
-                    "text" | "str" | "char" | "varchar" => Some("string"),
+                    "text" | "str" | "char" | "varchar" | "url" | "uri" | "uuid" | "id" | "email"
+                    | "enum" => Some("string"),
                     "int" | "integer" | "float" | "decimal" | "double" | "zahl" | "nummer" => Some("number"),
                     "bool" | "flag" | "yesno" | "jein" => Some("boolean"),
                     "array" | "liste" | "set" => Some("list"),
                     "dauer" | "span" | "interval" => Some("duration"),
-                    "zeit" | "uhrzeit" | "clock" => Some("time"),
+                    "zeit" | "uhrzeit" | "clock" | "date" | "datetime" | "timestamp" | "instant" => {
+                        Some("time")
+                    }
                     _ => near(type_word, TYPES.iter().map(|(w, _)| *w)),
                 };
                 let message = format!("unknown type {}{}", quoted(type_word), did_you_mean(meant));
@@ -240,7 +243,7 @@ impl<'s> Walk<'_, 's> {
                 match meant {
                     Some(meant) => self.faults.tell_replace("unknown-type", at, message, meant),
                     None => {
-                        let help = "write a type such as `string`, `number` or `boolean`";
+                        let help = "write a type such as `string`, `number`, `boolean`, `time` or `duration`";
                         self.faults.tell("unknown-type", at, message, help);
                     }
                 }

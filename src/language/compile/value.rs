@@ -80,7 +80,11 @@ impl Faults<'_> {
             Err(crate::model::SpanError::Shape(_)) => {
                 let number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
                 let help = if number {
-                    format!("say the unit: `{text}s`, `{text}m`, `{text}h` or `{text}d`", text = clip(text))
+                    let ms = if text.len() > 2 { format!("`{}ms`, ", clip(text)) } else { String::new() };
+                    format!(
+                        "say the unit: {ms}`{text}s`, `{text}m`, `{text}h` or `{text}d`",
+                        text = clip(text)
+                    )
                 } else {
                     "write for example `30s`, `5m`, `1h30m` or `2d`".to_owned()
                 };

@@ -23,6 +23,11 @@ impl Faults<'_> {
         };
         let first_at = self.range(first);
         let contact = self.text(&first_at) == "contact.timezone";
+        // `contact.tz else Europe/Zurich`
+        if has_else && !contact && zone_meant(self.text(&first_at)) == Some("contact.timezone") {
+            self.zone_name(first_at);
+            return None;
+        }
         if has_else && !contact {
             let message = "`else` goes with `contact.timezone` only".to_owned();
             self.tell(
@@ -65,7 +70,7 @@ impl Faults<'_> {
                 let help = match is_distance {
                     true => "name a place, `Europe/Berlin` for example: its clock is changed in summer",
                     false => {
-                        "write a region and a city of it, such as `Europe/Berlin`, or `contact.timezone`"
+                        "not every city has a zone: write the one of its country, such as `Europe/Berlin`, or `contact.timezone`"
                     }
                 };
                 self.tell("unknown-zone", at, message, help);
@@ -120,7 +125,9 @@ const COMMON_ZONES: [&str; 40] = [
 ];
 
 fn zone_meant(name: &str) -> Option<&'static str> {
-    let city = |zone: &&&str| zone.rsplit('/').next().is_some_and(|c| c.eq_ignore_ascii_case(name));
+    // `UK/London`: the city tells it, whatever region stands before it.
+    let said = name.rsplit('/').next().unwrap_or(name);
+    let city = |zone: &&&str| zone.rsplit('/').next().is_some_and(|c| c.eq_ignore_ascii_case(said));
     match name.to_lowercase().as_str() {
         "contact" | "timezone" | "contact.zone" | "contact.time_zone" | "contact.tz" => {
             Some("contact.timezone")
@@ -135,7 +142,7 @@ fn zone_meant(name: &str) -> Option<&'static str> {
 
 /// Countries and cities without a zone of their own name, and short names of clocks that no table of zones has,
 /// by the zone whose clock is theirs.
-const ELSEWHERE: [(&str, &[&str]); 18] = [
+const ELSEWHERE: [(&str, &[&str]); 19] = [
     (
         "Europe/Berlin",
         &[
@@ -192,6 +199,7 @@ const ELSEWHERE: [(&str, &[&str]); 18] = [
             "glasgow",
         ],
     ),
+    ("Europe/Dublin", &["ireland", "éire", "eire", "cork", "galway", "limerick", "waterford"]),
     ("Europe/Amsterdam", &["netherlands", "rotterdam", "utrecht", "eindhoven"]),
     ("Europe/Brussels", &["belgium", "brüssel", "bruxelles", "brussel", "antwerp"]),
     ("Europe/Lisbon", &["portugal", "lisboa", "lissabon", "porto"]),

@@ -76,6 +76,7 @@ mod wait_in_all_of;
 mod waits_in_a_row;
 mod window_by_night;
 mod window_never_open;
+mod window_until_morning;
 mod window_without_effect;
 mod write_repeat;
 
@@ -167,6 +168,7 @@ pub const ALL: &[&dyn Rule] = &[
     &waits_in_a_row::WaitsInARow,
     &window_by_night::WindowByNight,
     &window_never_open::WindowNeverOpen,
+    &window_until_morning::WindowUntilMorning,
     &window_without_effect::WindowWithoutEffect,
     &write_repeat::WriteRepeat,
 ];

@@ -46,6 +46,19 @@ pub(super) fn stray(around: &Around<'_>) -> Option<Meant> {
     Some(without(around, around.at.clone()).named("stray-text").saying(message))
 }
 
+/// `slack("payments")`: a channel with what other tools give it.
+pub(super) fn argument(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let (_, channel) = around.before().filter(|(at, _)| at.end == around.at.start)?;
+    channel.parse::<Channel>().ok()?;
+    text.strip_prefix('(').filter(|inner| inner.starts_with(['"', '\'']))?;
+    let end = around.closing(around.at.start)?.end;
+    let whole = around.at.start..end;
+    let message = format!("a channel takes nothing in parentheses: {}", quoted(around.part(whole.clone())));
+    let help = format!("write `{channel}` alone, or `{channel} via NAME` where it is a provider");
+    Some(Meant::told(whole).saying(message).help(help))
+}
+
 /// Leaves out a parenthesis, and the one that closes it.
 fn without(around: &Around<'_>, open: std::ops::Range<usize>) -> Meant {
     let close = around.closing(open.start);
@@ -112,8 +125,27 @@ pub(super) fn unclosed(around: &Around<'_>) -> Option<Meant> {
         _ => return None,
     };
     let line = around.line_end(from);
-    // `(vars.plan is "gold)`: it is closed within a text that is not.
     let written = around.part(from..line).trim_end();
+    // `(vars.block is "A or vars.block is "B")`: what joins conditions stands within a text.
+    if is_condition
+        && written.matches('"').count() % 2 == 1
+        && let Some((at, text)) = text_with_a_joint(written)
+    {
+        // `(vars.block is A" or vars.block is "B")`
+        if text.is_empty() {
+            let (word_at, word) = around.word_before(from + at)?;
+            let message = format!("the text {} has no opening quote", quoted(word));
+            let meant =
+                Meant::write(word_at.start..word_at.start, "\"").named("unclosed-text").saying(message);
+            let meant = meant.about(word_at.start..from + at + 1);
+            return Some(meant.help(format!("write `\"{word}\"`")).until(line));
+        }
+        let at = from + at..from + at + 1 + text.len();
+        let message = format!("the text {} has no closing quote", quoted(text));
+        let meant = Meant::write(at.end..at.end, "\"").named("unclosed-text").saying(message).about(at);
+        return Some(meant.help(format!("write `\"{text}\"`")).until(line));
+    }
+    // `(vars.plan is "gold)`: it is closed within a text that is not.
     if written.matches('"').count() % 2 == 1 && written.ends_with(')') {
         let place = from + written.len() - 1;
         let message = "the last text of the condition has no closing quote";
@@ -159,6 +191,21 @@ pub(super) fn unclosed(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::told(around.at.clone()).changing(last..end, ")").help(help))
 }
 
+/// The text that runs on over a joint and another comparison, and where it begins.
+fn text_with_a_joint(written: &str) -> Option<(usize, &str)> {
+    let mut from = 0;
+    for (number, part) in written.split('"').enumerate() {
+        if number % 2 == 1 {
+            let joint = [" or ", " and "].iter().filter_map(|joint| part.find(joint)).min();
+            if let Some(text) = joint.filter(|at| part.get(*at..).is_some_and(|rest| rest.contains(" is "))) {
+                return Some((from - 1, part.get(..text)?));
+            }
+        }
+        from += part.len() + 1;
+    }
+    None
+}
+
 /// A group whose members are all on its line, if those below are not its own.
 fn behind_last(around: &Around<'_>, line: usize) -> Option<Meant> {
     let written = around.part(around.at.start..line);
@@ -178,6 +225,24 @@ fn behind_last(around: &Around<'_>, line: usize) -> Option<Meant> {
 /// Whether what stands below a line is no part of a group, so that a group is at its end there.
 fn ends_behind_group(around: &Around<'_>, line: usize) -> bool {
     around.word_from(line).is_none_or(|(_, word)| ["otherwise", "}"].contains(&word))
+}
+
+/// `in ["de", "de-AT")`: a list that another bracket ends.
+pub(super) fn other_end(around: &Around<'_>) -> Option<Meant> {
+    let start = around.at.start;
+    let line = around.line_end(start);
+    let inner = around.part(start..line).strip_prefix('[')?;
+    let mut in_text = false;
+    let (place, sign) = inner.char_indices().find(|(_, c)| {
+        in_text ^= *c == '"';
+        !in_text && [')', ']', '}', '>'].contains(c)
+    })?;
+    let at = start + 1 + place..start + 1 + place + 1;
+    let before = around.part(around.line_start(start)..start);
+    let is_own = before.matches('(').count() > before.matches(')').count();
+    (sign != ']' && !is_own).then_some(())?;
+    let message = format!("the list begins with `[` and ends with `{sign}`");
+    Some(Meant::write(at, "]").saying(message).until(line))
 }
 
 /// Braces within a policy, as programs have them.

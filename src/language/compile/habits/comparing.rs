@@ -7,19 +7,49 @@ use super::Meant;
 use super::conditions::{STATES, is_name};
 use super::text::Around;
 
-/// What compares in other words and signs, longest first.
-const OPERATORS: [(&str, &str); 40] = [
+/// Comparisons in other words and signs, the longer before those that they begin with.
+pub(super) const IN_WORDS: [(&str, &str); 70] = [
+    ("is not more than", "<="),
+    ("is not less than", ">="),
     ("is not one of", "not in"),
-    ("starting from", ">="),
-    ("starting at", ">="),
+    ("is greater than", ">"),
+    ("is more than", ">"),
+    ("is less than", "<"),
+    ("is at least", ">="),
+    ("is at most", "<="),
+    ("is equal to", "is"),
+    ("is above", ">"),
+    ("is below", "<"),
+    ("is over", ">"),
+    ("is under", "<"),
+    ("does not equal", "is not"),
+    ("not equal to", "is not"),
+    ("greater than", ">"),
+    ("bigger than", ">"),
+    ("larger than", ">"),
+    ("higher than", ">"),
+    ("smaller than", "<"),
+    ("lower than", "<"),
+    ("fewer than", "<"),
     ("no less than", ">="),
     ("no more than", "<="),
-    ("not equal to", "is not"),
-    ("does not equal", "is not"),
+    ("more than", ">"),
+    ("less than", "<"),
+    ("starting from", ">="),
+    ("starting at", ">="),
     ("not equals", "is not"),
     ("is one of", "in"),
+    ("at least", ">="),
+    ("at most", "<="),
+    ("equal to", "is"),
     ("up to", "<="),
     ("one of", "in"),
+    ("above", ">"),
+    ("below", "<"),
+    ("isnt", "is not"),
+    ("over", ">"),
+    ("exceeds", ">"),
+    ("under", "<"),
     ("from", ">="),
     ("since", ">="),
     ("min", ">="),
@@ -61,7 +91,11 @@ pub(super) fn operator(around: &Around<'_>) -> Option<Meant> {
     let from = if is_name(text) {
         around.at.end
     } else {
-        let (before, name) = around.before()?;
+        // `vars.cost is over 20`
+        let (before, name) = match around.before()? {
+            (is, "is") => around.word_before(is.start)?,
+            before => before,
+        };
         is_name(name).then_some(before.end)?
     };
     let line = around.line_end(from);
@@ -76,7 +110,7 @@ pub(super) fn operator(around: &Around<'_>) -> Option<Meant> {
         let help = "compare with `is`, or with one of several values by `in [ … ]`";
         return Some(Meant::told(at).named("bad-comparison").saying(message).help(help).until(line));
     }
-    OPERATORS.into_iter().find_map(|(words, sign)| {
+    IN_WORDS.into_iter().find_map(|(words, sign)| {
         let at = around.words_from(from, words)?;
         // `in` is written in small letters.
         let is_other = around.part(at.clone()) != sign && (words != "IN" || around.part(at.clone()) == "IN");

@@ -6,6 +6,7 @@ use crate::language::words::{near, quoted};
 use crate::model::{Channel, Priority};
 
 use super::super::trial::CHANNELS;
+use super::comparing::IN_WORDS;
 use super::text::Around;
 use super::{Meant, names};
 
@@ -19,41 +20,9 @@ pub(super) fn is_name(word: &str) -> bool {
 /// Words of conditions that are compared with nothing.
 pub(in super::super) const STATES: [&str; 7] = Word::WORDS;
 
-/// Comparisons in words, longest first.
-const PHRASES: [(&str, &str); 28] = [
-    ("is not more than", "<="),
-    ("is not less than", ">="),
-    ("is greater than", ">"),
-    ("is more than", ">"),
-    ("is less than", "<"),
-    ("is at least", ">="),
-    ("is at most", "<="),
-    ("is above", ">"),
-    ("is below", "<"),
-    ("greater than", ">"),
-    ("more than", ">"),
-    ("bigger than", ">"),
-    ("larger than", ">"),
-    ("higher than", ">"),
-    ("less than", "<"),
-    ("fewer than", "<"),
-    ("smaller than", "<"),
-    ("lower than", "<"),
-    ("at least", ">="),
-    ("at most", "<="),
-    ("above", ">"),
-    ("below", "<"),
-    ("equal to", "is"),
-    ("isnt", "is not"),
-    ("over", ">"),
-    ("exceeds", ">"),
-    ("under", "<"),
-    ("is equal to", "is"),
-];
-
 fn phrase(around: &Around<'_>, from: usize) -> Option<Meant> {
     for (words, sign) in
-        PHRASES.into_iter().chain([("isn't", "is not"), ("isn’t", "is not"), ("not", "is not")])
+        IN_WORDS.into_iter().chain([("isn't", "is not"), ("isn’t", "is not"), ("not", "is not")])
     {
         if let Some(at) = around.words_from(from, words) {
             let message = format!("{} is no comparison", quoted(around.part(at.clone())));
@@ -267,7 +236,11 @@ pub(super) fn other_value(around: &Around<'_>) -> Option<Meant> {
                         )),
                     });
                 }
-                None => "a comparison with a name that is missing is false anyway; leave it out".to_owned(),
+                None => {
+                    let start = around.part(0..around.at.start).rfind(name).unwrap_or(around.at.start);
+                    let whole = quoted(around.part(start..around.at.end));
+                    format!("leave {whole} out: a comparison with a name that is missing is false anyway")
+                }
             };
             return Some(Meant::told(around.at.clone()).saying(message).help(help));
         }
@@ -293,16 +266,59 @@ pub(super) fn guarded(around: &Around<'_>) -> Option<Meant> {
 /// Priorities in other words.
 pub(super) fn priority_word(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
+    if ["important", "wichtig", "importante"].contains(&text.to_lowercase().as_str()) {
+        let message = format!("unknown priority {}: it may be the highest or the one below", quoted(text));
+        return Some(Meant::told(around.at.clone()).saying(message).help("write `high` or `urgent`"));
+    }
     let meant = match text.to_lowercase().as_str() {
         "critical" | "emergency" | "highest" | "max" | "top" | "stat" | "asap" | "blocker" | "p1" | "p0"
         | "dringend" | "urgente" => "urgent",
-        "important" | "major" | "p2" | "hoch" | "haute" | "alta" => "high",
+        "major" | "p2" | "hoch" | "haute" | "alta" => "high",
         "medium" | "default" | "standard" | "regular" | "routine" | "p3" => "normal",
         "lowest" | "minor" | "trivial" | "p4" | "p5" | "niedrig" | "basse" | "baja" | "bassa" => "low",
         _ => return None,
     };
     let message = format!("unknown priority {}; did you mean `{meant}`?", quoted(text));
     Some(Meant::write(around.at.clone(), meant).saying(message))
+}
+
+/// `unless property is high`: what only the priority is compared with.
+pub(super) fn compared_as_priority(around: &Around<'_>) -> Option<Meant> {
+    let (mut sign, word) = around.next_on_line().filter(|(_, word)| ["is", ">", "<", "="].contains(word))?;
+    if let Some((second, _)) = around.word_from(sign.end).filter(|(_, word)| ["=", "not"].contains(word)) {
+        sign = second;
+    }
+    let (_, value) = around.word_from(sign.end)?;
+    value
+        .parse::<Priority>()
+        .ok()
+        .filter(|_| !word.is_empty() && near(around.text(), ["priority"]).is_none())?;
+    let message = format!("unknown word {} in a condition; did you mean `priority`?", quoted(around.text()));
+    Some(Meant::write(around.at.clone(), "priority").saying(message))
+}
+
+/// `and isn't opted_out`, where nothing stands before it.
+pub(super) fn negated(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let written = around.part(around.at.start..line).split([' ', ')']).next()?;
+    let bare = written.replace('’', "'");
+    let is_no = ["isn't", "isnt", "aren't", "wasn't", "hasn't", "haven't", "not's"].contains(&bare.as_str());
+    around.before().filter(|(_, word)| is_no && ["if", "unless", "and", "or", "("].contains(word))?;
+    let message = format!("{} is no word of conditions", quoted(written));
+    let at = around.at.start..around.at.start + written.len();
+    Some(Meant::write(at, "not").named("bad-condition").saying(message))
+}
+
+/// `any of (push if contact has push and sms)`: a member behind a condition, joined as if it were one.
+pub(super) fn member(around: &Around<'_>) -> Option<Meant> {
+    let channel: Channel = around.text().parse().ok()?;
+    let (at, joint) = around.before().filter(|(_, word)| ["and", "or"].contains(word))?;
+    around.in_group().then_some(())?;
+    let message = format!("the members of a group are joined by `,`, not by `{joint}`");
+    let help = format!(
+        "write `, {channel}` for another member, or `{joint} contact has {channel}` for the condition"
+    );
+    Some(Meant::told(at).named("wrong-joiner").saying(message).help(help).until(around.at.end))
 }
 
 /// A word of a condition in two words, or in other words.
@@ -327,6 +343,10 @@ pub(super) fn word(around: &Around<'_>) -> Option<Meant> {
             let (at, said) = next?;
             let message = format!("{} is no word of conditions", quoted(said));
             Some(Meant::write(at, "has").named("bad-condition").saying(message))
+        }
+        ("no" | "kein", "quota") => {
+            let message = "`quota` alone says that there is none left";
+            Some(Meant::leave_out(around, around.at.clone()).named("bad-condition").saying(message))
         }
         ("no" | "nicht" | "kein" | "never", _) => {
             let message = format!("{} is not a word of conditions", quoted(text));

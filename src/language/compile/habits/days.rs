@@ -67,7 +67,10 @@ const NAMES: [&[&str]; 7] = [
         "domenica",
     ],
 ];
-const WEEKDAYS: [&str; 13] = [
+const WEEKDAYS: [&str; 16] = [
+    "school days",
+    "schooldays",
+    "week-days",
     "weekdays",
     "weekday",
     "workdays",
@@ -293,6 +296,9 @@ fn read<'s>(around: &Around<'s>, words: &[Word<'s>]) -> Option<Read<'s>> {
                 }
                 Said::Day(day) => {
                     is_day |= named(word).is_some();
+                    // `mon wed fri`
+                    let before = place.checked_sub(2).and_then(|before| words.get(before));
+                    is_odd |= before.is_some_and(|(_, before)| named(before).is_some());
                     let is_word = word_of(day) == *word;
                     if !is_word {
                         unknown.push((at.clone(), *word));

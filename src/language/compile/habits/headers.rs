@@ -158,6 +158,27 @@ pub(super) fn var(around: &Around<'_>) -> Option<Meant> {
         let meant = Meant::write(whole, "list").named("unknown-type").saying(message);
         return TYPES.contains(&kind).then_some(meant);
     }
+    // `valid-days: number`
+    let (_, written) = around.word_from(around.at.start)?;
+    let name = written.trim_end_matches(':');
+    if name.contains('-')
+        && around.part(around.at.start + name.len()..around.source.len()).trim_start().starts_with(':')
+    {
+        let at = around.at.start..around.at.start + name.len();
+        let at_end = around.at.end.max(at.end);
+        let message = format!("a name has no `-`: {}", quoted(name));
+        return Some(
+            Meant::write(at, &name.replace('-', "_")).named("bad-name").saying(message).until(at_end),
+        );
+    }
+    // `signers: list(string)`
+    if text == "("
+        && let (Some((_, "list")), Some(close)) = (around.before(), around.closing(around.at.start))
+    {
+        let whole = around.at.start..close.end;
+        let message = format!("a `list` does not say what is in it: {}", quoted(around.part(whole.clone())));
+        return Some(Meant::leave_out(around, whole).saying(message));
+    }
     let words: Vec<&str> = text.split([' ', '\t', ':']).filter(|word| !word.is_empty()).collect();
     let meant = match words.as_slice() {
         [_, kind, word] if TYPES.contains(kind) && near(word, ["optional"]).is_some() => {

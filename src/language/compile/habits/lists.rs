@@ -30,6 +30,17 @@ pub(super) fn list(around: &Around<'_>) -> Option<Meant> {
     if text.starts_with("vars.") || text.starts_with("contact.") {
         return in_a_list(around);
     }
+    // `in listOf("private", "premium")`
+    if let Some((open, "(")) = around.word_from(around.at.end)
+        && open.start == around.at.end
+        && let Some(close) = around.closing(open.start)
+    {
+        let whole = around.at.start..close.end;
+        let message =
+            format!("a list stands between `[` and `]`, not in {}", quoted(around.part(whole.clone())));
+        let inner = format!("[{}]", around.part(open.end..close.start));
+        return Some(Meant::write(whole, &inner).saying(message).until(around.line_end(close.end)));
+    }
     if text.starts_with('"') {
         // `in "AT, DE"`
         let inner = text.trim_matches('"');

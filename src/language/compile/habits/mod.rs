@@ -12,6 +12,7 @@ mod comparing;
 pub(super) mod conditions;
 mod cut;
 pub(super) mod days;
+mod dictated;
 mod endings;
 pub(super) mod everyday;
 mod forms;
@@ -154,8 +155,7 @@ pub(super) fn understood(source: &str, findings: Vec<Diagnostic>) -> Vec<Diagnos
 }
 
 fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
-    let form = || forms::meant(around, finding.rule);
-    let form = around.on_short_line().then(form).flatten();
-    form.or_else(|| table::ANYWHERE.iter().find_map(|habit| habit(around)))
-        .or_else(|| table::meant(around, finding))
+    let anywhere = || table::ANYWHERE.iter().find_map(|habit| habit(around));
+    let form = || anywhere().or_else(|| forms::meant(around, finding.rule));
+    around.on_short_line().then(form).flatten().or_else(|| table::meant(around, finding))
 }

@@ -23,9 +23,10 @@ pub(super) fn policy(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant>
     let policies = behind(around, "policy ");
     let own = policies.iter().rfind(|(at, _)| *at < around.at.start).map_or("", |(_, name)| *name);
     let others: Vec<&str> = policies.iter().map(|(_, name)| *name).filter(|name| *name != own).collect();
-    let prefix =
-        |name: &str| name.split_once('_').map(|(first, _)| first.len() > 2 && text.starts_with(first));
-    let is_like = |name: &&&str| prefix(name) == Some(true);
+    let is_like = |name: &&&str| {
+        let first = name.split('_').next().unwrap_or(name);
+        first.len() > 2 && text.starts_with(first)
+    };
     let unused: Vec<&&str> = others.iter().filter(|name| !used.contains(name)).collect();
     let meant = match (others.iter().find(is_like), unused.as_slice()) {
         (Some(like), _) => like,
@@ -95,15 +96,27 @@ pub(super) fn other_owner(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(around.at.clone(), &format!("vars.{name}")).named("unknown-name").saying(message))
 }
 
+/// `sends.count < 5`: a name of the message, with a part that it has not.
+pub(super) fn part_of_name(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let (name, _) = text.split_once('.')?;
+    ["sends", "cost", "elapsed", "priority", "category"].contains(&name).then_some(())?;
+    let message = format!("`{name}` has no parts; did you mean `{name}` for {}?", quoted(text));
+    Some(Meant::write(around.at.clone(), name).named("unknown-name").saying(message))
+}
+
 /// `vars.amount > 50k`: thousands.
 pub(super) fn thousands(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
-    let number = text.strip_suffix(['k', 'K'])?;
-    let number: u32 = number.parse().ok()?;
+    // `1_000`
+    let plain = text.replace('_', "");
+    let plain = (plain != text && plain.parse::<u32>().is_ok()).then_some(plain);
+    let of_thousands = || Some(format!("{}000", text.strip_suffix(['k', 'K'])?.parse::<u32>().ok()?));
+    let number = plain.or_else(of_thousands)?;
     let before = around.part(around.line_start(around.at.start)..around.at.start).trim_end();
     before.ends_with(['<', '>', '=']).then_some(())?;
     let message = format!("{} is not written as numbers are", quoted(text));
-    Some(Meant::write(around.at.clone(), &format!("{number}000")).named("bad-number").saying(message))
+    Some(Meant::write(around.at.clone(), &number).named("bad-number").saying(message))
 }
 
 /// `vars.minutes <= 45min`, where `minutes` is a number.

@@ -1,6 +1,6 @@
 //! What is done, said in whole words: `send an sms`, `phone call`, `try 3 times`, `the next day`.
 
-use crate::language::words::{quoted, synonym};
+use crate::language::words::{ENDS, quoted, synonym};
 use crate::model::{Channel, Span};
 
 use super::Meant;
@@ -73,6 +73,19 @@ pub(super) fn phone(around: &Around<'_>) -> Option<Meant> {
     let message = format!("unknown channel {}: a number can be written to or called", quoted(text));
     let help = format!("write `contact has {one}` or `contact has {other}`");
     Some(Meant::told(around.at.clone()).saying(message).help(help))
+}
+
+/// A picture where a channel belongs.
+pub(super) fn picture(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let is_picture = text.chars().all(|c| !c.is_ascii() && !c.is_alphanumeric());
+    let (_, before) = around.before()?;
+    let begins = around.part(around.line_start(around.at.start)..around.at.start).trim().is_empty();
+    let goes_on = around.next_on_line().is_some_and(|(_, next)| ENDS.contains(&next));
+    (is_picture && goes_on && (begins || ["then", ",", "("].contains(&before))).then_some(())?;
+    let message = format!("{} stands where a channel belongs", quoted(text));
+    let help = "write the channel in its place, such as `push`, `sms` or `voice`";
+    Some(Meant::told(around.at.clone()).named("unknown-channel").saying(message).help(help))
 }
 
 /// `fax`, `pager`, `teams`: ways to somebody that are no channels.

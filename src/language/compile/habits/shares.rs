@@ -6,8 +6,10 @@ use super::Meant;
 use super::text::Around;
 
 /// Words around shares that say nothing.
-const FILLING: [&str; 15] =
-    ["the", "of", "to", "by", "with", "goes", "go", "for", "each", "them", "/", ":", "-", "and", "or"];
+const FILLING: [&str; 19] = [
+    "percent", "pct", "per", "cent", "the", "of", "to", "by", "with", "goes", "go", "for", "each", "them",
+    "/", ":", "-", "and", "or",
+];
 const REST: [&str; 7] = ["rest", "remaining", "remainder", "others", "other", "else", "otherwise"];
 const EVENLY: [&str; 6] = ["evenly", "equally", "equal", "even", "halves", "fifty-fifty"];
 

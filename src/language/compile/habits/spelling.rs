@@ -118,6 +118,20 @@ pub(super) fn wait(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(around.at.clone(), meant).saying(message))
 }
 
+/// `then weight 2d`: a duration alone goes with `wait`, whatever was heard for it.
+pub(super) fn wait_alone(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let (span_at, _) = around.next_on_line().filter(|(_, span)| span.parse::<Span>().is_ok())?;
+    let ends =
+        around.word_from(span_at.end).is_none_or(|(_, word)| ["then", "}", "otherwise", ","].contains(&word));
+    // What is nearly written so is told with a change.
+    let is_slip = near(text, ["wait"]).is_some() || text.eq_ignore_ascii_case("warte");
+    (ends && !is_slip && text.starts_with(['w', 'W']) && text.bytes().all(|b| b.is_ascii_alphabetic()))
+        .then_some(())?;
+    let message = format!("unknown word {}; did you mean `wait`?", quoted(text));
+    Some(Meant::told(around.at.clone()).saying(message).help("write `wait`"))
+}
+
 /// `is AT"`: a text that lacks its first quote.
 pub(super) fn opening_quote(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
@@ -146,9 +160,13 @@ pub(super) fn other_bracket(around: &Around<'_>) -> Option<Meant> {
     // A brace at the end of the line may be that of the policy.
     let is_last = around.part(at.end..around.line_end(at.end)).trim().is_empty();
     let in_policy = around.source.get(..around.at.start)?.contains('{');
-    if sign == ")" || sign == "}" && (is_last || in_policy) {
+    // One more than were opened is not that of the policy.
+    let own = around.part(around.part(0..at.start).rfind("policy ").unwrap_or(0)..around.next_policy(at.end));
+    let is_over = in_policy && own.matches('}').count() > own.matches('{').count();
+    if sign == ")" || sign == "}" && (is_last || in_policy) && !is_over {
         return None;
     }
     let message = format!("the `(` of `{text} of` is closed by `{sign}`");
-    Some(Meant::write(at, ")").saying(message))
+    let until = if is_over { around.next_policy(at.end) } else { at.end };
+    Some(Meant::write(at, ")").saying(message).until(until))
 }

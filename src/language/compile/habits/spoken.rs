@@ -51,6 +51,22 @@ pub(super) fn zone(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(whole, &meant).saying(message))
 }
 
+/// Short names that several clocks have.
+const SHORT_NAMES: [(&str, &str); 4] = [
+    ("IST", "`Europe/Dublin`, `Asia/Kolkata` or `Asia/Jerusalem`"),
+    ("CST", "`America/Chicago` or `Asia/Shanghai`"),
+    ("AST", "`America/Halifax` or `Asia/Riyadh`"),
+    ("ECT", "`Europe/Paris` or `America/Guayaquil`"),
+];
+
+/// `in IST`: a short name of several zones.
+pub(super) fn short_name(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let (name, zones) = SHORT_NAMES.into_iter().find(|(name, _)| *name == text)?;
+    let message = format!("`{name}` is the short name of several zones");
+    Some(Meant::told(around.at.clone()).saying(message).help(format!("write the one that is meant: {zones}")))
+}
+
 /// An hour as a word or a number.
 fn hour(word: &str) -> Option<u16> {
     let lower = word.to_lowercase();
@@ -72,6 +88,14 @@ pub(super) fn time(around: &Around<'_>) -> Option<Meant> {
         "twenty" => Some(20),
         _ => None,
     };
+    // `half ten` is half past ten.
+    if let Some((at, said)) = next(part.end).filter(|(_, word)| part_word == "half" && hour(word).is_some()) {
+        let (early, late) = (hour(said)? % 12, hour(said)? % 12 + 12);
+        let whole = around.at.start..at.end;
+        let message = format!("{} is not a time of day", quoted(around.part(whole.clone())));
+        let help = format!("write `{early:02}:30`, or `{late}:30` for the evening");
+        return Some(Meant::told(whole).named("bad-time").saying(message).help(help));
+    }
     let joint = next(part.end).filter(|(_, word)| ["past", "to", "after", "before"].contains(word));
     let (mut end, of_day) = match (minutes, joint) {
         (Some(minutes), Some((joint, way))) => {
@@ -121,7 +145,7 @@ pub(super) fn calendar(around: &Around<'_>) -> Option<Meant> {
             (at.end, count.checked_mul(30)?, "there is no unit for months")
         }
         "year" | "years" => (at.end, count.checked_mul(365)?, "there is no unit for years"),
-        "business" | "working" | "work" => {
+        "business" | "working" | "work" | "school" | "bank" | "week" | "office" => {
             let (days, _) = next(at.end).filter(|(_, word)| word.starts_with("day"))?;
             (days.end, count, "a duration counts all days, not working days alone")
         }

@@ -118,6 +118,11 @@ pub(super) fn joiner(around: &Around<'_>) -> Option<Meant> {
         let message = format!("{} is not needed before `then`", quoted(text));
         return Some(Meant::leave_out(around, around.at.clone()).saying(message));
     }
+    // `after 5m else if vars.percent >= 90`
+    if let ("else", Some((_, word @ ("if" | "unless")))) = (text, next.clone()) {
+        let message = format!("`else` is not needed before `{word}`");
+        return Some(Meant::leave_out(around, around.at.clone()).saying(message));
+    }
     // `or else email`
     if let ("or", Some((at, "else"))) = (text, next.clone())
         && around.word_from(at.end).is_some()
@@ -396,7 +401,10 @@ pub(super) fn close_text(around: &Around<'_>) -> Option<Meant> {
     let meant = Meant::write(around.at.clone(), "\"").help("end it with `\"`");
     // `"de'`
     if let Some(sign) = text.chars().next_back().filter(|c| ['\'', '’', '”', '“', '`'].contains(c)) {
-        return Some(meant.changing(last - sign.len_utf8()..last, "\""));
+        let at = last - sign.len_utf8()..last;
+        let message = format!("the text ends with `{sign}`, not with a straight double quote");
+        let meant = meant.changing(at.clone(), "\"").about(at).saying(message);
+        return Some(meant.help(format!("write `\"` in the place of `{sign}`")));
     }
     // `(vars.plan is "gold)`
     let line = around.part(around.line_start(around.at.start)..around.at.start);

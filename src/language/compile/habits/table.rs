@@ -3,10 +3,10 @@
 use super::text::Around;
 use super::{Diagnostic, Meant};
 use super::{
-    absent, brackets, calls, category, comparing, conditions, cut, endings, everyday, groups, headers,
-    headings, keywords, languages, leftovers, letters, limits, lists, machines, markup, moved, names, pasted,
-    programs, routes, schedules, sending, sentences, shares, spans, spelling, spoken, stages, stops, turned,
-    twice, types, values, windows,
+    absent, brackets, calls, category, comparing, conditions, cut, dictated, endings, everyday, groups,
+    headers, headings, keywords, languages, leftovers, letters, limits, lists, machines, markup, moved,
+    names, pasted, programs, routes, schedules, sending, sentences, shares, spans, spelling, spoken, stages,
+    stops, turned, twice, types, values, windows,
 };
 
 /// Looks at the words of a finding and around it, and says what was meant, where this is it.
@@ -47,8 +47,14 @@ pub(super) fn meant(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> 
 }
 
 /// What is looked for whatever the finding says.
-pub(super) const ANYWHERE: [Habit; 5] =
-    [markup::entity, pasted::unseen, pasted::hyphenated, pasted::fence, pasted::chat_head];
+pub(super) const ANYWHERE: [Habit; 6] = [
+    markup::entity,
+    pasted::unseen,
+    pasted::hyphenated,
+    pasted::fence,
+    pasted::chat_head,
+    dictated::sign_in_words,
+];
 
 const TABLE: &[Habits] = &[
     Habits::of(
@@ -78,6 +84,7 @@ const TABLE: &[Habits] = &[
             groups::parallel,
             groups::other_use,
             sending::no_channel,
+            spelling::wait_alone,
             letters::other_layout,
         ],
     )
@@ -134,6 +141,7 @@ const TABLE: &[Habits] = &[
         &["stray-text"],
         &[
             spoken::and_as_sign,
+            sending::picture,
             stops::between_words,
             calls::has,
             category::alone,
@@ -145,6 +153,7 @@ const TABLE: &[Habits] = &[
             absent::vars,
             programs::in_order,
             headers::sign,
+            brackets::argument,
             brackets::stray,
             brackets::unopened_condition,
             sentences::joined,
@@ -205,6 +214,7 @@ const TABLE: &[Habits] = &[
             cut::group,
             cut::group_by_remark,
             brackets::inner,
+            brackets::other_end,
             brackets::in_comment,
             cut::vars_alone,
             cut::unclosed_vars,
@@ -313,6 +323,7 @@ const TABLE: &[Habits] = &[
     Habits::of(
         &["missing-duration"],
         &[
+            windows::wait_between,
             letters::by_shift,
             spans::doubled,
             schedules::step,
@@ -341,6 +352,7 @@ const TABLE: &[Habits] = &[
         &["unknown-zone"],
         &[
             calls::first_zone,
+            spoken::short_name,
             leftovers::value,
             cut::value,
             windows::beside_the_key,
@@ -381,6 +393,10 @@ const TABLE: &[Habits] = &[
         &["unknown-condition"],
         &[
             spoken::no_answer,
+            conditions::member,
+            conditions::negated,
+            conditions::compared_as_priority,
+            names::part_of_name,
             names::without_owner,
             stops::in_name,
             calls::has,
@@ -397,7 +413,7 @@ const TABLE: &[Habits] = &[
         ],
     ),
     Habits::of(&["bad-condition"], &[spoken::no_answer, calls::has, conditions::split_name]),
-    Habits::of(&["unknown-type"], &[types::yes_or_no]).last(types::type_first),
+    Habits::of(&["unknown-type"], &[types::yes_or_no]).last(types::other_type),
     Habits::of(
         &["bad-comparison"],
         &[

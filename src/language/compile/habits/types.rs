@@ -39,8 +39,24 @@ pub(super) fn typed(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> 
     if money { amount(around) } else { None }
 }
 
+/// `vars { vip: bool? }`, `vars { number: cots }`.
+pub(super) fn other_type(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
+    if let (Some((sign, "?")), [edit]) = (around.word_from(around.at.end), finding.fix.as_slice())
+        && sign.start == around.at.end
+    {
+        let whole = around.at.start..sign.end;
+        let message = format!(
+            "unknown type {}; did you mean `{} optional`?",
+            quoted(around.part(whole.clone())),
+            edit.text
+        );
+        return Some(Meant::write(whole, &format!("{} optional", edit.text)).saying(message));
+    }
+    type_first(around, finding)
+}
+
 /// `vars { number: cots }`: the type before its name.
-pub(super) fn type_first(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
+fn type_first(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant> {
     // `time: text`: a var may be named so.
     finding.fix.is_empty().then_some(())?;
     let name = around.text();

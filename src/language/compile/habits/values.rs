@@ -308,6 +308,7 @@ pub(super) fn count(around: &Around<'_>) -> Option<Meant> {
     // `up to 3 times`
     let few = match (text, around.next().map_or("", |(_, word)| word)) {
         ("up", "to") | ("at", "most") => around.next().map(|(at, _)| around.at.start..at.end),
+        ("for", "times" | "sends") => None,
         ("max" | "maximum" | "for" | "about", _) => Some(around.at.clone()),
         _ => None,
     };
@@ -315,15 +316,19 @@ pub(super) fn count(around: &Around<'_>) -> Option<Meant> {
         let message = format!("{} is not needed before a number", quoted(around.part(whole.clone())));
         return Some(Meant::leave_out(around, whole).saying(message));
     }
+    let is_count = around.next().is_some_and(|(_, word)| ["times", "sends"].contains(&word));
     let word = match text {
         "once" => Some("1"),
+        // Words that sound like a number.
+        "to" | "too" if is_count => Some("2"),
+        "for" | "fore" if is_count => Some("4"),
+        "ate" if is_count => Some("8"),
         "twice" => Some("2"),
         "thrice" => Some("3"),
         _ => None,
     };
     let digits = word.or_else(|| number_of(text))?;
-    let followed = around.next().is_some_and(|(_, word)| word == "times");
-    let meant = if followed { digits.to_owned() } else { format!("{digits} times") };
+    let meant = if is_count { digits.to_owned() } else { format!("{digits} times") };
     Some(Meant::write(around.at.clone(), &meant))
 }
 

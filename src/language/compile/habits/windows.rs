@@ -318,3 +318,15 @@ pub(super) fn zone(around: &Around<'_>) -> Option<Meant> {
     let name = format!("{text}_{next}");
     ZoneTable.get(&name).is_some().then(|| Meant::write(both, &name).saying(message))
 }
+
+/// `wait between 06:00 on weekdays in UTC`: behind `wait` one time follows `until`.
+pub(super) fn wait_between(around: &Around<'_>) -> Option<Meant> {
+    let (between, word) = around.next_on_line().filter(|_| around.text() == "wait")?;
+    let (_, time) = around.word_from(between.end)?;
+    time_meant(time)?;
+    ["between", "at", "from", "for", "till", "to", "not", "on"].contains(&word).then_some(())?;
+    let message = format!("behind `wait` a time of day follows `until`, not {}", quoted(word));
+    let help = format!("write `wait until {time}`");
+    let line = around.line_end(between.end);
+    Some(Meant::write(between, "until").named("bad-wait").saying(message).help(help).until(line))
+}

@@ -52,7 +52,15 @@ pub(super) fn help(rule: &str) -> &'static str {
         "bad-comparison" | "unknown-name" => {
             "write a comparison such as `vars.amount > 100` or `contact.country is \"AT\"`"
         }
-        _ => "look at the words around it",
+        "bad-shares" | "bad-route" => "write `via a`, `via a or b`, or `via 70% a, 30% b`",
+        "bad-retry" => "write `retry 3 times every 10s`, or `retry 5 times backoff 1s to 30s`",
+        "bad-repeat" => "write for example `repeat 3 times every 5m`",
+        "bad-limit" | "bad-money" => "write for example `limit 3 sends` or `limit 0.25 EUR`",
+        "unclosed-text" => "write each text between two `\"` on one line",
+        "bad-window" | "missing-time" | "missing-zone" | "bad-time" => {
+            "write times and a zone, as in `between 08:00 and 17:00 in Europe/Berlin`"
+        }
+        _ => "compare it with the examples that `spine policy rule` shows for this finding",
     }
 }
 
