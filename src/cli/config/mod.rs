@@ -249,6 +249,13 @@ fn read(r: &mut Reader<'_>) -> Config {
     config
 }
 
+/// The names under which a server's settings stand.
+pub(crate) fn sections() -> Vec<String> {
+    let defaults: Value = serde_yaml::from_str(DEFAULT).unwrap_or_default();
+    let names = defaults.as_mapping().into_iter().flat_map(serde_yaml::Mapping::keys);
+    names.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// The limits that stand in the document.
 fn sizes(r: &mut Reader<'_>) -> Sizes {
     let mut sizes = Sizes::default();

@@ -7,11 +7,13 @@ use std::str::FromStr;
 use serde_yaml::{Mapping, Value};
 
 use crate::cli::CliError;
-use crate::cli::config::{Fault, YamlFile};
-use crate::language::words::{listed, near, quoted};
+use crate::cli::config::YamlFile;
+use crate::language::words::{near, quoted};
 use crate::language::{KnownProvider, KnownTemplate, Library, Used, Validity};
 use crate::machine::catalog::{Catalog, CatalogProvider};
 use crate::model::{Channel, Confirmation, Currency, Money, Span, ZoneTable};
+
+use super::settings::{Reader, text_of};
 
 /// The settings of a catalog.
 const SETTINGS: [&str; 4] = ["timezone", "providers", "templates", "policies"];
@@ -28,21 +30,17 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Catalog, CliError> {
 
 /// The catalog of a file that was read.
 pub(crate) fn of(file: &YamlFile) -> Result<Catalog, CliError> {
-    let mut reader = Reader { file, faults: Vec::new() };
-    let catalog = reader.whole();
+    let mut reader = Reader::of(file);
+    let catalog = reader.catalog();
     if reader.faults.is_empty() {
         return Ok(catalog);
     }
     Err(file.refused(reader.faults))
 }
 
-struct Reader<'a> {
-    file: &'a YamlFile,
-    faults: Vec<Fault>,
-}
-
 impl<'a> Reader<'a> {
-    fn whole(&mut self) -> Catalog {
+    /// The `catalog:` of the file.
+    pub(super) fn catalog(&mut self) -> Catalog {
         let Some(catalog) = self.file.value.get("catalog") else {
             let message = "it has no `catalog:`; write one, or leave `--catalog` out".to_owned();
             self.wrong(&[], message);
@@ -58,41 +56,10 @@ impl<'a> Reader<'a> {
         Catalog { zone, providers, templates }
     }
 
-    fn wrong(&mut self, path: &[&str], message: String) {
-        let fault = self.file.fault(path, false, message);
-        self.faults.push(fault);
-    }
-
-    /// A mapping, of whose names none is unknown.
-    fn mapping(&mut self, value: &'a Value, path: &[&str], known: &[&str]) -> Option<&'a Mapping> {
-        let Some(mapping) = value.as_mapping() else {
-            self.wrong(path, "must hold settings, `name: value`".to_owned());
-            return None;
-        };
-        for name in mapping.keys() {
-            let name = text_of(name);
-            if known.is_empty() || known.contains(&name.as_str()) {
-                continue;
-            }
-            let told = match near(&name, known.iter().copied()) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("known here: {}", listed(known.iter().copied(), "and")),
-            };
-            let path: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
-            let message = format!("unknown setting {}; {told}", quoted(&name));
-            let fault = self.file.fault(&path, true, message);
-            self.faults.push(fault);
-        }
-        Some(mapping)
-    }
-
     fn zone(&mut self, value: &Value) -> Option<String> {
         let name = value.as_str().filter(|name| ZoneTable.get(name).is_some());
         if name.is_none() {
-            self.wrong(
-                &["catalog", "timezone"],
-                "must be an IANA time zone, such as `Europe/Vienna`".to_owned(),
-            );
+            self.wrong(&["catalog", "timezone"], "must be a time zone, such as `Europe/Vienna`".to_owned());
         }
         name.map(str::to_owned)
     }
@@ -106,8 +73,7 @@ impl<'a> Reader<'a> {
             let path = ["catalog", "providers", name.as_str()];
             if !is_name(&name) {
                 let message = "a provider's name has small letters, digits, `_` and `-`".to_owned();
-                let fault = self.file.fault(&path, true, message);
-                self.faults.push(fault);
+                self.wrong_name(&path, message);
             }
             let Some(settings) = self.mapping(value, &path, &OF_PROVIDER) else { continue };
             let channels = self.channels(settings, &path);
@@ -124,8 +90,7 @@ impl<'a> Reader<'a> {
                 if currency.is_some_and(|currency| currency != price.currency) {
                     let message = "prices have one currency throughout the catalog".to_owned();
                     let path = [&path[..], &["price", channel.word()]].concat();
-                    let fault = self.file.fault(&path, false, message);
-                    self.faults.push(fault);
+                    self.wrong(&path, message);
                 }
                 currency.get_or_insert(price.currency);
             }
@@ -218,8 +183,7 @@ impl<'a> Reader<'a> {
                         quoted(&provider.name)
                     ),
                 };
-                let fault = self.file.fault(&path, true, message);
-                self.faults.push(fault);
+                self.wrong_name(&path, message);
             }
             match (known, read(value)) {
                 (Some(channel), Some(value)) => _ = all.insert(channel, value),
@@ -241,14 +205,6 @@ impl<'a> Reader<'a> {
 fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
-}
-
-/// A scalar as it was written, more or less.
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => serde_yaml::to_string(other).unwrap_or_default().trim().to_owned(),
-    }
 }
 
 fn parsed<T: FromStr>(value: &Value) -> Option<T> {

@@ -1,25 +1,25 @@
 //! The `lint:` and `require:` of a `spine.yaml`: levels by rule and path, and rules of the house.
 
 mod house;
+mod reader;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_yaml::{Mapping, Value};
+use serde_yaml::Value;
 
 use crate::cli::CliError;
-use crate::cli::config::{Fault, YamlFile};
+use crate::cli::config::YamlFile;
 use crate::language::words::{listed, near, quoted};
 use crate::lint::settings::{Glob, Level, Override, Root};
 use crate::lint::{Settings, rules};
 use crate::machine::catalog::Catalog;
 
-use super::catalog;
+use reader::texts_of;
+pub(crate) use reader::{Reader, text_of};
 
 /// The file that is looked for in the working folder and above.
 pub(crate) const FILE: &str = "spine.yaml";
-/// Names that are listed where another one is wrong.
-const LISTED_MAX: usize = 5;
 /// The settings of `lint`.
 const OF_LINT: [&str; 2] = ["rules", "overrides"];
 /// The settings of an entry of `overrides`.
@@ -57,12 +57,12 @@ pub(crate) fn load(named: Option<&Path>, given: Option<&Catalog>) -> Result<Sett
 /// The settings of a file that was read.
 fn of(file: &YamlFile, given: Option<&Catalog>) -> Result<Settings, CliError> {
     let has_rules = file.value.get("require").is_some();
+    let mut reader = Reader::of(file);
     let catalog = match given {
         Some(catalog) => catalog.clone(),
-        None if has_rules && file.value.get("catalog").is_some() => catalog::of(file)?,
+        None if has_rules && file.value.get("catalog").is_some() => reader.catalog(),
         None => Catalog::default(),
     };
-    let mut reader = Reader { file, faults: Vec::new() };
     let mut settings = Settings { house_is_known: true, catalog, ..Settings::default() };
     if let Some(require) = file.value.get("require") {
         settings.house = reader.house(require, &settings.catalog);
@@ -80,49 +80,7 @@ fn text_of_path(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-struct Reader<'a> {
-    file: &'a YamlFile,
-    faults: Vec<Fault>,
-}
-
 impl<'a> Reader<'a> {
-    fn wrong(&mut self, path: &[&str], message: impl Into<String>) {
-        let fault = self.file.fault(path, false, message.into());
-        self.faults.push(fault);
-    }
-
-    fn wrong_name(&mut self, path: &[&str], message: impl Into<String>) {
-        let fault = self.file.fault(path, true, message.into());
-        self.faults.push(fault);
-    }
-
-    /// A mapping; of `known` names alone, where there are any.
-    fn mapping(&mut self, value: &'a Value, path: &[&str], known: &[&str]) -> Option<&'a Mapping> {
-        let Some(mapping) = value.as_mapping() else {
-            self.wrong(path, "must hold settings, `name: value`");
-            return None;
-        };
-        for name in mapping.keys().map(text_of).filter(|name| !known.contains(&name.as_str())) {
-            if known.is_empty() {
-                break;
-            }
-            let told = match near(&name, known.iter().copied()) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None if path == ["lint"] && name == "require" => {
-                    "it stands at the beginning of a line, beside `lint`".to_owned()
-                }
-                None if known.len() > LISTED_MAX => {
-                    let some = listed(known.iter().copied().rev().take(LISTED_MAX), "and");
-                    format!("known here are {some} among others; `docs/linting.md` has all")
-                }
-                None => format!("known here: {}", listed(known.iter().copied(), "and")),
-            };
-            let path: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
-            self.wrong_name(&path, format!("unknown setting {}; {told}", quoted(&name)));
-        }
-        Some(mapping)
-    }
-
     fn lint(&mut self, value: &'a Value, settings: &mut Settings) {
         if value.is_null() {
             return;
@@ -211,23 +169,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// One text or a list of some.
-fn texts_of(value: &Value) -> Option<Vec<&str>> {
-    match value {
-        Value::String(text) => Some(vec![text.as_str()]),
-        Value::Sequence(list) if !list.is_empty() => list.iter().map(Value::as_str).collect(),
-        _ => None,
-    }
-}
-
-/// A scalar as it was written, more or less.
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => serde_yaml::to_string(other).unwrap_or_default().trim().to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,7 +221,10 @@ require:
   empty: { message: \"\" }
   channels: { ends_in: [sms, vioce], has: [quite], paths: [\"\"], duration_max: soon }
 catalog:
-  providers: { a: { channels: [sms], price: { sms: 0.07 EUR } } }
+  providers: { a: { channels: [sms], price: { sms: 0.07 EUR } }, B: { chanels: [sms] } }
+rules: {}
+lnt: {}
+xyzzy: {}
 ";
         let Err(CliError::Config { faults, .. }) = read(text) else { panic!("it was read") };
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
