@@ -48,14 +48,27 @@ fn write_folder(folder: &Path, files: usize) {
         })
         .collect();
     texts.sort();
+    let names: Vec<String> = texts.iter().flat_map(|(_, text)| spine::language::names(text).names).collect();
     for n in 0..files {
         let (name, text) = &texts[n % texts.len()];
-        let own_name = format!("{name}_{n}");
-        let text = text.replace(&format!("policy {name} "), &format!("policy {own_name} "));
+        // Those of one round use one another.
+        let round = n / texts.len();
+        let text = renamed(text, &names, round);
         let below = folder.join(format!("{:02}", n % 100));
         std::fs::create_dir_all(&below).unwrap();
-        std::fs::write(below.join(format!("{own_name}.policy")), text).unwrap();
+        std::fs::write(below.join(format!("{name}_{round}.policy")), text).unwrap();
     }
+}
+
+/// The text with names of its round, where policies are declared and used.
+fn renamed(text: &str, names: &[String], round: usize) -> String {
+    let mut text = text.to_owned();
+    for name in names {
+        for (word, end) in [("policy", " "), ("use", " "), ("use", "\n"), ("use", ")"), ("use", ",")] {
+            text = text.replace(&format!("{word} {name}{end}"), &format!("{word} {name}_{round}{end}"));
+        }
+    }
+    text
 }
 
 fn check(path: &Path) {

@@ -18,7 +18,7 @@ mod week;
 use std::cell::OnceCell;
 
 use crate::language::condition::{Condition, Expr};
-use crate::language::policy::{Action, TextRange};
+use crate::language::policy::{Action, ChannelStage, TextRange};
 use crate::language::words::quoted;
 use crate::language::{KnownProvider, Library, Policy};
 use crate::lint::Context;
@@ -95,9 +95,27 @@ impl<'a> Analysis<'a> {
 
     /// Whether the limit is used up in the silent run in which most is sent; else it is in none.
     pub(super) fn is_cut_in_silence(&self) -> bool {
+        if !self.may_be_cut() {
+            return false;
+        }
         let is_cut =
             |entry: &Entry| entry.what == "fail" && entry.reason.as_deref() == Some(Reason::Limit.word());
         self.silent_run().is_some_and(|run| run.timeline.iter().any(is_cut))
+    }
+
+    /// Whether its limits are below what its stages come to, each of them sent as often as it says.
+    fn may_be_cut(&self) -> bool {
+        let sends =
+            |channel: &ChannelStage| channel.repeat.map_or(0, |repeat| repeat.times).saturating_add(1);
+        let all = self.places.iter().filter_map(Place::channel).map(sends).fold(0, u32::saturating_add);
+        let headers = &self.policy.headers;
+        let by_cost = headers.limit_cost.is_some() && self.has_prices();
+        by_cost || headers.limit_sends.is_some_and(|limit| all > limit)
+    }
+
+    /// Whether a provider of a stage has a price.
+    pub(super) fn has_prices(&self) -> bool {
+        self.places.iter().any(|place| place.route.iter().any(|provider| provider.price > 0))
     }
 
     /// The silent run of an ordinary day in which all guards hold that can.

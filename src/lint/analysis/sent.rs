@@ -35,9 +35,10 @@ impl Analysis<'_> {
     /// Whether what is known of each of its guards alone may not be all.
     fn wants_a_walk(&self, place: &Place<'_>) -> bool {
         let guarded: Vec<&Place<'_>> = self.around(place.id).filter(|around| around.is_guarded()).collect();
-        let asks =
-            guarded.iter().any(|around| Analysis::guards(around).any(|(guard, _)| changes(&guard.expr)));
-        place.channel().is_some() && (asks || guarded.len() > 1)
+        let guards = || guarded.iter().flat_map(|around| Analysis::guards(around));
+        let asks = guards().any(|(guard, wanted)| !is_so_mostly(&guard.expr, wanted));
+        let may_exclude = guarded.len() > 1 && guards().any(|(guard, _)| compares(&guard.expr));
+        place.channel().is_some() && (asks || may_exclude)
     }
 
     /// Leaves out the stages that an ordinary run sends, of channels that stand once: all are silent, or all fail.
@@ -62,17 +63,30 @@ impl Analysis<'_> {
     }
 }
 
-/// Whether a condition asks for what a run changes, or compares two names.
-fn changes(condition: &Expr) -> bool {
+/// Whether a condition is so in an ordinary run, whatever else is so: nothing is used up, there are addresses, nobody
+/// has confirmed anything. What is compared with a literal is looked at for itself; what a run changes, and names with
+/// each other, is not.
+fn is_so_mostly(condition: &Expr, wanted: bool) -> bool {
     let is_running = |operand: &Operand| matches!(operand, Operand::Elapsed | Operand::Sends | Operand::Cost);
     let is_name = |operand: &Operand| !matches!(operand, Operand::Literal(_));
     match condition {
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(changes),
-        Expr::Not(part) => changes(part),
-        Expr::Word(_) | Expr::HasAddress(_) => true,
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().all(|part| is_so_mostly(part, wanted)),
+        Expr::Not(part) => is_so_mostly(part, !wanted),
+        Expr::Word(_) => !wanted,
+        Expr::HasAddress(_) => wanted,
         Expr::Compare(Comparison { left, right, .. }) => {
-            is_running(left) || is_running(right) || is_name(left) && is_name(right)
+            !is_running(left) && !is_running(right) && !(is_name(left) && is_name(right))
         }
+    }
+}
+
+/// Whether a condition compares anything.
+fn compares(condition: &Expr) -> bool {
+    match condition {
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(compares),
+        Expr::Not(part) => compares(part),
+        Expr::Word(_) | Expr::HasAddress(_) => false,
+        Expr::Compare(_) => true,
     }
 }
 

@@ -21,7 +21,8 @@ declare_rule! {
 
 fn check(context: &Context<'_>, found: Found<'_>) {
     let headers = &context.policy.headers;
-    if headers.limit_sends.is_none() && headers.limit_cost.is_none() {
+    let is_known = headers.limit_cost.is_some() && context.analysis.has_prices();
+    if headers.limit_sends.is_none() && !is_known {
         return;
     }
     let bounds = context.analysis.bounds();
