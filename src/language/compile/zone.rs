@@ -142,7 +142,7 @@ fn zone_meant(name: &str) -> Option<&'static str> {
 
 /// Countries and cities without a zone of their own name, and short names of clocks that no table of zones has,
 /// by the zone whose clock is theirs.
-const ELSEWHERE: [(&str, &[&str]); 19] = [
+const ELSEWHERE: [(&str, &[&str]); 22] = [
     (
         "Europe/Berlin",
         &[
@@ -204,10 +204,27 @@ const ELSEWHERE: [(&str, &[&str]); 19] = [
     ("Europe/Brussels", &["belgium", "brüssel", "bruxelles", "brussel", "antwerp"]),
     ("Europe/Lisbon", &["portugal", "lisboa", "lissabon", "porto"]),
     ("Europe/Prague", &["praha", "prag", "brno"]),
-    ("America/New_York", &["edt"]),
-    ("America/Chicago", &["cdt"]),
-    ("America/Denver", &["mdt"]),
-    ("America/Los_Angeles", &["pst", "pdt"]),
+    (
+        "America/New_York",
+        &[
+            "edt",
+            "et",
+            "eastern",
+            "us/east",
+            "boston",
+            "miami",
+            "atlanta",
+            "philadelphia",
+            "washington",
+            "florida",
+        ],
+    ),
+    ("America/Chicago", &["cdt", "ct", "central", "houston", "dallas", "texas", "illinois", "minneapolis"]),
+    ("America/Denver", &["mdt", "mt", "mountain", "colorado", "utah"]),
+    ("America/Phoenix", &["arizona", "phoenix"]),
+    ("America/Los_Angeles", &["pst", "pdt", "pt", "pacific", "california", "seattle", "san_francisco"]),
+    ("America/Anchorage", &["alaska"]),
+    ("Pacific/Honolulu", &["hawaii"]),
     ("Australia/Sydney", &["aest", "aedt"]),
     ("Asia/Tokyo", &["jst"]),
     ("Europe/Warsaw", &["poland", "polen", "polska", "warszawa", "warschau", "krakow"]),

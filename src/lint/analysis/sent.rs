@@ -75,7 +75,7 @@ fn is_so_mostly(condition: &Expr, wanted: bool) -> bool {
         Expr::Word(_) => !wanted,
         Expr::HasAddress(_) => wanted,
         Expr::Compare(Comparison { left, right, .. }) => {
-            !is_running(left) && !is_running(right) && !(is_name(left) && is_name(right))
+            !(is_running(left) || is_running(right) || is_name(left) && is_name(right))
         }
     }
 }

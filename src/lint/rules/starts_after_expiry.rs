@@ -33,7 +33,11 @@ fn check(context: &Context<'_>, found: Found<'_>) {
     // Where all of several stages come too late, it is the expiry that is not what was meant.
     let waits = places.iter().filter(|place| place.stage.after.is_some() && place.silent.is_some());
     let is_short = expires < Span::from_s(60);
-    let of_expiry = context.analysis.expires_before_all() && (waits.count() > 1 || is_short);
+    // One whose own time is longer than all the others may have together is the slip itself.
+    let too_long =
+        places.iter().filter(|place| place.stage.after.is_some_and(|after| after >= expires)).count();
+    let is_all = waits.count() > 1 && too_long != 1;
+    let of_expiry = context.analysis.expires_before_all() && (is_all || is_short);
     for place in places.iter().filter(|place| late(Some(place.id))) {
         let never = place.earliest >= expires.ms();
         // A time that is surely a slip is told as one.

@@ -54,3 +54,35 @@ pub(super) fn has_in_one_word(around: &Around<'_>) -> Option<Meant> {
             .saying(message),
     )
 }
+
+/// `startsWith(contact.plan, "gold")`: a question that no condition asks.
+pub(super) fn of_text(around: &Around<'_>) -> Option<Meant> {
+    const QUESTIONS: [&str; 10] = [
+        "startswith",
+        "endswith",
+        "contains",
+        "matches",
+        "match",
+        "includes",
+        "starts_with",
+        "ends_with",
+        "like",
+        "regex",
+    ];
+    QUESTIONS.contains(&around.text().to_lowercase().as_str()).then_some(())?;
+    let (open, _) = around.next_on_line().filter(|(_, sign)| *sign == "(")?;
+    let close = around.closing(open.start)?;
+    let (name, text) = around.part(open.end..close.start).split_once(',')?;
+    let (name, text) = (name.trim(), text.trim());
+    super::conditions::is_name(name).then_some(())?;
+    let whole = around.at.start..close.end;
+    let message = format!("a part of a text cannot be asked for: {}", quoted(around.part(whole.clone())));
+    let help = format!("write `{name} is {text}`, or `{name} in [ … ]`, with whole values");
+    Some(
+        Meant::told(whole)
+            .named("bad-comparison")
+            .saying(message)
+            .help(help)
+            .until(around.line_end(close.end)),
+    )
+}

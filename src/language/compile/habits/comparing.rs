@@ -82,8 +82,8 @@ pub(super) const IN_WORDS: [(&str, &str); 70] = [
 ];
 
 /// Words that compare with a pattern, which the language has not.
-const PATTERNS: [&str; 9] =
-    ["like", "matches", "match", "startswith", "endswith", "starts", "ends", "includes", "~"];
+const PATTERNS: [&str; 10] =
+    ["contains", "like", "matches", "match", "startswith", "endswith", "starts", "ends", "includes", "~"];
 
 /// `vars.amount ≥ 200`, `vars.amount from 200`, `vars.left gt 5`.
 pub(super) fn operator(around: &Around<'_>) -> Option<Meant> {

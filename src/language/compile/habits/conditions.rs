@@ -140,6 +140,14 @@ pub(super) fn missing(around: &Around<'_>) -> Option<Meant> {
         return None;
     }
     let (channel, named) = around.word_from(at.end)?;
+    // `has contact.push`
+    if let Some(named) = named.strip_prefix("contact.").filter(|named| named.parse::<Channel>().is_ok()) {
+        let whole = at.start..channel.end;
+        let message = format!("{} is not how an address is asked for", quoted(around.part(whole.clone())));
+        return Some(
+            Meant::write(whole, &format!("contact has {named}")).named("bad-condition").saying(message),
+        );
+    }
     let message = format!("{} does not say who has it", quoted(around.part(at.start..channel.end)));
     let help = format!("write `contact has {named}`");
     Some(Meant::write(at, "contact has").named("missing-condition").saying(message).help(help))

@@ -213,7 +213,9 @@ fn list(around: &Around<'_>, from: usize, rule: &str) -> Option<Meant> {
     }
     let meant = read(around, words.get(begins..)?)?;
     // What the checker says of one day, and of what joins those that it knows, is as good.
-    if rule == "unknown-day" && meant.unknown.len() < 2 || meant.unknown.is_empty() && !meant.is_odd {
+    let is_told =
+        rule == "unknown-day" && meant.unknown.len() < 2 && !(meant.unknown.is_empty() && meant.is_odd);
+    if is_told || meant.unknown.is_empty() && !meant.is_odd {
         return None;
     }
     if meant.unknown.len() == 1 && meant.days.len() > 1 && begins == 1 && first.1 == "on" {

@@ -7,7 +7,7 @@ use super::text::Around;
 use super::{Meant, languages};
 
 /// What everyday words behind a stage stand for, with the words that belong to them.
-const EVERYDAY: [(&str, &str); 44] = [
+const EVERYDAY: [(&str, &str); 51] = [
     ("in case of doubt", "on doubt"),
     ("when in doubt", "on doubt"),
     ("in doubt", "on doubt"),
@@ -16,6 +16,13 @@ const EVERYDAY: [(&str, &str); 44] = [
     ("on-doubt", "on doubt"),
     ("on_doubt", "on doubt"),
     ("followed by", "then"),
+    ("escalates to", "then"),
+    ("escalate to", "then"),
+    ("escalate", "then"),
+    ("on failure", "then"),
+    ("on fail", "then"),
+    ("on timeout", "then"),
+    ("on error", "then"),
     ("falling back to", "then"),
     ("fall back to", "then"),
     ("fallback to", "then"),
@@ -173,6 +180,11 @@ pub(super) fn word(around: &Around<'_>) -> Option<Meant> {
         .filter_map(|(words, meant)| Some((around.words_from(around.at.start, words)?, meant)));
     for (whole, meant) in in_others.chain(in_another) {
         let next = around.word_from(whole.end).map_or("", |(_, word)| word);
+        // `sms on error then email`
+        if meant == "then" && next == meant {
+            let message = format!("{} is not needed before `then`", quoted(around.part(whole.clone())));
+            return Some(Meant::leave_out(around, whole).saying(message));
+        }
         if meant != "after" || next.starts_with(|c: char| c.is_ascii_digit()) {
             let message =
                 format!("unknown word {}; did you mean `{meant}`?", quoted(around.part(whole.clone())));

@@ -305,13 +305,19 @@ pub(super) fn on_members(around: &Around<'_>) -> Option<Meant> {
             .is_none()
             .then_some(word)?;
     }
-    let line = around.line_start(at.start);
-    let close = line + around.part(line..at.start).trim_end().strip_suffix(')')?.len();
-    let open = line + around.part(line..close).rfind('(')?;
+    let close = around.part(0..at.start).trim_end().strip_suffix(')')?.len();
+    let open = opening(around.part(0..close))?;
     let (of, _) = around.word_before(open).filter(|(_, word)| *word == "of")?;
     let (group, word) = around.word_before(of.start).filter(|(_, word)| ["any", "all"].contains(word))?;
     let begin = text.split_whitespace().next()?;
-    let members = around.part(open + 1..close).split(',').map(str::trim).map(|member| {
+    let inner = around.part(open + 1..close);
+    let has_all = inner.split(',').all(|member| member.split_whitespace().any(|word| word == begin));
+    if has_all {
+        let help = format!("leave it out: each channel inside the group has its own `{begin}`");
+        return Some(Meant::told(around.at.clone()).help(help));
+    }
+    (!inner.contains('\n')).then_some(())?;
+    let members = inner.split(',').map(str::trim).map(|member| {
         let has_one = member.split_whitespace().any(|word| word == begin);
         if has_one { member.to_owned() } else { format!("{member} {text}") }
     });
@@ -320,4 +326,21 @@ pub(super) fn on_members(around: &Around<'_>) -> Option<Meant> {
     let what = if at == around.at { "it" } else { "the condition" };
     let help = format!("write {what} inside the group, behind each channel that it is for: `{meant}`");
     Some(Meant::told(around.at.clone()).help(help))
+}
+
+/// Where the parenthesis stands that is still open at the end of a text.
+fn opening(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    text.char_indices().rev().find_map(|(at, c)| match c {
+        ')' => {
+            depth += 1;
+            None
+        }
+        '(' if depth == 0 => Some(at),
+        '(' => {
+            depth -= 1;
+            None
+        }
+        _ => None,
+    })
 }

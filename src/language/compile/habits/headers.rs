@@ -292,6 +292,23 @@ pub(super) fn other_word(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(at, meant).named("bad-expires").saying(message))
 }
 
+/// Words of others for how urgent something is.
+pub(in super::super) const URGENCIES: [&str; 5] = ["severity", "urgency", "importance", "priority", "level"];
+
+/// `severity critical` among the headers.
+pub(super) fn urgency(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let word = text.split_whitespace().next().filter(|word| URGENCIES.contains(word))?;
+    super::absent::is_among_headers(around).then_some(())?;
+    let line = around.line_end(around.at.start);
+    let rest = around.part(around.at.start..line).split('#').next()?.trim_end().len();
+    let message = format!("`{word}` is no header: how urgent a message is, its sender says");
+    let help = "leave the line out; what kind of message it is says `category`, and a condition asks for the \
+                priority: `if priority is urgent`";
+    let meant = Meant::told(around.at.start..around.at.start + rest).named("unknown-header").saying(message);
+    Some(meant.help(help).until(line))
+}
+
 /// Words of others for how long something is worth anything.
 const LIFETIMES: [&str; 9] =
     ["ttl", "lifetime", "validity", "expiry", "expiration", "expire", "max_age", "deadline", "timeout"];

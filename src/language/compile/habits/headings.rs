@@ -11,7 +11,13 @@ pub(super) fn heading(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
     let is_first = !around.part(0..around.at.start).contains('{')
         && around.part(around.line_start(around.at.start)..around.at.start).trim().is_empty();
-    let (next, word) = around.next_on_line()?;
+    let (mut next, mut word) = around.next_on_line()?;
+    let mut at = around.at.clone();
+    // `Scenario: heartbeat {`
+    if word == ":" && is_first {
+        at.end = next.end;
+        (next, word) = around.word_from(next.end)?;
+    }
     // Words of programs, which stand around stages.
     if ["try", "do", "begin", "main", "flow", "steps", "stages", "strategy", "sequence", "if"].contains(&text)
     {
@@ -32,7 +38,7 @@ pub(super) fn heading(around: &Around<'_>) -> Option<Meant> {
         return None;
     }
     let message = format!("unknown word {}; did you mean `policy`?", quoted(text));
-    Some(Meant::write(around.at.clone(), "policy").named("bad-policy").saying(message))
+    Some(Meant::write(at, "policy").named("bad-policy").saying(message))
 }
 
 /// `policy NAME` without its brace.

@@ -113,7 +113,11 @@ pub(super) fn limit(around: &Around<'_>) -> Option<Meant> {
         .filter(|(_, word)| ["cent", "cents", "ct", "c"].contains(&word.to_lowercase().as_str()));
     if let (Some((at, word)), Ok(number)) = (cents, digits.parse::<u32>()) {
         let message = format!("`{number} {word}` is not written as money is");
-        let help = format!("write the amount and its currency: `{}.{:02} EUR`", number / 100, number % 100);
+        let help = format!(
+            "write the amount with its currency, such as `{0}.{1:02} EUR` or `{0}.{1:02} USD`",
+            number / 100,
+            number % 100
+        );
         let meant = Meant::told(around.at.start..at.end).named("bad-money").saying(message).help(help);
         return Some(meant.until(line));
     }

@@ -223,3 +223,20 @@ pub(super) fn single_quotes(around: &Around<'_>) -> Option<Meant> {
     let line = around.line_end(start);
     Some(meant.until(line))
 }
+
+/// `["MX", "BR "US"]`: a text without its closing quote, and without the comma behind it.
+pub(super) fn hole(around: &Around<'_>) -> Option<Meant> {
+    let before = around.part(around.line_start(around.at.start)..around.at.start).strip_suffix('"')?;
+    let open = around.line_start(around.at.start) + before.rfind('"')?;
+    let text = around.part(open + 1..around.at.start - 1).trim_end();
+    let (last, _) = around.word_from(around.at.end).filter(|(_, sign)| *sign == "\"")?;
+    (!text.is_empty() && !text.contains([',', ']'])).then_some(())?;
+    let second = around.text();
+    let whole = open..last.end;
+    let message = format!("the text {} has no closing quote, and no `,` stands behind it", quoted(text));
+    Some(
+        Meant::write(whole, &format!("\"{text}\", \"{second}\""))
+            .saying(message)
+            .until(around.line_end(last.end)),
+    )
+}

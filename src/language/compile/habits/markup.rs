@@ -63,8 +63,12 @@ pub(super) fn braced(around: &Around<'_>) -> Option<Meant> {
 /// `if AND(vars.a > 5; contact has sms)`: conditions joined as in a table.
 pub(super) fn joined_by_call(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
-    let word = text.split('(').next().filter(|word| ["AND", "OR", "And", "Or"].contains(word))?;
-    let start = around.at.start;
+    let (start, text) = match text {
+        // `if or(a, b)`
+        "if" | "unless" => around.next_on_line().map(|(at, word)| (at.start, word))?,
+        _ => (around.at.start, text),
+    };
+    let word = text.split('(').next().filter(|word| ["and", "or"].contains(&word.to_lowercase().as_str()))?;
     let (open, _) = around.word_from(start + word.len()).filter(|(_, sign)| *sign == "(")?;
     let close = around.closing(open.start)?;
     let inner = around.part(open.end..close.start);
@@ -75,6 +79,30 @@ pub(super) fn joined_by_call(around: &Around<'_>) -> Option<Meant> {
     let message = format!("`{joint}` stands between two conditions");
     let meant = if parts.len() > 1 { Meant::write(start..close.end, &meant) } else { return None };
     Some(meant.named("unknown-condition").saying(message))
+}
+
+/// `if {{ vars.tier }} is "gold"` inside a group, which the braces end.
+pub(super) fn placeholder(around: &Around<'_>) -> Option<Meant> {
+    let line = around.line_end(around.at.start);
+    let rest = around.part(around.at.start..line);
+    let (open, close) =
+        [("{{", "}}"), ("${", "}"), ("{", "}")].into_iter().find(|(open, _)| rest.starts_with(open))?;
+    let inner = rest.strip_prefix(open)?;
+    let end = inner.find(close)?;
+    let name = inner.get(..end)?.trim();
+    super::conditions::is_name(name).then_some(())?;
+    let whole = around.at.start..around.at.start + open.len() + end + close.len();
+    let message = format!("{} is not how a var is named in a condition", quoted(around.part(whole.clone())));
+    Some(Meant::write(whole, name).saying(message).until(line))
+}
+
+/// The same, where the group is told as never closed.
+pub(super) fn placeholder_inside(around: &Around<'_>) -> Option<Meant> {
+    let rest = around.part(around.at.end..around.next_policy(around.at.end));
+    let open = around.at.end + rest.find("{{").or_else(|| rest.find("${"))?;
+    let inner = Around { source: around.source, at: open..open };
+    let meant = placeholder(&inner)?;
+    Some(meant.named("unknown-condition").until(around.next_policy(open)))
 }
 
 /// `[policy.toner_low]`: a heading as TOML has it.

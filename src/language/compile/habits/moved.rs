@@ -189,6 +189,7 @@ pub(super) fn behind_brace(around: &Around<'_>) -> Option<Meant> {
 
 /// `email,` and more, and `)`: the line `any of (` or `all of (` is gone.
 pub(super) fn group_begun_nowhere(around: &Around<'_>) -> Option<Meant> {
+    (!around.in_group()).then_some(())?;
     let rest = around.part(around.at.start..around.next_policy(around.at.end));
     // A list of strategies up to a `)` alone on its line.
     let mut end = around.at.start;

@@ -46,19 +46,17 @@ pub(super) fn share_behind(around: &Around<'_>) -> Option<Meant> {
     let (first, name) = around.before()?;
     let (at, word) = around.word_from(around.at.start)?;
     let own = share(word)?;
-    let message = format!("the share {} stands before its provider", quoted(word));
-    let whole = first.start..at.end;
-    let mut meant = Meant::write(whole, &format!("{own}% {name}")).named("bad-shares").saying(message);
-    let mut end = at.end;
+    let (mut parts, mut end) = (vec![format!("{own}% {name}")], at.end);
     while let Some((comma, ",")) = around.word_from(end)
         && let Some((provider, name)) = around.word_from(comma.end)
         && let Some((at, word)) = around.word_from(provider.end)
         && let Some(share) = share(word)
     {
-        meant = meant.and(provider.start..at.end, &format!("{share}% {name}"));
+        parts.push(format!("{share}% {name}"));
         end = at.end;
     }
-    Some(meant)
+    let message = "a share stands before its provider, not behind it";
+    Some(Meant::write(first.start..end, &parts.join(", ")).named("bad-shares").saying(message))
 }
 
 /// `via 50% a 50% b`.

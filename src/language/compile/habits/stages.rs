@@ -76,7 +76,9 @@ pub(super) fn channel(around: &Around<'_>, finding: &Diagnostic) -> Option<Meant
         return Some(Meant::write(whole, &format!("{text} of")).named("bad-group").saying(message));
     }
     let group = match lower.as_str() {
-        "anyof" | "either" | "oneof" | "any-of" | "any_of" | "one" => Some("any of"),
+        "anyof" | "either" | "oneof" | "any-of" | "any_of" | "one" | "first" | "some" | "whichever" => {
+            Some("any of")
+        }
         "both" | "allof" | "all-of" | "all_of" | "every" | "each" => Some("all of"),
         _ => None,
     };

@@ -76,7 +76,7 @@ pub(super) fn yes_or_no(around: &Around<'_>) -> Option<Meant> {
     let line = around.line_end(around.at.start);
     let rest = around.part(around.at.start..line);
     let length = rest.find([',', '}', '\n']).unwrap_or(rest.len());
-    let said = rest.get(..length)?.trim_end();
+    let said = rest.get(..length)?.trim_end().trim_end_matches("optional").trim_end();
     let bare: String = said.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
     const BOTH: [&str; 8] =
         ["yesno", "yesorno", "truefalse", "trueorfalse", "janein", "ouinon", "onoff", "sino"];

@@ -264,6 +264,23 @@ pub(super) fn time(around: &Around<'_>) -> Option<Meant> {
     if let Some(meant) = oclock(around) {
         return Some(meant);
     }
+    // `160:00`: a digit too many.
+    if text.find(':') == Some(3) {
+        let mut times: Vec<String> = (0..3)
+            .map(|digit| {
+                format!(
+                    "{}{}",
+                    text.get(..digit).unwrap_or_default(),
+                    text.get(digit + 1..).unwrap_or_default()
+                )
+            })
+            .filter(|time| time.parse::<TimeOfDay>().is_ok())
+            .collect();
+        times.dedup();
+        let times: Vec<String> = times.iter().map(|time| quoted(time)).collect();
+        (!times.is_empty()).then_some(())?;
+        return Some(Meant::told(around.at.clone()).help(format!("write {}", times.join(" or "))));
+    }
     let meant = time_meant(text)?;
     // `24:30`: another hour may have been meant.
     if text.starts_with("24") && meant.minutes() > 0 {
@@ -347,6 +364,16 @@ pub(super) fn again(around: &Around<'_>) -> Option<Meant> {
     {
         let whole = around.at.start..last.end;
         return Some(Meant::write(whole, &format!("{word} {count} times every {pause}")));
+    }
+    // `retry backoff 1s to 30s 5 times`
+    if let Some(pauses) = text.strip_prefix(word).map(str::trim).filter(|rest| rest.starts_with("backoff "))
+        && let Some((count_at, count)) = around.next_on_line()
+        && count.bytes().all(|b| b.is_ascii_digit())
+        && let Some((last, "times")) = around.word_from(count_at.end)
+    {
+        let message = format!("how often stands before the pauses of `{word}`");
+        let whole = around.at.start..last.end;
+        return Some(Meant::write(whole, &format!("{word} {count} times {pauses}")).saying(message));
     }
     // `retry 3 every 1m`
     let (count_at, count) = around.word_from(around.at.start + word.len())?;

@@ -27,21 +27,6 @@ pub(super) fn zone_first(around: &Around<'_>) -> Option<Meant> {
     Some(meant.until(to_at.end))
 }
 
-/// `from 09:00 to 17:00`: a window in other words.
-pub(super) fn from_to(around: &Around<'_>) -> Option<Meant> {
-    let text = around.text();
-    let line = around.line_end(around.at.end);
-    let (first, from) = around.next_on_line().filter(|_| ["from", "von", "during"].contains(&text))?;
-    let (joint, word) = around.word_from(first.end).filter(|(at, _)| at.start < line)?;
-    let (_, to) = around.word_from(joint.end)?;
-    let joins = ["to", "and", "until", "till", "bis", "-", "–"].contains(&word);
-    let fits = time_meant(from).is_some() && time_meant(to).is_some() && joins;
-    let message = format!("unknown word {}; did you mean `between`?", quoted(text));
-    let help = format!("write `between {from} and {to}`");
-    let meant = Meant::write(around.at.clone(), "between").saying(message).help(help);
-    fits.then(|| meant.and(joint, "and"))
-}
-
 /// `22:00 to 07:00 hours in Europe/Berlin`: words between the times and their zone.
 pub(super) fn filling(around: &Around<'_>) -> Option<Meant> {
     const FILLING: [&str; 10] =
@@ -329,4 +314,20 @@ pub(super) fn wait_between(around: &Around<'_>) -> Option<Meant> {
     let help = format!("write `wait until {time}`");
     let line = around.line_end(between.end);
     Some(Meant::write(between, "until").named("bad-wait").saying(message).help(help).until(line))
+}
+
+/// `from 09:00 to 17:00`, `active_time_intervals 08:00 to 18:00`: two times behind another word.
+pub(super) fn two_times(around: &Around<'_>) -> Option<Meant> {
+    let text = around.text();
+    let line = around.line_end(around.at.end);
+    let next = |end: usize| around.word_from(end).filter(|(at, _)| at.start < line);
+    let (first, from) = next(around.at.end).filter(|(_, time)| time.contains(':'))?;
+    let (joint, word) = next(first.end)?;
+    let (_, to) = next(joint.end).filter(|(_, time)| time.contains(':'))?;
+    let fits = ["to", "and", "-", "–", "until", "till", "bis"].contains(&word) && text != "between";
+    let both = time_meant(from).is_some() && time_meant(to).is_some();
+    let message = format!("unknown word {}; did you mean `between`?", quoted(text));
+    let help = format!("write `between {from} and {to}`");
+    let meant = Meant::write(around.at.clone(), "between").saying(message).help(help);
+    (fits && both).then(|| if word == "and" { meant } else { meant.and(joint, "and") })
 }

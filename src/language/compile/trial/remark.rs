@@ -7,7 +7,7 @@ use crate::model::{Channel, Confirmation, Priority, Span, TimeOfDay, ZoneTable};
 
 use super::super::habits::conditions::STATES;
 use super::super::habits::everyday;
-use super::super::habits::headers::is_header;
+use super::super::habits::headers::{URGENCIES, is_header};
 use super::super::habits::text::{Around, Word};
 use super::super::{Diagnostic, Edit, TextRange};
 use super::candidates::Candidate;
@@ -388,6 +388,7 @@ fn is_slip(word: &str) -> bool {
         && near(&lower, known).is_some_and(|known| strsim::osa_distance(&lower, known) <= slips)
         // `otherwisefail`
         || ENDS.iter().any(|known| known.len() > 4 && lower.starts_with(known))
+        || URGENCIES.contains(&lower.as_str())
         // `categorystaff`, `cate gory staff`
         || HEADERS.iter().any(|known| letters >= 4 && (lower.starts_with(known) || known.starts_with(&lower)));
     !small
