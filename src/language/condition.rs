@@ -32,6 +32,28 @@ pub enum Expr {
     Compare(Comparison),
 }
 
+impl Expr {
+    /// The words, addresses and comparisons of which it is made, in the order of the text.
+    pub fn leaves(&self) -> impl Iterator<Item = &Expr> {
+        let mut left = vec![self];
+        std::iter::from_fn(move || {
+            loop {
+                match left.pop()? {
+                    Expr::And(parts) | Expr::Or(parts) => left.extend(parts.iter().rev()),
+                    Expr::Not(part) => left.push(part),
+                    leaf => return Some(leaf),
+                }
+            }
+        })
+    }
+
+    /// Whether it compares anything.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        self.leaves().any(|leaf| matches!(leaf, Expr::Compare(_)))
+    }
+}
+
 /// The words that stand for a whole condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Word {

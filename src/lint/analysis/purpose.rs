@@ -29,17 +29,11 @@ pub(in crate::lint) fn is_for_codes(category: Option<&str>) -> bool {
 
 /// Calls `look` with each name of a condition and what it is compared with.
 pub(in crate::lint) fn names<'e>(condition: &'e Expr, look: &mut dyn FnMut(&'e Operand, &'e Operand)) {
-    match condition {
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| names(part, look)),
-        Expr::Not(part) => names(part, look),
-        Expr::Word(_) | Expr::HasAddress(_) => {}
-        Expr::Compare(comparison) => {
-            for (side, other) in
-                [(&comparison.left, &comparison.right), (&comparison.right, &comparison.left)]
-            {
-                if !matches!(side, Operand::Literal(_)) {
-                    look(side, other);
-                }
+    for leaf in condition.leaves() {
+        let Expr::Compare(comparison) = leaf else { continue };
+        for (side, other) in [(&comparison.left, &comparison.right), (&comparison.right, &comparison.left)] {
+            if !matches!(side, Operand::Literal(_)) {
+                look(side, other);
             }
         }
     }

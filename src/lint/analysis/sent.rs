@@ -37,7 +37,7 @@ impl Analysis<'_> {
         let guarded: Vec<&Place<'_>> = self.around(place.id).filter(|around| around.is_guarded()).collect();
         let guards = || guarded.iter().flat_map(|around| Analysis::guards(around));
         let asks = guards().any(|(guard, wanted)| !is_so_mostly(&guard.expr, wanted));
-        let may_exclude = guarded.len() > 1 && guards().any(|(guard, _)| compares(&guard.expr));
+        let may_exclude = guarded.len() > 1 && guards().any(|(guard, _)| guard.expr.compares());
         place.channel().is_some() && (asks || may_exclude)
     }
 
@@ -77,16 +77,6 @@ fn is_so_mostly(condition: &Expr, wanted: bool) -> bool {
         Expr::Compare(Comparison { left, right, .. }) => {
             !(is_running(left) || is_running(right) || is_name(left) && is_name(right))
         }
-    }
-}
-
-/// Whether a condition compares anything.
-fn compares(condition: &Expr) -> bool {
-    match condition {
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(compares),
-        Expr::Not(part) => compares(part),
-        Expr::Word(_) | Expr::HasAddress(_) => false,
-        Expr::Compare(_) => true,
     }
 }
 

@@ -252,15 +252,13 @@ fn is_of_two_names(comparison: &Comparison) -> bool {
 
 /// Whether the answer to a part of it may differ from one stage or instant to another.
 pub(in crate::lint) fn changes_over_time(condition: &Expr) -> bool {
-    match condition {
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(changes_over_time),
-        Expr::Not(part) => changes_over_time(part),
+    condition.leaves().any(|leaf| match leaf {
         Expr::Word(_) => true,
-        Expr::HasAddress(_) => false,
         Expr::Compare(comparison) => [&comparison.left, &comparison.right]
             .into_iter()
             .any(|side| matches!(side, Operand::Elapsed | Operand::Sends | Operand::Cost)),
-    }
+        _ => false,
+    })
 }
 
 #[derive(Default)]

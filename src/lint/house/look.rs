@@ -206,17 +206,9 @@ fn absent(stage: &Stage) -> Option<Expr> {
 /// When a guard leaves a stage out that chooses whom or what it is for; `None`: never. One that only looks at
 /// whether it can and need be sent leaves it where it is.
 fn guard_out(stage: &Stage) -> Option<Expr> {
-    let guard = |guard: &Option<Condition>| guard.as_ref().map(|guard| guard.expr.clone()).filter(chooses);
+    let guard =
+        |guard: &Option<Condition>| guard.as_ref().map(|guard| guard.expr.clone()).filter(Expr::compares);
     let only_if = guard(&stage.only_if).map(|expr| Expr::Not(Box::new(expr)));
     let parts: Vec<Expr> = only_if.into_iter().chain(guard(&stage.unless)).collect();
     (!parts.is_empty()).then_some(Expr::Or(parts))
-}
-
-fn chooses(expr: &Expr) -> bool {
-    match expr {
-        Expr::And(all) | Expr::Or(all) => all.iter().any(chooses),
-        Expr::Not(inner) => chooses(inner),
-        Expr::Word(_) | Expr::HasAddress(_) => false,
-        Expr::Compare(_) => true,
-    }
 }

@@ -56,10 +56,5 @@ fn check(context: &Context<'_>, found: Found<'_>) {
 }
 
 fn names_opt_out(condition: &Expr) -> bool {
-    match condition {
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(names_opt_out),
-        Expr::Not(part) => names_opt_out(part),
-        Expr::Word(word) => *word == Word::OptedOut,
-        Expr::HasAddress(_) | Expr::Compare(_) => false,
-    }
+    condition.leaves().any(|leaf| matches!(leaf, Expr::Word(Word::OptedOut)))
 }

@@ -83,10 +83,5 @@ fn ends_before(context: &Context<'_>, id: usize) -> Option<Counterexample> {
 }
 
 fn asks_for_confirmations(condition: &Expr) -> bool {
-    match condition {
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(asks_for_confirmations),
-        Expr::Not(part) => asks_for_confirmations(part),
-        Expr::Word(word) => matches!(word, Word::Confirmed(_)),
-        Expr::HasAddress(_) | Expr::Compare(_) => false,
-    }
+    condition.leaves().any(|leaf| matches!(leaf, Expr::Word(Word::Confirmed(_))))
 }

@@ -92,12 +92,16 @@ fn turned_around(context: &Context<'_>, place: &Place<'_>) -> Option<(TextRange,
 fn nearest<'a>(context: &Context<'a>, place: &Place<'_>) -> Option<Counterexample> {
     let mut asked: Vec<String> = Vec::new();
     for (guard, _) in context.analysis.around(place.id).flat_map(Analysis::guards) {
-        words(&guard.expr, &mut |word| match word {
-            Word::Quota => asked.push(format!("quota.{}=used", place.name())),
-            Word::OptedOut => asked.push(format!("opted_out.{}=true", place.name())),
-            Word::Tripped => asked.extend(place.route.iter().map(|one| format!("breaker.{}=open", one.name))),
-            Word::Quiet | Word::Confirmed(_) => {}
-        });
+        for leaf in guard.expr.leaves() {
+            match leaf {
+                Expr::Word(Word::Quota) => asked.push(format!("quota.{}=used", place.name())),
+                Expr::Word(Word::OptedOut) => asked.push(format!("opted_out.{}=true", place.name())),
+                Expr::Word(Word::Tripped) => {
+                    asked.extend(place.route.iter().map(|one| format!("breaker.{}=open", one.name)));
+                }
+                _ => {}
+            }
+        }
     }
     let knowing: &dyn Fn(Trial<'a>) -> Trial<'a> = &|trial| asked.iter().cloned().fold(trial, Trial::knowing);
     let cannot_run = leading_to(context, place.id, knowing, &|run| {
@@ -111,14 +115,4 @@ fn nearest<'a>(context: &Context<'a>, place: &Place<'_>) -> Option<Counterexampl
         })
     };
     cannot_run.or_else(held).or_else(|| skipped(context, place.id))
-}
-
-/// Calls `look` with each word of a condition.
-fn words(condition: &Expr, look: &mut dyn FnMut(Word)) {
-    match condition {
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| words(part, look)),
-        Expr::Not(part) => words(part, look),
-        Expr::Word(word) => look(*word),
-        Expr::HasAddress(_) | Expr::Compare(_) => {}
-    }
 }

@@ -54,10 +54,5 @@ fn check(context: &Context<'_>, found: Found<'_>) {
 
 /// Whether a condition looks at `elapsed`, `sends` or `cost`.
 fn counts(condition: &Expr) -> bool {
-    match condition {
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(counts),
-        Expr::Not(part) => counts(part),
-        Expr::Word(_) | Expr::HasAddress(_) => false,
-        Expr::Compare(_) => changes_over_time(condition),
-    }
+    condition.leaves().any(|leaf| matches!(leaf, Expr::Compare(_)) && changes_over_time(leaf))
 }

@@ -37,15 +37,11 @@ fn check(context: &Context<'_>, found: Found<'_>) {
 
 /// Calls `look` with each text that something is compared with.
 fn texts(condition: &Expr, look: &mut dyn FnMut(&str)) {
-    match condition {
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| texts(part, look)),
-        Expr::Not(part) => texts(part, look),
-        Expr::Word(_) | Expr::HasAddress(_) => {}
-        Expr::Compare(comparison) => {
-            for side in [&comparison.left, &comparison.right] {
-                if let Operand::Literal(Literal::String(text)) = side {
-                    look(text);
-                }
+    for leaf in condition.leaves() {
+        let Expr::Compare(comparison) = leaf else { continue };
+        for side in [&comparison.left, &comparison.right] {
+            if let Operand::Literal(Literal::String(text)) = side {
+                look(text);
             }
         }
     }

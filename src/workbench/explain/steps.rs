@@ -71,7 +71,7 @@ impl Steps {
         };
         let outline = machine.outline();
         writer.strategy(&outline, "", "the message", 0);
-        writer.compares |= machine.quiet_unless().is_some_and(|expr| compares(&expr));
+        writer.compares |= machine.quiet_unless().is_some_and(|expr| expr.compares());
         let reached = reached_when(&outline, "");
         let Writer { can, text, compares, is_windowed, steps, .. } = writer;
         Steps { text, reached, can, compares, is_windowed, steps }
@@ -204,7 +204,7 @@ impl Writer<'_> {
         let again = if may_be_held { ", and again once it is no longer held" } else { "" };
         let when = format!("at the moment at which it would start{again}");
         let all = [&stage.only_if, &stage.unless];
-        self.compares |= all.into_iter().flatten().any(compares);
+        self.compares |= all.into_iter().flatten().any(Expr::compares);
         let said = |expr| said(expr, About { channel, can: &self.can });
         match (&stage.only_if, &stage.unless) {
             (None, None) => {}
@@ -383,15 +383,6 @@ const fn group(kind: GroupKind) -> &'static str {
              rest have come to an end, and what they have sent then counts no longer for how the message ends. A part that is \
              skipped is left out; if all are, so is the step."
         }
-    }
-}
-
-fn compares(expr: &Expr) -> bool {
-    match expr {
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(compares),
-        Expr::Not(part) => compares(part),
-        Expr::Compare(_) => true,
-        Expr::Word(_) | Expr::HasAddress(_) => false,
     }
 }
 

@@ -186,15 +186,6 @@ pub(super) fn name(around: &Around<'_>) -> Option<Meant> {
     Some(Meant::write(around.at.clone(), &meant).saying(message))
 }
 
-/// A priority in quotes.
-pub(super) fn priority(around: &Around<'_>) -> Option<Meant> {
-    let text = around.text();
-    let word = text.strip_prefix('"')?.strip_suffix('"')?;
-    word.parse::<Priority>().ok()?;
-    let message = format!("the priority {} stands without quotes", quoted(word));
-    Some(Meant::write(around.at.clone(), word).saying(message))
-}
-
 /// A var or an attribute that is compared with money: it is a number.
 pub(super) fn amount(around: &Around<'_>) -> Option<Meant> {
     let text = around.text();
@@ -269,40 +260,6 @@ pub(super) fn guarded(around: &Around<'_>) -> Option<Meant> {
     let message = format!("unknown word {} before a condition", quoted(around.text()));
     let help = format!("write `if {condition}`, or `unless {condition}` where it is not sent then");
     Some(Meant::told(around.at.clone()).saying(message).help(help).until(at.start + end))
-}
-
-/// Priorities in other words.
-pub(super) fn priority_word(around: &Around<'_>) -> Option<Meant> {
-    let text = around.text();
-    if ["important", "wichtig", "importante"].contains(&text.to_lowercase().as_str()) {
-        let message = format!("unknown priority {}: it may be the highest or the one below", quoted(text));
-        return Some(Meant::told(around.at.clone()).saying(message).help("write `high` or `urgent`"));
-    }
-    let meant = match text.to_lowercase().as_str() {
-        "critical" | "emergency" | "highest" | "max" | "top" | "stat" | "asap" | "blocker" | "p1" | "p0"
-        | "dringend" | "urgente" => "urgent",
-        "major" | "p2" | "hoch" | "haute" | "alta" => "high",
-        "medium" | "default" | "standard" | "regular" | "routine" | "p3" => "normal",
-        "lowest" | "minor" | "trivial" | "p4" | "p5" | "niedrig" | "basse" | "baja" | "bassa" => "low",
-        _ => return None,
-    };
-    let message = format!("unknown priority {}; did you mean `{meant}`?", quoted(text));
-    Some(Meant::write(around.at.clone(), meant).saying(message))
-}
-
-/// `unless property is high`: what only the priority is compared with.
-pub(super) fn compared_as_priority(around: &Around<'_>) -> Option<Meant> {
-    let (mut sign, word) = around.next_on_line().filter(|(_, word)| ["is", ">", "<", "="].contains(word))?;
-    if let Some((second, _)) = around.word_from(sign.end).filter(|(_, word)| ["=", "not"].contains(word)) {
-        sign = second;
-    }
-    let (_, value) = around.word_from(sign.end)?;
-    value
-        .parse::<Priority>()
-        .ok()
-        .filter(|_| !word.is_empty() && near(around.text(), ["priority"]).is_none())?;
-    let message = format!("unknown word {} in a condition; did you mean `priority`?", quoted(around.text()));
-    Some(Meant::write(around.at.clone(), "priority").saying(message))
 }
 
 /// `and isn't opted_out`, where nothing stands before it.
@@ -505,17 +462,4 @@ pub(super) fn split_name(around: &Around<'_>) -> Option<Meant> {
     let meant = if is_address { format!("contact has {text}") } else { format!("{owner}.{text}") };
     let message = format!("{} is not how a name is written", quoted(around.part(whole.clone())));
     super::super::is_name(text).then(|| Meant::write(whole, &meant).saying(message))
-}
-
-/// `severity >= high`: another word for `priority`.
-pub(super) fn urgency(around: &Around<'_>) -> Option<Meant> {
-    let text = around.text();
-    const WORDS: [&str; 6] = ["severity", "urgency", "importance", "prio", "level", "dringlichkeit"];
-    let line = around.part(around.at.end..around.line_end(around.at.end));
-    let mut words =
-        line.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty() && *word != "is");
-    let is_priority = words.next().is_some_and(|word| word.parse::<Priority>().is_ok());
-    (is_priority && WORDS.contains(&text)).then_some(())?;
-    let message = format!("unknown word {} in a condition; did you mean `priority`?", quoted(text));
-    Some(Meant::write(around.at.clone(), "priority").saying(message))
 }

@@ -5,8 +5,8 @@ use super::{Diagnostic, Meant};
 use super::{
     absent, brackets, calls, category, comparing, conditions, cut, dictated, endings, everyday, groups,
     headers, headings, keywords, languages, leftovers, letters, limits, lists, machines, markup, moved,
-    names, pasted, programs, routes, schedules, sending, sentences, shares, spans, spelling, spoken, stages,
-    stops, turned, twice, types, values, windows,
+    names, pasted, priorities, programs, repeats, routes, schedules, sending, sentences, shares, spans,
+    spelling, spoken, stages, stops, turned, twice, types, values, windows,
 };
 
 /// Looks at the words of a finding and around it, and says what was meant, where this is it.
@@ -111,7 +111,7 @@ const TABLE: &[Habits] = &[
             leftovers::goal,
             groups::throw,
             headers::valid,
-            values::retry_setting,
+            repeats::retry_setting,
             twice::joint,
             turned::phrase,
             absent::behind_stage,
@@ -266,7 +266,7 @@ const TABLE: &[Habits] = &[
             spelling::opening_quote,
         ],
     ),
-    Habits::of(&["unknown-priority"], &[conditions::priority_word]),
+    Habits::of(&["unknown-priority"], &[priorities::priority_word]),
     Habits::of(&["unclosed-text"], &[cut::text, stages::close_text]),
     Habits::of(
         &["bad-name"],
@@ -287,11 +287,11 @@ const TABLE: &[Habits] = &[
         &[
             leftovers::count,
             spans::doubled,
-            values::retry_setting,
+            repeats::retry_setting,
             twice::within,
             spans::dashed,
             turned::pauses,
-            values::again,
+            repeats::again,
             spelling::again,
         ],
     ),
@@ -368,7 +368,7 @@ const TABLE: &[Habits] = &[
     ),
     Habits::of(&["unknown-day"], &[windows::numbers, windows::two_letters, windows::days_apart]),
     Habits::of(&["bad-number"], &[letters::by_shift, twice::word, letters::in_number, values::count]),
-    Habits::of(&["bad-doubt"], &[cut::value, headers::sign_behind, values::doubt]),
+    Habits::of(&["bad-doubt"], &[cut::value, headers::sign_behind, repeats::doubt]),
     Habits::of(&["bad-wait", "bad-valid"], &[leftovers::needless_for]),
     Habits::of(&["misplaced-modifier", "misplaced-word"], &[groups::on_members]),
     Habits::of(&["misplaced-header"], &[moved::stage_above]),
@@ -404,7 +404,7 @@ const TABLE: &[Habits] = &[
             markup::placeholder,
             conditions::member,
             conditions::negated,
-            conditions::compared_as_priority,
+            priorities::compared_as_priority,
             names::part_of_name,
             names::without_owner,
             stops::in_name,
@@ -412,7 +412,7 @@ const TABLE: &[Habits] = &[
             calls::has,
             cut::value,
             markup::joined_by_call,
-            conditions::urgency,
+            priorities::urgency,
             names::other_owner,
             twice::owner,
             conditions::other_letters,
@@ -436,7 +436,7 @@ const TABLE: &[Habits] = &[
         ],
     ),
     Habits::of(&["bad-money"], &[conditions::amount]),
-    Habits::of(&["types-differ"], &[conditions::priority]).last(types::typed),
+    Habits::of(&["types-differ"], &[priorities::priority]).last(types::typed),
     Habits::of(
         &["bad-list"],
         &[
