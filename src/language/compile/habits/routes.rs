@@ -1,6 +1,7 @@
 //! Providers behind `via`, as people join and weigh them.
 
 use crate::language::words::{ENDS, quoted};
+use crate::model::Confirmation;
 
 use super::Meant;
 use super::text::Around;
@@ -227,4 +228,16 @@ pub(super) fn rest(around: &Around<'_>) -> Option<Meant> {
     let (at, name) = without.filter(|_| left > 0 && left < 100)?;
     let message = format!("the provider {} has no share", quoted(name));
     Some(Meant::write(at, &format!("{left}% {name}")).saying(message))
+}
+
+/// `sms via replied until twilio`: the goal and the provider in each other's place.
+pub(super) fn turned(around: &Around<'_>) -> Option<Meant> {
+    let provider = around.text();
+    let (until, _) = around.before().filter(|(_, word)| *word == "until")?;
+    let (goal_at, goal) = around.word_before(until.start)?;
+    let (via, _) = around.word_before(goal_at.start).filter(|(_, word)| *word == "via")?;
+    (goal.parse::<Confirmation>().is_ok() && super::super::is_name(provider)).then_some(())?;
+    let whole = via.start..around.at.end;
+    let message = format!("{} and {} stand in each other's place", quoted(goal), quoted(provider));
+    Some(Meant::write(whole, &format!("via {provider} until {goal}")).named("bad-route").saying(message))
 }

@@ -231,7 +231,7 @@ const TABLE: &[Habits] = &[
     Habits::of(&["after-otherwise"], &[moved::otherwise_above, moved::header_below, twice::otherwise]),
     Habits::of(
         &["unknown-goal"],
-        &[keywords::goal_behind, keywords::goal, spans::doubled, cut::value, stages::goal],
+        &[routes::turned, keywords::goal_behind, keywords::goal, spans::doubled, cut::value, stages::goal],
     ),
     Habits::of(
         &["bad-group"],
